@@ -1,0 +1,122 @@
+"""The one tree of errors that people and programs may see.
+
+Each carries a stable ``code`` (for programs), a message (what happened) and a hint (what to do). ``api/errors.py``
+holds the one table from these classes to HTTP statuses.
+"""
+
+from collections.abc import Mapping
+
+
+class StablehandError(Exception):
+    """Anything that Stablehand refuses or fails on purpose."""
+
+    code = "error"
+
+    def __init__(self, message: str, *, hint: str = "", fields: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        #: field name -> what it must be; filled for invalid input only
+        self.fields: dict[str, str] = dict(fields or {})
+
+
+class InvalidFields(StablehandError):
+    """Fields of a request are wrong; ``fields`` names every one of them."""
+
+    code = "invalid_fields"
+
+    def __init__(self, fields: Mapping[str, str], *, hint: str = "Correct the named fields and send it again.") -> None:
+        names = ", ".join(sorted(fields))
+        super().__init__(f"These fields are not valid: {names}.", hint=hint, fields=fields)
+
+
+class NotFound(StablehandError):
+    """The thing does not exist, or belongs to somebody else: the answer is the same."""
+
+    code = "not_found"
+
+
+class Unauthorized(StablehandError):
+    """No valid credential came with the request."""
+
+    code = "unauthorized"
+
+
+class Forbidden(StablehandError):
+    """The credential is valid but does not allow this."""
+
+    code = "forbidden"
+
+
+class Conflict(StablehandError):
+    """The request contradicts what is stored."""
+
+    code = "conflict"
+
+
+class IdempotencyConflict(Conflict):
+    """The same Idempotency-Key came with another body."""
+
+    code = "idempotency_conflict"
+
+
+class NoPool(Conflict):
+    """No pool of agents can ever run this checkpoint."""
+
+    code = "no_pool"
+
+
+class QueueFull(StablehandError):
+    """The account has as many queued shots as it may have."""
+
+    code = "queue_full"
+
+    def __init__(self, message: str, *, hint: str = "", retry_after_seconds: int = 30) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Busy(StablehandError):
+    """Too many requests of this kind are being waited on; come back later."""
+
+    code = "busy"
+
+    def __init__(self, message: str, *, hint: str = "", retry_after_seconds: int = 2) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class StorageFull(StablehandError):
+    """The disk or the object store takes no more bytes."""
+
+    code = "storage_full"
+
+
+class BadPicture(StablehandError):
+    """Uploaded bytes are not a picture of an accepted format."""
+
+    code = "bad_picture"
+
+
+class BadSettings(StablehandError):
+    """The settings contradict each other or the machine; the server does not start."""
+
+    code = "bad_settings"
+
+
+class CheckpointBroken(StablehandError):
+    """A checkpoint's files are missing, truncated or of the wrong shape."""
+
+    code = "checkpoint_broken"
+
+
+class RecipeUnsupported(StablehandError):
+    """This runtime cannot carry out the recipe (kind, sampler, size …)."""
+
+    code = "recipe_unsupported"
+
+
+class DeviceOutOfMemory(StablehandError):
+    """The device has not enough memory for even this one picture."""
+
+    code = "out_of_memory"

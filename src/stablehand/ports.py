@@ -1,0 +1,88 @@
+"""Protocols for the few places where two implementations ship."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from stablehand.domain.recipes import Recipe
+from stablehand.protocol import CheckpointRef, Device
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One shot handed to a runtime. ``recipe`` already carries this shot's own seed."""
+
+    shot_id: str
+    recipe: Recipe
+    checkpoint: CheckpointRef
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A finished picture: encoded bytes with infotext inside."""
+
+    shot_id: str
+    data: bytes
+    width: int
+    height: int
+    infotext: str
+    device_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A shot that could not be drawn. ``error_class`` as in protocol.Failure."""
+
+    shot_id: str
+    error_class: str
+    code: str
+    message: str
+    hint: str = ""
+
+
+class Runtime(Protocol):
+    """A way to carry out recipes, several at once.
+
+    One thread (the agent's device thread) calls everything but ``progress``; ``tick`` does a short piece of work, well
+    under a second where it can, and the agent talks to the server from other threads meanwhile.
+    """
+
+    name: str
+    kinds: Sequence[str]
+
+    def start(self) -> None:
+        """Make the device ready (imports torch, measures memory). May take seconds; called once."""
+
+    @property
+    def device(self) -> Device: ...
+
+    @property
+    def seats(self) -> int:
+        """How many shots it wants to hold at once."""
+
+    def resident(self) -> list[str]:
+        """Ids of the checkpoints in memory."""
+
+    def add(self, order: Order) -> None:
+        """Seat a shot. Problems with it (checkpoint missing, unknown sampler) come out of ``tick`` as Broken."""
+
+    def drop(self, shot_id: str) -> None:
+        """Forget a shot at once (cancelled or lost). Unknown ids are ignored."""
+
+    def tick(self) -> list[Drawn | Broken]:
+        """Do the next piece of work for all seated shots; returns those that ended."""
+
+    def busy(self) -> bool:
+        """True while any shot is seated."""
+
+    def progress(self) -> dict[str, float]:
+        """shot id -> 0..1; callable from any thread."""
+
+    def preview(self, shot_id: str) -> bytes | None:
+        """A small JPEG of the picture as it stands, or None before the first step."""
+
+    def close(self) -> None:
+        """Give the device back."""
+
+
+RuntimeFactory = Callable[[], Runtime]

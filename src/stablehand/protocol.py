@@ -1,0 +1,172 @@
+"""The agent protocol: every message that passes between an agent and the server under ``/agent/v1``.
+
+Both ends parse with these models, so neither can drift. All requests carry the agent's bearer token and, after hello,
+its incarnation: leases belong to an incarnation, and a restarted agent starts a new one.
+"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Message(BaseModel):
+    """Unknown fields are ignored: an older peer must be able to read a newer one."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Device(Message):
+    kind: Literal["cpu", "cuda", "mps", "none"]
+    name: str
+    memory_bytes: int = 0
+    precision: str = "fp32"  #: what the engine computes in
+
+
+class Hello(Message):
+    """POST /agent/v1/hello: once before the device is ready, once after, and again after the server forgot us."""
+
+    incarnation: str
+    runtime: str  #: "native" or "null"
+    pool: str | None = None  #: must equal the token's pool when given
+    kinds: list[str] = Field(default_factory=lambda: ["text"])
+    device: Device
+    ready: bool = False  #: True once jobs can run
+    seats: int = 0  #: shots it can run at once
+    present: list[str] = Field(default_factory=list)  #: SHA-256 of checkpoints on its disk
+    resident: list[str] = Field(default_factory=list)  #: ids of checkpoints in its memory
+    version: str = ""
+
+
+class Welcome(Message):
+    agent_id: str
+    lease_seconds: float
+    renew_seconds: float  #: how often to renew while shots run
+
+
+class Claim(Message):
+    """POST /agent/v1/claim: long poll for work."""
+
+    incarnation: str
+    seats: int = Field(ge=1, le=256)  #: free seats
+    resident: list[str] = Field(default_factory=list)
+    wait_seconds: float = Field(default=20.0, ge=0.0, le=20.0)
+
+
+class CheckpointRef(Message):
+    """Where an agent finds weights: a folder of the package, a file below its shared folder, or by hash."""
+
+    id: str
+    name: str
+    path: str  #: relative to the models folder, or "builtin:NAME"
+    sha256: str | None = None
+    source: str | None = None
+
+
+class Lease(Message):
+    shot_id: str
+    job_id: str
+    index: int
+    token: int  #: fencing token; every later word about this shot must carry it
+    attempt: int
+    lease_seconds: float
+    timeout_seconds: float  #: how long this attempt may run
+    recipe: dict[str, Any]  #: Recipe.as_dict(), with this shot's own seed
+    checkpoint: CheckpointRef
+    resume_from: str | None = None
+
+
+class Leases(Message):
+    leases: list[Lease]
+    drain: bool = False  #: True: claim no more
+
+
+class Held(Message):
+    shot_id: str
+    token: int
+    progress: float = Field(default=0.0, ge=0.0, le=1.0)
+
+
+class Renew(Message):
+    """POST /agent/v1/renew: one heartbeat for everything the agent runs."""
+
+    incarnation: str
+    shots: list[Held]
+    resident: list[str] = Field(default_factory=list)
+
+
+class Renewed(Message):
+    cancelled: list[str]  #: shot ids to stop
+    lost: list[str]  #: shot ids that are no longer ours: stop, deliver nothing
+    watched: list[str]  #: shot ids somebody looks at: send previews
+    drain: bool = False
+
+
+class Uploaded(Message):
+    """Answer to PUT /agent/v1/shots/{shot_id}/picture?token=N with the picture's bytes as body."""
+
+    upload: str  #: names the stored bytes in the delivery that follows
+    sha256: str
+    size_bytes: int
+
+
+class Picture(Message):
+    shot_id: str
+    token: int
+    upload: str
+    width: int
+    height: int
+    format: str
+    seed: int
+    infotext: str
+    device_seconds: float  #: this picture's share of device time
+
+
+class Deliver(Message):
+    """POST /agent/v1/deliver: several pictures in one call, each fenced alone."""
+
+    incarnation: str
+    pictures: list[Picture]
+
+
+class Delivered(Message):
+    accepted: list[str]  #: shot ids whose picture is now the result (also when it already was, from this same token)
+    refused: list[str]  #: shot ids whose lease was no longer ours
+
+
+class Failure(Message):
+    shot_id: str
+    token: int
+    error_class: Literal["retry", "final", "agent_sick"]
+    code: str
+    message: str
+    hint: str = ""
+
+
+class Fail(Message):
+    """POST /agent/v1/fail."""
+
+    incarnation: str
+    failures: list[Failure]
+
+
+class Release(Message):
+    """POST /agent/v1/release: give shots back unharmed; counts as neither error nor loss."""
+
+    incarnation: str
+    shots: list[Held]
+
+
+class Preview(Message):
+    """POST /agent/v1/preview: a small picture of a watched shot as it forms."""
+
+    incarnation: str
+    shot_id: str
+    token: int
+    progress: float = Field(ge=0.0, le=1.0)
+    data_url: str = Field(max_length=65536, pattern=r"^data:image/(jpeg|webp|png);base64,[A-Za-z0-9+/=]+$")
+
+
+class Done(Message):
+    """The plain answer of fail, release and preview: which shots the words were still valid for."""
+
+    accepted: list[str]
