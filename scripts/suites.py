@@ -1,0 +1,128 @@
+"""Runs the test suites one after another, cheapest first, and says how long each took.
+
+Ends with one line, ``N passed, N failed``; exits 1 when anything failed. A suite of linters counts each linter as one.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from browser import BrowserMissing, ensure_browser
+
+ROOT = Path(__file__).resolve().parent.parent
+PYTHON = sys.executable
+BIN = Path(PYTHON).parent
+NPM = [PYTHON, str(ROOT / "scripts" / "npm.py"), "--prefix", "web"]
+
+CHECKS: tuple[tuple[str, list[str]], ...] = (
+    ("ruff check", [str(BIN / "ruff"), "check", "."]),
+    ("ruff format", [str(BIN / "ruff"), "format", "--check", "."]),
+    ("mypy", [str(BIN / "mypy")]),
+    ("import-linter", [str(BIN / "lint-imports"), "--no-cache"]),
+    ("eslint and vue-tsc", [*NPM, "run", "--silent", "check"]),
+)
+
+PYTEST_SUITES = ("unit", "house", "store", "api", "agent", "engine", "training", "e2e")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    passed: int
+    failed: int
+    skipped: int = 0
+
+
+def run_checks() -> Outcome:
+    """Every linter, even after one has failed: all complaints in one go."""
+    failed = 0
+    for name, command in CHECKS:
+        finished = subprocess.run(command, cwd=ROOT, check=False)
+        print(f"  {'ok' if finished.returncode == 0 else 'FAILED':6} {name}", flush=True)
+        failed += finished.returncode != 0
+    return Outcome(len(CHECKS) - failed, failed)
+
+
+def run_pytest(suite: str) -> Outcome:
+    """One folder of tests/. A suite in which nothing ran has failed."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("STABLEHAND_")}
+    if suite == "e2e":
+        try:
+            environment["STABLEHAND_CHROMIUM"] = str(ensure_browser())
+        except BrowserMissing as missing:
+            print(missing, flush=True)
+            return Outcome(0, 1)
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        command = [PYTHON, "-m", "pytest", "-q", f"tests/{suite}", f"--junit-xml={report}"]
+        finished = subprocess.run(command, cwd=ROOT, env=environment, check=False)
+        if not report.exists():
+            return Outcome(0, 1)
+        counts = ET.parse(report).getroot().find("testsuite")  # noqa: S314 - pytest wrote it a moment ago
+    assert counts is not None
+    total, skipped = int(counts.get("tests", 0)), int(counts.get("skipped", 0))
+    failed = int(counts.get("failures", 0)) + int(counts.get("errors", 0))
+    if finished.returncode != 0:
+        failed = max(failed, 1)
+    return Outcome(max(total - failed - skipped, 0), failed, skipped)
+
+
+def run_vitest() -> Outcome:
+    """The page's unit tests."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        command = [*NPM, "test", "--", "--reporter=default", "--reporter=json", f"--outputFile.json={report}"]
+        finished = subprocess.run(command, cwd=ROOT, check=False, stdout=subprocess.PIPE, text=True)
+        print("\n".join(re.findall(r".*(?:Tests|FAIL|Error).*", finished.stdout)), flush=True)
+        if not report.exists():
+            return Outcome(0, 1)
+        counts = json.loads(report.read_text())
+    failed = max(counts["numFailedTests"], int(finished.returncode != 0))
+    return Outcome(counts["numPassedTests"], failed, counts["numPendingTests"])
+
+
+def all_suites() -> dict[str, Callable[[], Outcome]]:
+    """name -> how to run it, in the order in which a failure is cheapest."""
+    suites: dict[str, Callable[[], Outcome]] = {"check": run_checks}
+    for name in PYTEST_SUITES:
+        suites[name] = lambda name=name: run_pytest(name)  # type: ignore[misc]
+        if name == "agent":
+            suites["web"] = run_vitest
+    return suites
+
+
+def main() -> int:
+    suites = all_suites()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", help=f"some suites, comma-separated: {', '.join(suites)}")
+    wanted = (parser.parse_args().only or ",".join(suites)).split(",")
+    if unknown := set(wanted) - set(suites):
+        parser.error(f"there is no suite {', '.join(sorted(unknown))}; there are {', '.join(suites)}")
+
+    rows: list[tuple[str, Outcome, float]] = []
+    for name in wanted:
+        print(f"\n== {name}", flush=True)
+        began = time.monotonic()
+        rows.append((name, suites[name](), time.monotonic() - began))
+
+    print("\nsuite        passed  failed  skipped  seconds")
+    for name, outcome, seconds in rows:
+        print(f"{name:12} {outcome.passed:6} {outcome.failed:7} {outcome.skipped:8} {seconds:8.1f}")
+    passed = sum(outcome.passed for _, outcome, _ in rows)
+    failed = sum(outcome.failed for _, outcome, _ in rows)
+    skipped = sum(outcome.skipped for _, outcome, _ in rows)
+    print(f"all suites took {sum(seconds for *_, seconds in rows):.0f} seconds\n")
+    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
