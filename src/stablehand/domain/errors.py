@@ -120,3 +120,27 @@ class DeviceOutOfMemory(StablehandError):
     """The device has not enough memory for even this one picture."""
 
     code = "out_of_memory"
+
+
+class LeaseLost(Conflict):
+    """The shot is no longer this agent's: its lease ran out, was cancelled, or belongs to another incarnation."""
+
+    code = "lease_lost"
+
+
+class UnknownIncarnation(Conflict):
+    """The server does not know this process of the agent; it must say hello (again)."""
+
+    code = "unknown_incarnation"
+
+
+class Superseded(Conflict):
+    """A newer process of the same agent has said hello; this one must end."""
+
+    code = "superseded"
+
+
+class BadBackup(StablehandError):
+    """A backup file cannot be written or read, or the place to restore it to is not empty."""
+
+    code = "bad_backup"

@@ -1,0 +1,63 @@
+"""An agent: the process that owns one device, as the server knows it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+#: An agent that has been silent for longer is called gone: three long polls, so one lost answer does not count.
+GONE_AFTER = timedelta(seconds=60)
+
+
+class AgentState(StrEnum):
+    STARTING = "starting"  #: it has said hello; its device is not ready
+    READY = "ready"  #: it can run shots
+    DRAINING = "draining"  #: it finishes what it holds and claims no more
+    GONE = "gone"  #: it has never said hello, or has been silent for too long
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentDevice:
+    kind: str  #: cpu, cuda, mps or none
+    name: str
+    precision: str  #: what the engine computes in
+    memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    id: str
+    name: str
+    pool: str
+    state: AgentState
+    incarnation: str | None  #: of its process; None before the first hello and after its death was seen
+    runtime: str | None
+    device: AgentDevice | None
+    seats: int  #: shots it can run at once
+    running: int  #: shots it holds leases for
+    resident: tuple[str, ...]  #: ids of the checkpoints in its memory
+    last_seen_at: datetime | None
+    created_at: datetime
+
+
+def state_of(
+    *, incarnation: str | None, ready: bool, draining: bool, last_seen_at: datetime | None, now: datetime
+) -> AgentState:
+    """What an agent is, from what it said and when it was last heard."""
+    if incarnation is None or last_seen_at is None or now - last_seen_at > GONE_AFTER:
+        return AgentState.GONE
+    if draining:
+        return AgentState.DRAINING
+    return AgentState.READY if ready else AgentState.STARTING
+
+
+def waiting_reason(states: Iterable[AgentState]) -> str | None:
+    """Why nothing in a pool moves, as a sentence for the person who waits; None while an agent is ready."""
+    seen = set(states)
+    if AgentState.READY in seen:
+        return None
+    if AgentState.STARTING in seen:
+        return "The agent is getting its device ready."
+    if AgentState.DRAINING in seen:
+        return "Every agent is being drained and takes no new work. Restart one of them."
+    return "No agent is connected yet. It starts by itself with `stablehand serve`, or run `stablehand agent`."

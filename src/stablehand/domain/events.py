@@ -1,0 +1,41 @@
+"""What a browser is told. Every event is a hint that may be lost: the truth is fetched again by REST."""
+
+from dataclasses import dataclass
+
+from stablehand.domain.images import Image
+from stablehand.domain.jobs import Job, Shot
+
+
+@dataclass(frozen=True, slots=True)
+class JobChanged:
+    account_id: str
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class ShotChanged:
+    """A shot's state or progress changed."""
+
+    account_id: str
+    job_id: str
+    shot: Shot
+
+
+@dataclass(frozen=True, slots=True)
+class ImageAdded:
+    account_id: str
+    image: Image
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewShown:
+    """A small picture of a watched shot as it forms."""
+
+    account_id: str
+    job_id: str
+    index: int
+    progress: float
+    data_url: str
+
+
+Event = JobChanged | ShotChanged | ImageAdded | PreviewShown

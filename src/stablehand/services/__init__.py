@@ -1,0 +1,28 @@
+"""Use cases, one verb a file. Each takes ``Services`` first, decides with the domain's functions and lets the store
+carry it out in one transaction; browsers and doorbells hear of it after the commit.
+"""
+
+from dataclasses import dataclass, field
+
+from stablehand.adapters.doorbell import Doorbell
+from stablehand.adapters.objects import Objects
+from stablehand.domain.limits import Limits
+from stablehand.domain.pools import DEFAULT_POOL, Pool
+from stablehand.services.feed import Feed
+from stablehand.store import Store
+
+__all__ = ["Limits", "Services"]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that a use case may touch; made once by the wiring."""
+
+    store: Store
+    objects: Objects
+    doorbell: Doorbell
+    feed: Feed
+    limits: Limits = field(default_factory=Limits)
+    pools: tuple[Pool, ...] = (DEFAULT_POOL,)
+    default_checkpoint: str | None = None  #: id or name (``models.default_model``); None: Postcard
+    version: str = ""

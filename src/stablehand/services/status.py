@@ -1,0 +1,15 @@
+"""How the queue stands."""
+
+from dataclasses import dataclass
+
+from stablehand.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStatus:
+    queued: int  #: shots
+    running: int  #: shots
+
+
+def queue_status(services: Services) -> QueueStatus:
+    raise NotImplementedError

@@ -1,0 +1,13 @@
+"""watch: somebody looks at a job, so its previews flow."""
+
+from stablehand.domain.accounts import Account
+from stablehand.services import Services
+
+
+def watch(services: Services, account: Account, job_id: str) -> None:
+    """Counted: call ``unwatch`` once for each. Raises NotFound for other people's jobs."""
+    raise NotImplementedError
+
+
+def unwatch(services: Services, job_id: str) -> None:
+    raise NotImplementedError
