@@ -35,6 +35,7 @@ class Hello(Message):
     present: list[str] = Field(default_factory=list)  #: SHA-256 of checkpoints on its disk
     resident: list[str] = Field(default_factory=list)  #: ids of checkpoints in its memory
     version: str = ""
+    error: str = ""  #: why it will never be ready; the agent's last word
 
 
 class Welcome(Message):

@@ -1,0 +1,171 @@
+"""The ledger: which leases this agent holds and how far each has come. Shared by all threads, guarded by one lock."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from stablehand.protocol import Held, Lease
+
+
+class Stage(StrEnum):
+    WAITING = "waiting"  #: leased, the device has not seen it
+    DRAWING = "drawing"  #: seated in the runtime
+    ENDED = "ended"  #: picture or failure known here, the server has not confirmed it
+
+
+@dataclass(slots=True)
+class Holding:
+    lease: Lease
+    stage: Stage
+    since: float  #: monotonic seconds when this attempt began
+
+
+class Ledger:
+    """A lease is in it from claim until the server has confirmed its end, or has said that it is lost."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._holdings: dict[str, Holding] = {}
+        self._drops: list[str] = []
+
+    def take(self, leases: Iterable[Lease]) -> None:
+        """Enter new leases.
+
+        A shot that is still being drawn under an older token goes on under the new one: the picture is the same. One
+        that had ended is drawn again, because its report carries the old token.
+        """
+        with self._changed:
+            for lease in leases:
+                known = self._holdings.get(lease.shot_id)
+                stage = Stage.DRAWING if known is not None and known.stage is Stage.DRAWING else Stage.WAITING
+                self._holdings[lease.shot_id] = Holding(lease, stage, self._clock())
+            self._changed.notify_all()
+
+    def turn(self) -> tuple[list[str], list[Lease]]:
+        """What the device must do before its next tick: shots to forget, then leases to seat.
+
+        Both in one step, so that a shot which was lost and leased again is forgotten before it is seated anew.
+        """
+        with self._changed:
+            drops, self._drops = self._drops, []
+            waiting = [holding for holding in self._holdings.values() if holding.stage is Stage.WAITING]
+            for holding in waiting:
+                holding.stage = Stage.DRAWING
+            return drops, [holding.lease for holding in waiting]
+
+    def has_turn(self) -> bool:
+        """True when :meth:`turn` has something to do."""
+        with self._changed:
+            return bool(self._drops) or any(held.stage is Stage.WAITING for held in self._holdings.values())
+
+    def end(self, shot_id: str) -> Lease | None:
+        """The device is done with a shot. None: it was cancelled or lost meanwhile, forget the result."""
+        with self._changed:
+            holding = self._holdings.get(shot_id)
+            if holding is None or holding.stage is not Stage.DRAWING:
+                return None
+            holding.stage = Stage.ENDED
+            self._changed.notify_all()
+            return holding.lease
+
+    def settle(self, lease: Lease) -> None:
+        """The server has had the last word on this lease. A newer lease of the same shot stays."""
+        with self._changed:
+            if self._is_current(lease):
+                del self._holdings[lease.shot_id]
+                self._changed.notify_all()
+
+    def strike(self, lost: Iterable[tuple[str, int]]) -> None:
+        """Shots whose lease with this token is lost: forget them, tell the device to drop them."""
+        with self._changed:
+            for shot_id, token in lost:
+                holding = self._holdings.get(shot_id)
+                if holding is None or holding.lease.token != token:
+                    continue  # leased to us anew while the answer was on its way
+                del self._holdings[shot_id]
+                if holding.stage is Stage.DRAWING:
+                    self._drops.append(shot_id)
+            self._changed.notify_all()
+
+    def cancel(self, shot_ids: Iterable[str]) -> list[Lease]:
+        """Stop these shots; returns the leases to give back. A picture that is already drawn is still delivered."""
+        stopped = []
+        with self._changed:
+            for shot_id in shot_ids:
+                holding = self._holdings.get(shot_id)
+                if holding is None or holding.stage is Stage.ENDED:
+                    continue
+                if holding.stage is Stage.DRAWING:
+                    self._drops.append(shot_id)
+                holding.stage = Stage.ENDED
+                stopped.append(holding.lease)
+            self._changed.notify_all()
+        return stopped
+
+    def overdue(self) -> list[Lease]:
+        """Leases whose attempt has run longer than it may; from now on they count as ended."""
+        now = self._clock()
+        with self._changed:
+            late = [
+                holding
+                for holding in self._holdings.values()
+                if holding.stage is not Stage.ENDED and now - holding.since > holding.lease.timeout_seconds
+            ]
+            for holding in late:
+                if holding.stage is Stage.DRAWING:
+                    self._drops.append(holding.lease.shot_id)
+                holding.stage = Stage.ENDED
+            return [holding.lease for holding in late]
+
+    def drawing(self) -> list[str]:
+        with self._changed:
+            return [shot_id for shot_id, holding in self._holdings.items() if holding.stage is Stage.DRAWING]
+
+    def lease(self, shot_id: str) -> Lease | None:
+        with self._changed:
+            holding = self._holdings.get(shot_id)
+            return holding.lease if holding is not None else None
+
+    def holds(self, lease: Lease) -> bool:
+        with self._changed:
+            return self._is_current(lease)
+
+    def held(self, progress: Mapping[str, float]) -> list[Held]:
+        """Everything to renew: also what has ended here but is not confirmed there."""
+        with self._changed:
+            return [_held(holding, progress.get(shot_id, 0.0)) for shot_id, holding in self._holdings.items()]
+
+    def is_empty(self) -> bool:
+        with self._changed:
+            return not self._holdings
+
+    def free_seats(self, seats: int) -> int:
+        """Seats without a shot. Ended ones free theirs, up to as many again, so that reports cannot pile up."""
+        with self._changed:
+            running = sum(holding.stage is not Stage.ENDED for holding in self._holdings.values())
+            return max(0, min(seats - running, 2 * seats - len(self._holdings)))
+
+    def wait(self, seconds: float, until: Callable[[], bool]) -> bool:
+        """Sleep until ``until`` holds after a change, or for ``seconds``; returns whether it holds.
+
+        ``until`` runs under the ledger's lock and may use the ledger.
+        """
+        with self._changed:
+            return self._changed.wait_for(until, timeout=seconds)
+
+    def wake(self) -> None:
+        """Have everybody who waits look again."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def _is_current(self, lease: Lease) -> bool:
+        holding = self._holdings.get(lease.shot_id)
+        return holding is not None and holding.lease.token == lease.token
+
+
+def _held(holding: Holding, progress: float) -> Held:
+    done = 1.0 if holding.stage is Stage.ENDED else min(1.0, max(0.0, progress))
+    return Held(shot_id=holding.lease.shot_id, token=holding.lease.token, progress=done)

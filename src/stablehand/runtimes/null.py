@@ -1,0 +1,145 @@
+"""The null runtime: a seeded gradient in milliseconds, so that everything but the drawing can be tried and tested."""
+
+import io
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from PIL import Image as Pictures
+from PIL import ImageChops
+
+from stablehand import __version__
+from stablehand.domain.infotext import write_infotext
+from stablehand.domain.recipes import Recipe
+from stablehand.ports import Broken, Drawn, Order
+from stablehand.protocol import Device
+from stablehand.runtimes.encode import encode
+
+#: pixels of a preview's longer side
+_PREVIEW_SIDE = 128
+
+
+@dataclass(slots=True)
+class _Seat:
+    order: Order
+    steps_done: int = 0
+    device_seconds: float = 0.0
+
+
+class NullRuntime:
+    """Draws equal gradients for equal recipes, takes ``seconds_per_step`` for one step of all seated shots together.
+
+    ``on_start`` and ``on_tick`` are called with nothing and with the seated orders before the work; what they raise
+    goes through. Tests use them to see how the agent bears a device that misbehaves.
+    """
+
+    name = "null"
+    kinds: Sequence[str] = ("text",)
+
+    def __init__(
+        self,
+        *,
+        seconds_per_step: float = 0.002,
+        seats: int = 8,
+        on_start: Callable[[], None] = lambda: None,
+        on_tick: Callable[[Sequence[Order]], None] = lambda _orders: None,
+    ) -> None:
+        self._seconds_per_step = seconds_per_step
+        self._seats = seats
+        self._on_start = on_start
+        self._on_tick = on_tick
+        self._seated: dict[str, _Seat] = {}
+        self._resident: list[str] = []
+        self._guard = threading.Lock()  #: progress is asked from other threads
+
+    def start(self) -> None:
+        self._on_start()
+
+    @property
+    def device(self) -> Device:
+        return Device(kind="none", name="null")
+
+    @property
+    def seats(self) -> int:
+        return self._seats
+
+    def resident(self) -> list[str]:
+        return list(self._resident)
+
+    def add(self, order: Order) -> None:
+        # One slot, as the smallest device has: the last checkpoint asked for is the one in memory.
+        self._resident = [order.checkpoint.id]
+        with self._guard:
+            self._seated[order.shot_id] = _Seat(order)
+
+    def drop(self, shot_id: str) -> None:
+        with self._guard:
+            self._seated.pop(shot_id, None)
+
+    def tick(self) -> list[Drawn | Broken]:
+        seats = list(self._seated.values())
+        if not seats:
+            return []
+        self._on_tick([seat.order for seat in seats])
+        began = time.perf_counter()
+        time.sleep(self._seconds_per_step)
+        share = (time.perf_counter() - began) / len(seats)
+        ended: list[Drawn | Broken] = []
+        for seat in seats:
+            seat.steps_done += 1
+            seat.device_seconds += share
+            if seat.steps_done >= seat.order.recipe.steps:
+                ended.append(_finish(seat))
+        for result in ended:
+            self.drop(result.shot_id)
+        return ended
+
+    def busy(self) -> bool:
+        return bool(self._seated)
+
+    def progress(self) -> dict[str, float]:
+        with self._guard:
+            return {shot_id: seat.steps_done / seat.order.recipe.steps for shot_id, seat in self._seated.items()}
+
+    def preview(self, shot_id: str) -> bytes | None:
+        seat = self._seated.get(shot_id)
+        if seat is None or seat.steps_done == 0:
+            return None
+        recipe = seat.order.recipe
+        scale = _PREVIEW_SIDE / max(recipe.width, recipe.height)
+        size = max(1, round(recipe.width * scale)), max(1, round(recipe.height * scale))
+        fog = Pictures.new("RGB", size, (128, 128, 128))
+        picture = Pictures.blend(fog, paint(recipe, size), min(1.0, seat.steps_done / recipe.steps))
+        out = io.BytesIO()
+        picture.save(out, "JPEG", quality=75)
+        return out.getvalue()
+
+    def close(self) -> None:
+        with self._guard:
+            self._seated.clear()
+
+
+def paint(recipe: Recipe, size: tuple[int, int] | None = None) -> Pictures.Image:
+    """The gradient of a recipe: two colours from its fingerprint, from one corner to the opposite one."""
+    chance = random.Random(recipe.fingerprint)
+    size = size or (recipe.width, recipe.height)
+    first, second = (tuple(chance.randrange(256) for _ in range(3)) for _ in range(2))
+    down = Pictures.linear_gradient("L")
+    across = down.transpose(Pictures.Transpose.ROTATE_90 if chance.random() < 0.5 else Pictures.Transpose.ROTATE_270)
+    mask = ImageChops.add(down, across, scale=2.0).resize(size, Pictures.Resampling.BILINEAR)
+    return Pictures.composite(Pictures.new("RGB", size, first), Pictures.new("RGB", size, second), mask)
+
+
+def _finish(seat: _Seat) -> Drawn | Broken:
+    recipe = seat.order.recipe
+    infotext = write_infotext(recipe, seat.order.checkpoint.sha256, __version__)
+    return Drawn(
+        shot_id=seat.order.shot_id,
+        data=encode(paint(recipe), recipe.format, recipe.quality, infotext),
+        width=recipe.width,
+        height=recipe.height,
+        infotext=infotext,
+        device_seconds=seat.device_seconds,
+    )
