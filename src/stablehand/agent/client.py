@@ -1,6 +1,6 @@
 """The agent protocol over HTTP: one method a message, and the few ways in which a call can end badly.
 
-Every trouble is translated here into one of three exceptions; the rest of the agent knows no status codes.
+Every trouble is translated here into one of four exceptions; the rest of the agent knows no status codes.
 """
 
 from typing import Any, TypeVar
@@ -33,6 +33,10 @@ class Forgotten(Exception):
         self.unauthorized = unauthorized
 
 
+class Dismissed(Exception):
+    """A newer process of this agent works for the server: this one must end."""
+
+
 class Refused(Exception):
     """The server understood and said no; the same words will be refused again."""
 
@@ -42,6 +46,10 @@ class Refused(Exception):
         self.code = code
         self.message = message
         self.hint = hint
+
+    @property
+    def is_lease_lost(self) -> bool:
+        return self.status in (404, 409, 410)
 
     @property
     def is_storage_full(self) -> bool:
@@ -74,7 +82,7 @@ class Client:
         return self._post("renew", message, protocol.Renewed, read_seconds=5.0)
 
     def upload(self, shot_id: str, token: int, data: bytes) -> protocol.Uploaded:
-        """Send a picture's bytes. Raises Refused with status 404 or 409 when the lease is no longer ours."""
+        """Send a picture's bytes. Raises Refused with :attr:`Refused.is_lease_lost` when the shot is no longer ours."""
         response = self._send(
             "PUT",
             f"/agent/v1/shots/{shot_id}/picture",
@@ -83,8 +91,6 @@ class Client:
             headers={"Content-Type": "application/octet-stream"},
             timeout=httpx.Timeout(60.0, connect=3.0),
         )
-        if response.status_code in (401, 403):
-            raise Forgotten(_said(response).message, unauthorized=True)
         return _parse(response, protocol.Uploaded)
 
     def deliver(self, message: protocol.Deliver) -> protocol.Delivered:
@@ -109,10 +115,6 @@ class Client:
             headers={"Content-Type": "application/json"},
             timeout=httpx.Timeout(read_seconds, connect=3.0),
         )
-        if response.status_code in (401, 403):
-            raise Forgotten(_said(response).message, unauthorized=True)
-        if response.status_code in (404, 409, 410):
-            raise Forgotten(_said(response).message)
         return _parse(response, answer)
 
     def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
@@ -120,17 +122,23 @@ class Client:
             response = self._http.request(method, path, **request)
         except httpx.TransportError as error:
             raise Unreachable(f"{type(error).__name__}: {error}") from error
-        said = None if response.is_success else _said(response)
-        if said is not None and said.is_storage_full:
+        if response.is_success:
+            return response
+        said = _said(response)
+        if said.is_storage_full:
             raise said
+        if response.status_code in (401, 403):
+            raise Forgotten(said.message, unauthorized=True)
+        if said.code == "unknown_incarnation":
+            raise Forgotten(said.message)
+        if said.code == "superseded":
+            raise Dismissed(said.message)
         if response.status_code >= 500 or response.status_code in (408, 425, 429):
             raise Unreachable(str(said), retry_after_seconds=_retry_after(response))
-        return response
+        raise said
 
 
 def _parse(response: httpx.Response, answer: type[Answer]) -> Answer:
-    if not response.is_success:
-        raise _said(response)
     try:
         return answer.model_validate_json(response.content)
     except ValueError as error:

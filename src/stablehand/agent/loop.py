@@ -1,8 +1,8 @@
 """One agent process from first hello to last word: claim, run, report.
 
 Threads: the device thread ticks the runtime; one thread claims; one renews; a few upload and report; one sends
-previews. The main thread waits for a reason to end: a signal, a dead parent, a runtime that does not start, a token
-that nobody knows.
+previews. The main thread waits for a reason to end: a signal, a dead parent, a runtime that does not start, a server
+that will not have us.
 """
 
 import os
@@ -44,7 +44,7 @@ class Exit(IntEnum):
 
     DONE = 0  #: asked to stop, or the parent is gone
     NO_RUNTIME = 3  #: the device or its libraries did not start
-    TOKEN_REFUSED = 4  #: the server does not know the token
+    DISMISSED = 4  #: the server will not have us: token unknown, wrong pool, or a newer process took our place
     SICK = 5  #: the runtime raised again and again; a fresh process may do better
 
 
@@ -73,9 +73,7 @@ class Agent:
             version=__version__,
         )
         self._session = Session(self._client, hello, self._halted)
-        self._reports = Reports(
-            self._session, self._ledger, self._halted, upload_threads=settings.upload_threads
-        )
+        self._reports = Reports(self._session, self._ledger, self._halted, upload_threads=settings.upload_threads)
         self._previews = Previews(self._session, self._halted)
         self._device = DeviceThread(
             make_runtime,
@@ -123,9 +121,9 @@ class Agent:
                 return Exit.NO_RUNTIME
             if self._device.sick is not None:
                 return Exit.SICK
-            if self._session.token_refused.is_set():
-                log.error("the server does not know our token", hint="Make one with `stablehand agents add NAME`.")
-                return Exit.TOKEN_REFUSED
+            if self._session.dismissed is not None:
+                log.error("dismissed", reason=self._session.dismissed)
+                return Exit.DISMISSED
         return Exit.DONE
 
     def _wind_down(self, code: Exit) -> None:
@@ -134,7 +132,7 @@ class Agent:
         if code is Exit.NO_RUNTIME:
             self._say_not_ready()
             return
-        if code is Exit.TOKEN_REFUSED:
+        if code is Exit.DISMISSED:
             return
         if code is Exit.DONE and not self._drop_all.is_set():
             end = time.monotonic() + self._settings.grace_seconds

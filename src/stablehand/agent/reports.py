@@ -120,7 +120,7 @@ class Reports:
             return
 
     def _upload_refused(self, lease: Lease, refused: Refused) -> None:
-        if refused.status in (404, 409, 410):
+        if refused.is_lease_lost:
             log.info("a picture came too late, its lease was no longer ours", shot=lease.shot_id)
             self._ledger.settle(lease)
             return

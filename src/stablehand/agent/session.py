@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import structlog
 
 from stablehand.agent.backoff import Backoff
-from stablehand.agent.client import Client, Forgotten, Refused, Unreachable
+from stablehand.agent.client import Client, Dismissed, Forgotten, Refused, Unreachable
 from stablehand.protocol import Hello, Welcome
 
 Answer = TypeVar("Answer")
@@ -21,15 +21,15 @@ log = structlog.get_logger("agent")
 class Session:
     """Says hello, and wraps every other call so that a forgetful server is introduced to us again.
 
-    Threads may share it. ``halted`` ends all waiting. ``token_refused`` is set when the server has refused our token so
-    often that no amount of waiting mends it.
+    Threads may share it. ``halted`` ends all waiting. ``dismissed`` says why the server will not have us, once no amount
+    of waiting mends it; from then on every call ends as Unreachable.
     """
 
     def __init__(self, client: Client, hello: Hello, halted: threading.Event) -> None:
         self.client = client
         self.welcome: Welcome | None = None
         self.introduced = threading.Event()
-        self.token_refused = threading.Event()
+        self.dismissed: str | None = None
         self._hello = hello
         self._halted = halted
         self._greeting = threading.Lock()
@@ -67,27 +67,40 @@ class Session:
         """
         before = self._greetings
         try:
-            return ask()
+            return self._ask(ask)
         except Forgotten as forgotten:
             log.info("the server does not know us, saying hello", reason=str(forgotten))
         with self._greeting:
             if self._greetings == before:  # else another thread has introduced us in the meantime
                 self._say_hello()
         try:
-            return ask()
+            return self._ask(ask)
         except Forgotten as forgotten:
             raise Unreachable(f"forgotten right after hello: {forgotten}") from forgotten
 
+    def _ask(self, ask: Callable[[], Answer]) -> Answer:
+        if self.dismissed is not None:
+            raise Unreachable(self.dismissed)
+        try:
+            return ask()
+        except Dismissed as dismissed:
+            self.dismissed = str(dismissed)
+            raise Unreachable(str(dismissed)) from dismissed
+
     def _say_hello(self) -> Welcome:
         try:
-            welcome = self.client.hello(self._hello)
+            welcome = self._ask(lambda: self.client.hello(self._hello))
         except Forgotten as forgotten:
             if forgotten.unauthorized:
                 self._unauthorized += 1
                 if self._unauthorized >= _UNAUTHORIZED_MOST:
-                    self.token_refused.set()
+                    self.dismissed = (
+                        f"The server does not accept the token: {forgotten} Make one with `stablehand agents add NAME`."
+                    )
             raise Unreachable(str(forgotten)) from forgotten
         except Refused as refused:
+            if refused.status != 404:  # 404: something else answers at this address, perhaps only until it is up
+                self.dismissed = f"The server refuses this agent: {refused.message} {refused.hint}".strip()
             raise Unreachable(str(refused)) from refused
         self._unauthorized = 0
         self._greetings += 1
