@@ -155,6 +155,9 @@ class Release(Message):
 
     incarnation: str
     shots: list[Held]
+    #: True: this process ends. Its claims, also one that still waits for work, get nothing from now on; without this
+    #: word the shots that it gives back could be leased to the very process that is leaving.
+    leaving: bool = False
 
 
 class Preview(Message):

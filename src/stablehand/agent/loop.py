@@ -114,7 +114,7 @@ class Agent:
     def _wait_for_an_end(self) -> Exit:
         while not self._closing.wait(_PARENT_SECONDS):
             if self._is_orphan():
-                log.warning("our parent is gone, so are we", parent=self._settings.parent_pid)
+                _write_nowhere()
                 self._drop_all.set()
                 return Exit.DONE
             if self._device.start_failure is not None:
@@ -132,7 +132,7 @@ class Agent:
         if code is Exit.NO_RUNTIME:
             self._say_not_ready()
             return
-        if code is Exit.DISMISSED:
+        if code is Exit.DISMISSED or not self._session.introduced.is_set():
             return
         if code is Exit.DONE and not self._drop_all.is_set():
             end = time.monotonic() + self._settings.grace_seconds
@@ -141,19 +141,20 @@ class Agent:
         elif code is Exit.SICK:
             # The failures of the last tick should still be told.
             self._ledger.wait(_LAST_WORD_SECONDS, self._ledger.is_empty)
-        self._release_all()
+        self._leave()
 
-    def _release_all(self) -> None:
+    def _leave(self) -> None:
+        """Give back every lease and take leave, so that a claim which still waits there gets nothing more."""
         shots = self._ledger.held({})
-        if not shots:
-            return
-        message = Release(incarnation=self._session.incarnation, shots=shots)
+        message = Release(incarnation=self._session.incarnation, shots=shots, leaving=True)
         try:
             self._session.call(lambda: self._client.release(message, read_seconds=_LAST_WORD_SECONDS))
         except (Unreachable, Refused) as trouble:
-            log.warning("leases could not be given back; they will expire", shots=len(shots), reason=str(trouble))
+            log.warning(
+                "the server did not hear us leave; our leases will expire", shots=len(shots), reason=str(trouble)
+            )
         else:
-            log.info("leases given back", shots=len(shots))
+            log.info("left", leases_given_back=len(shots))
 
     def _say_not_ready(self) -> None:
         self._session.describe(error=self._device.start_failure or "", ready=False)
@@ -231,6 +232,14 @@ class Agent:
 
     def _is_orphan(self) -> bool:
         return self._settings.parent_pid is not None and os.getppid() != self._settings.parent_pid
+
+
+def _write_nowhere() -> None:
+    """Our output went through a pipe to the parent that is gone; a word into it would end us before we took leave."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)
+    os.close(nowhere)
 
 
 class _Signals:

@@ -21,8 +21,8 @@ log = structlog.get_logger("agent")
 class Session:
     """Says hello, and wraps every other call so that a forgetful server is introduced to us again.
 
-    Threads may share it. ``halted`` ends all waiting. ``dismissed`` says why the server will not have us, once no amount
-    of waiting mends it; from then on every call ends as Unreachable.
+    Threads may share it. ``halted`` ends all waiting. ``dismissed`` says why the server will not have us, once no
+    amount of waiting mends it; from then on every call ends as Unreachable.
     """
 
     def __init__(self, client: Client, hello: Hello, halted: threading.Event) -> None:

@@ -1,0 +1,62 @@
+"""An agent process for the tests: the real loop around a null runtime that misbehaves as its arguments say."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+
+from stablehand.agent.loop import run_agent
+from stablehand.agent.settings import AgentSettings
+from stablehand.domain.errors import CheckpointBroken
+from stablehand.ports import Order, Runtime
+from stablehand.runtimes.null import NullRuntime
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("server")
+    parser.add_argument("token")
+    parser.add_argument("--seconds-per-step", type=float, default=0.001)
+    parser.add_argument("--seats", type=int, default=8)
+    parser.add_argument("--grace-seconds", type=float, default=5.0)
+    parser.add_argument("--parent-pid", type=int)
+    parser.add_argument("--start-seconds", type=float, default=0.0)
+    parser.add_argument("--start-fails", action="store_true")
+    parser.add_argument("--raises", choices=["once", "always", "memory", "checkpoint"])
+    arguments = parser.parse_args()
+    ticks = 0
+
+    def on_start() -> None:
+        time.sleep(arguments.start_seconds)
+        if arguments.start_fails:
+            raise RuntimeError("no such device")
+
+    def on_tick(_orders: Sequence[Order]) -> None:
+        nonlocal ticks
+        ticks += 1
+        if arguments.raises == "always" or (arguments.raises == "once" and ticks == 1):
+            raise RuntimeError("the driver fell over")
+        if arguments.raises == "memory" and ticks == 1:
+            raise MemoryError
+        if arguments.raises == "checkpoint" and ticks == 1:
+            raise CheckpointBroken("The weights are cut short.", hint="Fetch the file again.")
+
+    def make_runtime() -> Runtime:
+        return NullRuntime(
+            seconds_per_step=arguments.seconds_per_step, seats=arguments.seats, on_start=on_start, on_tick=on_tick
+        )
+
+    settings = AgentSettings(
+        server=arguments.server,
+        token=arguments.token,
+        runtime="null",
+        grace_seconds=arguments.grace_seconds,
+        parent_pid=arguments.parent_pid,
+        claim_wait_seconds=2.0,
+        preview_interval_seconds=0.05,
+    )
+    return run_agent(settings, make_runtime)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
