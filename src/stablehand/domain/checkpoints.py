@@ -1,5 +1,6 @@
 """A checkpoint: the weights of one Stable Diffusion network, known by its own id from the moment it is seen."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,3 +17,50 @@ class Checkpoint:
     builtin: bool
     source: str | None = None  #: where it can be fetched again
     missing_since: datetime | None = None  #: set while the file is gone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A usable checkpoint as a scan finds it on disk."""
+
+    new_id: str  #: its id in case it is a new one
+    name: str
+    path: str
+    family: str
+    native_size: int
+    size_bytes: int
+    stamp: str  #: changes when the files do, stays when they are only moved
+    builtin: bool
+
+
+def match_files(known: Mapping[str, str], found: Iterable[Found]) -> dict[str, str]:
+    """found path -> path of the row it belongs to, for everything that is not new.
+
+    ``known``: path -> stamp of the rows. The same path is the same checkpoint, whatever its files say now; a file at a
+    new path is a moved one when exactly one row with its stamp has lost its file.
+    """
+    entries = list(found)
+    here = {entry.path for entry in entries}
+    matches = {path: path for path in here if path in known}
+    lost: dict[str, list[str]] = {}
+    for path, stamp in known.items():
+        if path not in here:
+            lost.setdefault(stamp, []).append(path)
+    for entry in entries:
+        if entry.path not in matches and len(candidates := lost.get(entry.stamp, [])) == 1:
+            matches[entry.path] = candidates.pop()
+    return matches
+
+
+def find(checkpoints: Iterable[Checkpoint], text: str) -> Checkpoint | None:
+    """The checkpoint that somebody means: by id, or by name, path or file name without regard to case."""
+    known = list(checkpoints)
+    wanted = text.strip()
+    folded = wanted.casefold()
+    for entry in known:
+        if entry.id == wanted:
+            return entry
+    for entry in known:
+        if folded in (entry.name.casefold(), entry.path.casefold(), entry.path.rpartition("/")[2].casefold()):
+            return entry
+    return None

@@ -39,6 +39,10 @@ class Recipe:
         """The recipe of one shot: the same, with that shot's own seed (wrapping at the largest seed)."""
         return replace(self, seed=(self.seed + index) % (SEED_MAX + 1))
 
+    def with_seed(self, seed: int) -> Self:
+        """The recipe of a shot whose seed is known: after a retry, seeds need not be consecutive."""
+        return replace(self, seed=seed)
+
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values, the form that is stored and sent to agents."""
         return asdict(self)

@@ -3,8 +3,13 @@
 from stablehand.domain.accounts import Account
 from stablehand.domain.jobs import Job
 from stablehand.services import Services
+from stablehand.services.announce import announce
 
 
 def cancel(services: Services, account: Account, job_id: str) -> Job:
-    """Queued shots end at once, running ones at their next step; delivered pictures stay. Raises NotFound."""
-    raise NotImplementedError
+    """Queued shots end at once, running ones at their next step; delivered pictures stay. Raises NotFound.
+
+    A job that has ended already is left as it is.
+    """
+    announce(services, services.store.cancel(job_id, account.id))
+    return services.store.job(job_id, account_id=account.id, progress=services.feed.progress)

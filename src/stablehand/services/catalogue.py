@@ -1,10 +1,20 @@
 """The catalogue: which checkpoints there are, known from their headers without loading them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from stablehand.domain.checkpoints import Checkpoint
+import stablehand
+from stablehand.adapters import weights
+from stablehand.domain.checkpoints import Checkpoint, Found, find
+from stablehand.domain.errors import CheckpointBroken
 from stablehand.services import Services
+from stablehand.services.identity import new_id
+
+#: Checkpoints that the package ships.
+BUILTIN_FOLDER = Path(stablehand.__file__).parent / "builtin" / "checkpoints"
+BUILTIN_PREFIX = "builtin:"
+POSTCARD = BUILTIN_PREFIX + "postcard"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,24 +28,100 @@ def scan(services: Services, models_dir: Path) -> Scan:
 
     A bad file never stops it.
     """
-    raise NotImplementedError
+    known = {entry.path: entry for entry in services.store.checkpoints() if entry.missing_since is None}
+    stamps = services.store.stamps()
+    found: list[Found] = []
+    problems: list[tuple[str, str]] = []
+    names: set[str] = set()
+    for path, place in _places(models_dir):
+        try:
+            measured = weights.measure(place)
+            entry = known.get(path)
+            if entry is not None and stamps.get(path) == measured.stamp:
+                family, native_size = entry.family, entry.native_size
+            else:
+                network = weights.recognise(place)
+                family, native_size = network.family, network.native_size
+        except CheckpointBroken as error:
+            problems.append((path, f"{error.message} {error.hint}".strip()))
+            continue
+        except OSError as error:  # it went away, or cannot be read, while we looked
+            problems.append((path, f"It cannot be read: {error.strerror}."))
+            continue
+        name = _free_name(path, place, names)
+        names.add(name.casefold())
+        found.append(
+            Found(
+                new_id=new_id(),
+                name=name,
+                path=path,
+                family=family,
+                native_size=native_size,
+                size_bytes=measured.size_bytes,
+                stamp=measured.stamp,
+                builtin=path.startswith(BUILTIN_PREFIX),
+            )
+        )
+    if {(entry.path, entry.name, entry.stamp) for entry in found} != {
+        (entry.path, entry.name, stamps.get(entry.path)) for entry in known.values()
+    }:
+        services.store.note_scan(found)
+    return Scan(found=len(found), problems=tuple(problems))
 
 
 def hash_next(services: Services, models_dir: Path) -> bool:
     """Compute one missing SHA-256 (slow: reads the file). False when none is missing."""
-    raise NotImplementedError
+    unhashed = services.store.next_unhashed()
+    if unhashed is None:
+        return False
+    place = place_of(unhashed.checkpoint, models_dir)
+    try:
+        digest = weights.sha256_of(place)
+        unchanged = weights.measure(place).stamp == unhashed.stamp
+    except OSError:
+        # Gone or unreadable since the scan; the next scan will say so, and a hash is not wanted then.
+        return False
+    if unchanged:
+        services.store.note_hash(unhashed.checkpoint.id, unhashed.stamp, digest)
+    return unchanged
 
 
 def list_checkpoints(services: Services) -> tuple[Checkpoint, ...]:
     """Those whose files are there, by name."""
-    raise NotImplementedError
+    return tuple(entry for entry in services.store.checkpoints() if entry.missing_since is None)
 
 
 def default_checkpoint(services: Services) -> Checkpoint | None:
     """What an order without a checkpoint gets: the configured one, else Postcard, else the first."""
-    raise NotImplementedError
+    known = list_checkpoints(services)
+    if services.default_checkpoint is not None and (chosen := find(known, services.default_checkpoint)) is not None:
+        return chosen
+    return next((entry for entry in known if entry.path == POSTCARD), known[0] if known else None)
 
 
 def resident_checkpoints(services: Services) -> frozenset[str]:
     """Ids of the checkpoints in some live agent's memory."""
-    raise NotImplementedError
+    return services.store.resident_checkpoints()
+
+
+def place_of(checkpoint: Checkpoint, models_dir: Path) -> Path:
+    """Where its file or folder lies."""
+    if checkpoint.path.startswith(BUILTIN_PREFIX):
+        return BUILTIN_FOLDER / checkpoint.path.removeprefix(BUILTIN_PREFIX)
+    return models_dir / checkpoint.path
+
+
+def _places(models_dir: Path) -> Iterator[tuple[str, Path]]:
+    """(path in the catalogue, place on disk) of everything that may be a checkpoint."""
+    for place in weights.candidates(models_dir / "checkpoints"):
+        yield f"checkpoints/{place.name}", place
+    for place in weights.candidates(models_dir):
+        yield place.name, place
+    for place in weights.candidates(BUILTIN_FOLDER):
+        yield BUILTIN_PREFIX + place.name, place
+
+
+def _free_name(path: str, place: Path, taken: set[str]) -> str:
+    """The shortest name that no other checkpoint has: without suffix, with it, or the whole path."""
+    stem = place.name[: -len(weights.SUFFIX)] if place.is_file() else place.name
+    return next(name for name in (stem, place.name, path) if name.casefold() not in taken or name == path)

@@ -1,8 +1,12 @@
 """claim: an agent asks for work."""
 
+import time
+
 from stablehand.domain.agents import Agent
-from stablehand.protocol import Claim, Leases
+from stablehand.protocol import CheckpointRef, Claim, Lease, Leases
 from stablehand.services import Services
+from stablehand.services.announce import WORK, announce
+from stablehand.store.leases import Leased
 
 
 def claim(services: Services, agent: Agent, message: Claim) -> Leases:
@@ -11,4 +15,39 @@ def claim(services: Services, agent: Agent, message: Claim) -> Leases:
     Raises:
         UnknownIncarnation: it must say hello first. Superseded: a newer process of this agent runs; it must end.
     """
-    raise NotImplementedError
+    deadline = time.monotonic() + message.wait_seconds
+    while True:
+        heard = services.doorbell.heard()
+        leased, drain, changes = services.store.claim(
+            agent.id,
+            message.incarnation,
+            seats=message.seats,
+            resident=message.resident,
+            lease_seconds=services.limits.lease_seconds,
+        )
+        announce(services, changes)
+        left = deadline - time.monotonic()
+        if leased or drain or left <= 0:
+            return Leases(leases=[_on_the_wire(services, lease) for lease in leased], drain=drain)
+        services.doorbell.wait(WORK, min(left, services.limits.poll_seconds), since=heard)
+
+
+def _on_the_wire(services: Services, leased: Leased) -> Lease:
+    checkpoint = leased.checkpoint
+    return Lease(
+        shot_id=leased.shot_id,
+        job_id=leased.job_id,
+        index=leased.index,
+        token=leased.token,
+        attempt=leased.attempt,
+        lease_seconds=services.limits.lease_seconds,
+        timeout_seconds=services.limits.timeout_seconds,
+        recipe=leased.recipe.as_dict(),
+        checkpoint=CheckpointRef(
+            id=checkpoint.id,
+            name=checkpoint.name,
+            path=checkpoint.path,
+            sha256=checkpoint.sha256,
+            source=checkpoint.source,
+        ),
+    )

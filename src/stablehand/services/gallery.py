@@ -1,9 +1,13 @@
 """The gallery: an account's delivered pictures."""
 
 from stablehand.domain.accounts import Account
+from stablehand.domain.errors import InvalidFields
 from stablehand.domain.images import Image
-from stablehand.domain.pages import LIMIT_DEFAULT, Page
+from stablehand.domain.pages import LIMIT_DEFAULT, Page, check_limit
 from stablehand.services import Services
+
+SEARCH_MAX_CHARACTERS = 200
+SEARCH_MAX_WORDS = 16
 
 
 def list_images(
@@ -16,29 +20,34 @@ def list_images(
     search: str | None = None,
 ) -> Page[Image]:
     """Newest first; ``search``: words that all stand in the prompt. Raises InvalidFields."""
-    raise NotImplementedError
+    check_limit(limit)
+    words = (search or "").casefold().split()
+    if len(search or "") > SEARCH_MAX_CHARACTERS or len(words) > SEARCH_MAX_WORDS or "\0" in (search or ""):
+        raise InvalidFields({"search": f"at most {SEARCH_MAX_WORDS} words and {SEARCH_MAX_CHARACTERS} characters"})
+    return services.store.list_images(account.id, limit=limit, cursor=cursor, trashed=trashed, words=words)
 
 
 def get_image(services: Services, account: Account, image_id: str) -> Image:
     """Raises NotFound."""
-    raise NotImplementedError
+    return services.store.image(image_id, account.id)
 
 
 def delete_image(services: Services, account: Account, image_id: str) -> Image:
     """To the trash; it can be restored for some days. Raises NotFound."""
-    raise NotImplementedError
+    return services.store.set_trashed(image_id, account.id, True)
 
 
 def restore_image(services: Services, account: Account, image_id: str) -> Image:
     """Out of the trash. Raises NotFound."""
-    raise NotImplementedError
+    return services.store.set_trashed(image_id, account.id, False)
 
 
 def star_image(services: Services, account: Account, image_id: str, starred: bool) -> Image:
     """Raises NotFound."""
-    raise NotImplementedError
+    return services.store.set_starred(image_id, account.id, starred)
 
 
 def image_bytes(services: Services, account: Account, image_id: str, *, thumbnail: bool = False) -> bytes:
     """The stored file, or its WebP thumbnail of at most 320 px. Raises NotFound."""
-    raise NotImplementedError
+    image = services.store.image(image_id, account.id)
+    return services.objects.get(image.thumbnail_key if thumbnail else image.object_key)

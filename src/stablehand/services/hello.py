@@ -1,8 +1,11 @@
 """hello: an agent process introduces itself."""
 
-from stablehand.domain.agents import Agent
+from stablehand.domain.agents import Agent, AgentDevice
+from stablehand.domain.errors import InvalidFields
 from stablehand.protocol import Hello, Welcome
 from stablehand.services import Services
+from stablehand.services.announce import announce
+from stablehand.store.agents import Introduction
 
 
 def hello(services: Services, agent: Agent, message: Hello) -> Welcome:
@@ -11,4 +14,30 @@ def hello(services: Services, agent: Agent, message: Hello) -> Welcome:
     Raises:
         InvalidFields: its pool is not the token's. Superseded: a newer process of this agent runs; it must end.
     """
-    raise NotImplementedError
+    if message.pool is not None and message.pool != agent.pool:
+        raise InvalidFields({"pool": f"{agent.pool}, the pool that this token is for"})
+    changes = services.store.hello(
+        agent.id,
+        Introduction(
+            incarnation=message.incarnation,
+            runtime=message.runtime,
+            kinds=message.kinds,
+            device=AgentDevice(
+                kind=message.device.kind,
+                name=message.device.name,
+                precision=message.device.precision,
+                memory_bytes=message.device.memory_bytes,
+            ),
+            ready=message.ready,
+            seats=message.seats,
+            present=message.present,
+            resident=message.resident,
+            version=message.version,
+        ),
+    )
+    announce(services, changes)
+    return Welcome(
+        agent_id=agent.id,
+        lease_seconds=services.limits.lease_seconds,
+        renew_seconds=services.limits.renew_seconds,
+    )

@@ -1,19 +1,30 @@
 """Reading jobs."""
 
+import time
+
 from stablehand.domain.accounts import Account
+from stablehand.domain.errors import InvalidFields
 from stablehand.domain.jobs import Job
-from stablehand.domain.pages import LIMIT_DEFAULT, Page
+from stablehand.domain.pages import LIMIT_DEFAULT, Page, check_limit
 from stablehand.services import Services
+from stablehand.services.announce import job_topic
+from stablehand.store.jobs import STATE_GROUPS
 
 
 def get_job(services: Services, account: Account, job_id: str) -> Job:
     """Raises NotFound."""
-    raise NotImplementedError
+    return services.store.job(job_id, account_id=account.id, progress=services.feed.progress)
 
 
 def wait_for_job(services: Services, account: Account, job_id: str, wait_seconds: float) -> Job:
     """The job once it is terminal, or as it stands after ``wait_seconds``. Raises NotFound."""
-    raise NotImplementedError
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        heard = services.doorbell.heard()
+        left = deadline - time.monotonic()
+        if left <= 0 or services.store.job_state(job_id, account.id).is_terminal:
+            return get_job(services, account, job_id)
+        services.doorbell.wait(job_topic(job_id), min(left, services.limits.poll_seconds), since=heard)
 
 
 def list_jobs(
@@ -25,4 +36,10 @@ def list_jobs(
     state: str | None = None,
 ) -> Page[Job]:
     """Newest first. ``state``: a state, "active" or "finished". Raises InvalidFields."""
-    raise NotImplementedError
+    check_limit(limit)
+    if state is not None and state not in STATE_GROUPS:
+        raise InvalidFields({"state": "one of: " + ", ".join(STATE_GROUPS)})
+    states = () if state is None else STATE_GROUPS[state]
+    return services.store.list_jobs(
+        account.id, limit=limit, cursor=cursor, states=states, progress=services.feed.progress
+    )

@@ -1,8 +1,10 @@
 """renew: an agent's heartbeat for everything it runs."""
 
 from stablehand.domain.agents import Agent
+from stablehand.domain.events import ShotChanged
 from stablehand.protocol import Renew, Renewed
 from stablehand.services import Services
+from stablehand.services.announce import announce
 
 
 def renew(services: Services, agent: Agent, message: Renew) -> Renewed:
@@ -10,4 +12,27 @@ def renew(services: Services, agent: Agent, message: Renew) -> Renewed:
 
     Raises: UnknownIncarnation, Superseded.
     """
-    raise NotImplementedError
+    feed = services.feed
+    beat, changes = services.store.renew(
+        agent.id,
+        message.incarnation,
+        {shot.shot_id: shot.token for shot in message.shots},
+        resident=message.resident,
+        lease_seconds=services.limits.lease_seconds,
+    )
+    moved = {
+        shot.shot_id: shot.progress
+        for shot in message.shots
+        if shot.shot_id in beat.held and shot.progress != feed.progress(shot.shot_id)
+    }
+    feed.note_progress(moved)
+    announce(services, changes)
+    if moved:
+        for account_id, job_id, shot in services.store.shots(list(moved), progress=feed.progress):
+            feed.publish(ShotChanged(account_id, job_id, shot))
+    return Renewed(
+        cancelled=beat.cancelled,
+        lost=beat.lost,
+        watched=[shot_id for shot_id, ours in beat.held.items() if feed.is_watched(ours.job_id)],
+        drain=beat.drain,
+    )

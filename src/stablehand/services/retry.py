@@ -1,13 +1,24 @@
 """retry: order the pictures again that a job has not brought."""
 
+from dataclasses import replace
+
 from stablehand.domain.accounts import Account
+from stablehand.domain.errors import Conflict
 from stablehand.domain.jobs import Job
 from stablehand.services import Services
+from stablehand.services.catalogue import list_checkpoints
+from stablehand.services.submit import enqueue
 
 
 def retry(services: Services, account: Account, job_id: str) -> Job:
     """A new job from the failed and cancelled shots of a finished one, with the same seeds.
 
-    Raises: NotFound, Conflict (still active, or nothing is missing), NoPool, QueueFull.
+    Raises: NotFound, Conflict (still active, nothing is missing, or its checkpoint is gone), NoPool, QueueFull.
     """
-    raise NotImplementedError
+    job, seeds = services.store.unfinished(job_id, account.id)
+    if job.recipe.checkpoint_id not in {checkpoint.id for checkpoint in list_checkpoints(services)}:
+        raise Conflict(
+            f"The checkpoint {job.recipe.checkpoint} is gone.", hint="Put its file back, or order with another one."
+        )
+    tier = job.tier if job.tier in account.tiers else account.tiers[0]
+    return enqueue(services, account, replace(job.recipe, seed=seeds[0]), seeds, tier=tier, retry_of=job.id)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from stablehand.domain.jobs import State
 from stablehand.services import Services
 
 
@@ -12,4 +13,6 @@ class QueueStatus:
 
 
 def queue_status(services: Services) -> QueueStatus:
-    raise NotImplementedError
+    """Counts over all accounts."""
+    counts = services.store.queue_counts()
+    return QueueStatus(queued=counts[State.QUEUED], running=counts[State.RUNNING])

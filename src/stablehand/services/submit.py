@@ -1,9 +1,24 @@
 """submit: take an order for a job."""
 
+import secrets
+from collections.abc import Sequence
+
 from stablehand.domain.accounts import Account
+from stablehand.domain.checkpoints import Checkpoint, find
+from stablehand.domain.errors import InvalidFields, NoPool
 from stablehand.domain.jobs import Job
-from stablehand.domain.orders import JobOrder
+from stablehand.domain.orders import IDEMPOTENCY_KEY_MAX_CHARACTERS, JobOrder, make_recipe, problems
+from stablehand.domain.pools import route
+from stablehand.domain.recipes import Recipe
 from stablehand.services import Services
+from stablehand.services.announce import WORK, announce
+from stablehand.services.catalogue import default_checkpoint, list_checkpoints
+from stablehand.services.identity import new_id
+from stablehand.store.changes import Changes
+from stablehand.store.jobs import NewJob, Remembered
+
+#: Random seeds fit 32 bits, because other programs that read them take no more.
+RANDOM_SEEDS = 2**32
 
 
 def submit(services: Services, account: Account, order: JobOrder, *, idempotency_key: str | None = None) -> Job:
@@ -13,4 +28,78 @@ def submit(services: Services, account: Account, order: JobOrder, *, idempotency
         InvalidFields: every wrong field at once; nothing is stored.
         NoPool, QueueFull, IdempotencyConflict.
     """
-    raise NotImplementedError
+    remembered = None
+    if idempotency_key is not None:
+        remembered = _remembered(services, order, idempotency_key)
+        known = services.store.remembered_job(account.id, remembered)
+        if known is not None:
+            return services.store.job(known, progress=services.feed.progress)
+    found = problems(order)
+    checkpoint = _choose_checkpoint(services, order, found)
+    tier = _choose_tier(account, order, found)
+    if found or checkpoint is None:
+        raise InvalidFields(found)
+    recipe = make_recipe(order, checkpoint, random_seed=secrets.randbelow(RANDOM_SEEDS))
+    seeds = [recipe.for_shot(index).seed for index in range(order.count or 1)]
+    return enqueue(services, account, recipe, seeds, tier=tier, remembered=remembered)
+
+
+def enqueue(
+    services: Services,
+    account: Account,
+    recipe: Recipe,
+    seeds: Sequence[int],
+    *,
+    tier: str,
+    retry_of: str | None = None,
+    remembered: Remembered | None = None,
+) -> Job:
+    """Put a checked job into the queue. Raises NoPool, QueueFull, IdempotencyConflict."""
+    pool = route(services.pools, recipe.checkpoint)
+    if pool is None:
+        raise NoPool(
+            f"No pool of agents runs the checkpoint {recipe.checkpoint}.",
+            hint="Choose another checkpoint, or add a pool that names this one.",
+        )
+    new = NewJob(
+        id=new_id(),
+        account_id=account.id,
+        tier=tier,
+        pool=pool.name,
+        recipe=recipe,
+        seeds=seeds,
+        retry_of=retry_of,
+    )
+    job_id, is_new = services.store.submit(new, max_size_shots=services.limits.max_size_shots, remembered=remembered)
+    if is_new:
+        services.doorbell.ring(WORK)
+        announce(services, Changes(jobs={job_id: account.id}))
+    return services.store.job(job_id, progress=services.feed.progress)
+
+
+def _remembered(services: Services, order: JobOrder, key: str) -> Remembered:
+    if not 0 < len(key) <= IDEMPOTENCY_KEY_MAX_CHARACTERS or not key.isascii() or not key.isprintable():
+        raise InvalidFields({"Idempotency-Key": f"1 to {IDEMPOTENCY_KEY_MAX_CHARACTERS} printable ASCII characters"})
+    return Remembered(key=key, fingerprint=order.fingerprint, hours=services.limits.idempotency_hours)
+
+
+def _choose_checkpoint(services: Services, order: JobOrder, found: dict[str, str]) -> Checkpoint | None:
+    if order.checkpoint is None:
+        checkpoint = default_checkpoint(services)
+        if checkpoint is None:
+            found["checkpoint"] = "there is none yet: put a checkpoint into the folder models/checkpoints"
+        return checkpoint
+    known = list_checkpoints(services)
+    checkpoint = find(known, order.checkpoint)
+    if checkpoint is None:
+        names = ", ".join(entry.name for entry in known[:20])
+        found["checkpoint"] = f"one of: {names}" if names else "there is none yet: put one into models/checkpoints"
+    return checkpoint
+
+
+def _choose_tier(account: Account, order: JobOrder, found: dict[str, str]) -> str:
+    if order.tier is None:
+        return account.tiers[0]
+    if order.tier not in account.tiers:
+        found["tier"] = "one of: " + ", ".join(account.tiers)
+    return order.tier

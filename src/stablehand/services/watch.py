@@ -6,8 +6,10 @@ from stablehand.services import Services
 
 def watch(services: Services, account: Account, job_id: str) -> None:
     """Counted: call ``unwatch`` once for each. Raises NotFound for other people's jobs."""
-    raise NotImplementedError
+    services.store.job_state(job_id, account.id)
+    services.feed.watch(job_id)
 
 
 def unwatch(services: Services, job_id: str) -> None:
-    raise NotImplementedError
+    """Take one ``watch`` back."""
+    services.feed.unwatch(job_id)

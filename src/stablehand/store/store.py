@@ -1,30 +1,65 @@
 """The one Store class, put together from its nouns."""
 
-from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import make_url
+
+from stablehand.store.accounts import Accounts
+from stablehand.store.agents import Agents
+from stablehand.store.catalogue import Catalogue
+from stablehand.store.endings import Endings
+from stablehand.store.images import Images
+from stablehand.store.jobs import Jobs
+from stablehand.store.leases import Leases
+from stablehand.store.sweeping import Sweeping
 
 #: Name of the database file inside the data directory.
 DATABASE_NAME = "stablehand.db"
 
 
-class Store:
+class Store(Jobs, Leases, Endings, Images, Catalogue, Agents, Accounts, Sweeping):
     """``url`` is an SQLAlchemy URL (``Store.url_of(path)`` for an SQLite file). ``clock``: tests only."""
-
-    def __init__(self, url: str, *, clock: Callable[[], datetime] | None = None) -> None:
-        raise NotImplementedError
 
     @staticmethod
     def url_of(path: Path) -> str:
         return f"sqlite:///{path}"
 
+    @property
+    def path(self) -> Path:
+        """The SQLite file."""
+        database = make_url(self.url).database
+        if not database:
+            raise ValueError("an SQLite database in a file is needed")
+        return Path(database)
+
     def migrate(self) -> None:
         """Bring the schema to the newest revision; makes the database when there is none."""
-        raise NotImplementedError
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        config = _migrations()
+        with self._writer, self.engine.connect() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
 
     def is_current(self) -> bool:
         """True when every migration has run. Raises when the database cannot be reached."""
-        raise NotImplementedError
+        return self.revision() == newest_revision()
 
-    def close(self) -> None:
-        raise NotImplementedError
+    def revision(self) -> str | None:
+        """The migration that the database stands at; None for an empty one."""
+        with self.engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+
+
+def newest_revision() -> str | None:
+    """The migration that this version of the program needs."""
+    return ScriptDirectory.from_config(_migrations()).get_current_head()
+
+
+def _migrations() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    return config

@@ -1,0 +1,28 @@
+"""announce: after a commit, tell browsers and sleepers what has changed."""
+
+from stablehand.domain.events import ImageAdded, JobChanged, ShotChanged
+from stablehand.domain.jobs import State
+from stablehand.services import Services
+from stablehand.store.changes import Changes
+
+WORK = "work"
+
+
+def job_topic(job_id: str) -> str:
+    """The doorbell topic of one job."""
+    return f"job:{job_id}"
+
+
+def announce(services: Services, changes: Changes) -> None:
+    """Publish ``changes``; call it once their transaction has committed."""
+    feed = services.feed
+    feed.forget_progress(shot.id for _, _, shot in changes.shots if shot.state is not State.RUNNING)
+    for account_id, job_id, shot in changes.shots:
+        feed.publish(ShotChanged(account_id, job_id, shot))
+    for image in changes.images:
+        feed.publish(ImageAdded(image.account_id, image))
+    for job_id, account_id in changes.jobs.items():
+        feed.publish(JobChanged(account_id, services.store.job(job_id, progress=feed.progress)))
+        services.doorbell.ring(job_topic(job_id))
+    if changes.requeued:
+        services.doorbell.ring(WORK)

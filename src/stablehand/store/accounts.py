@@ -1,0 +1,24 @@
+"""Accounts."""
+
+from sqlalchemy import select
+
+from stablehand.domain.accounts import OWNER_NAME, Account
+from stablehand.store.models import AccountRow
+from stablehand.store.rows import account_from
+from stablehand.store.transactions import Transactions
+
+
+class Accounts(Transactions):
+    def owner(self, new_id: str) -> Account:
+        """The built-in owner; made under ``new_id`` when there is none yet."""
+        query = select(AccountRow).where(AccountRow.name == OWNER_NAME)
+        with self.reading() as tx:
+            row = tx.session.scalar(query)
+            if row is not None:
+                return account_from(row)
+        with self.writing() as tx:
+            row = tx.session.scalar(query)
+            if row is None:
+                row = AccountRow(id=new_id, name=OWNER_NAME, role="owner", created_at=tx.now)
+                tx.session.add(row)
+            return account_from(row)

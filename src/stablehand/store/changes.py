@@ -1,0 +1,14 @@
+"""What a transaction changed, for those who must hear of it after the commit."""
+
+from dataclasses import dataclass, field
+
+from stablehand.domain.images import Image
+from stablehand.domain.jobs import Shot
+
+
+@dataclass(slots=True)
+class Changes:
+    shots: list[tuple[str, str, Shot]] = field(default_factory=list)  #: (account id, job id, shot as it stands now)
+    images: list[Image] = field(default_factory=list)  #: delivered
+    jobs: dict[str, str] = field(default_factory=dict)  #: job id -> account id, of those whose state changed
+    requeued: bool = False  #: some shot waits for an agent again

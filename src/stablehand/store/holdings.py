@@ -1,0 +1,113 @@
+"""Holdings: which process of an agent speaks, and which shots are really its own."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import exists, select
+
+from stablehand.domain.errors import Superseded, UnknownIncarnation
+from stablehand.domain.jobs import State
+from stablehand.domain.leases import is_stray
+from stablehand.store.models import AgentRow, JobRow, ShotRow
+from stablehand.store.transactions import Transaction
+
+#: How many ended processes of an agent are remembered, to tell one that comes back from a new one.
+SUPERSEDED_KEPT = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """Where a shot belongs that an agent really holds."""
+
+    account_id: str
+    job_id: str
+    index: int
+
+
+def ours_from(shot: ShotRow) -> Ours:
+    return Ours(account_id=shot.account_id, job_id=shot.job_id, index=shot.index)
+
+
+def agent_row(tx: Transaction, agent_id: str, incarnation: str) -> AgentRow:
+    """The agent, if this is its present process. Raises UnknownIncarnation, Superseded."""
+    agent = tx.session.get(AgentRow, agent_id)
+    if agent is not None and agent.incarnation == incarnation:
+        return agent
+    if agent is not None:
+        check_not_superseded(agent, incarnation)
+    raise UnknownIncarnation("The server does not know this process of the agent.", hint="Say hello first.")
+
+
+def check_not_superseded(agent: AgentRow, incarnation: str) -> None:
+    """Raises Superseded for a process of the agent that has been replaced or seen to die."""
+    if incarnation in agent.superseded:
+        raise Superseded(
+            f"A newer process of the agent {agent.name} has taken over.",
+            hint="End this process. Two machines need two tokens: `stablehand agents add`.",
+        )
+
+
+def forget_incarnation(agent: AgentRow) -> None:
+    """The agent's present process counts as ended; late words of it are refused."""
+    if agent.incarnation is not None:
+        agent.superseded = [*agent.superseded, agent.incarnation][-SUPERSEDED_KEPT:]
+    agent.incarnation = None
+    agent.ready = agent.draining = False
+    agent.resident = []
+
+
+def is_touch_due(agent: AgentRow, tx: Transaction, resident: Sequence[str], lease_seconds: float) -> bool:
+    """True when the agent's row must be written: after a quarter of a lease, or when its memory changed."""
+    if agent.last_seen_at is None or list(resident) != agent.resident:
+        return True
+    return tx.now - agent.last_seen_at > timedelta(seconds=lease_seconds / 4)
+
+
+def touch(agent: AgentRow, tx: Transaction, resident: Sequence[str]) -> None:
+    agent.last_seen_at = tx.now
+    if list(resident) != agent.resident:
+        agent.resident = list(resident)
+
+
+def leases_of(tx: Transaction, agent: AgentRow) -> Sequence[ShotRow]:
+    """The running shots of an agent, locked in a writing transaction on databases that lock rows."""
+    query = select(ShotRow).where(ShotRow.state == State.RUNNING, ShotRow.agent_id == agent.id).with_for_update()
+    return tx.session.scalars(query).all()
+
+
+def never_arrived(tx: Transaction, agent: AgentRow) -> list[ShotRow]:
+    """Leases that the agent has never named although it would have by now: the answer with them was lost."""
+    return [
+        shot
+        for shot in leases_of(tx, agent)
+        if not shot.confirmed and shot.leased_at is not None and is_stray(shot.leased_at, tx.now)
+    ]
+
+
+def valid(tx: Transaction, agent_id: str, incarnation: str, named: Mapping[str, int]) -> list[ShotRow]:
+    """Of the shots named (id -> token), those that run under that token for this process of this agent."""
+    query = (
+        select(ShotRow)
+        .where(
+            ShotRow.id.in_(list(named)),
+            ShotRow.state == State.RUNNING,
+            ShotRow.agent_id == agent_id,
+            ShotRow.incarnation == incarnation,
+        )
+        .with_for_update()
+    )
+    return [shot for shot in tx.session.scalars(query) if shot.token == named[shot.id]]
+
+
+def cancelled_jobs(tx: Transaction, shots: Iterable[ShotRow]) -> set[str]:
+    """Ids of the jobs of these shots whose cancellation was asked for."""
+    ids = {shot.job_id for shot in shots}
+    if not ids:
+        return set()
+    query = select(JobRow.id).where(JobRow.id.in_(ids), JobRow.cancel_requested_at.is_not(None))
+    return set(tx.session.scalars(query))
+
+
+def has_queued(tx: Transaction, pool: str) -> bool:
+    return bool(tx.session.scalar(select(exists().where(ShotRow.state == State.QUEUED, ShotRow.pool == pool))))

@@ -1,0 +1,229 @@
+"""Images: uploaded, delivered, listed, thrown away."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import delete, insert, select, update
+
+from stablehand.domain.errors import NotFound
+from stablehand.domain.images import Image
+from stablehand.domain.jobs import State
+from stablehand.domain.pages import Page, decode_cursor, encode_cursor
+from stablehand.domain.recipes import Recipe
+from stablehand.store.changes import Changes
+from stablehand.store.models import (
+    ChargeRow,
+    CheckpointRow,
+    DoomedObjectRow,
+    ImageRow,
+    JobRow,
+    ShotRow,
+    UploadRow,
+)
+from stablehand.store.rows import image_from, shot_from
+from stablehand.store.settling import notice, settle
+from stablehand.store.transactions import Transaction, Transactions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewUpload:
+    """Checked bytes of a picture, and where they are about to lie."""
+
+    id: str
+    shot_id: str
+    token: int
+    width: int
+    height: int
+    format: str
+    object_key: str
+    thumbnail_key: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewImage:
+    """A picture that an agent delivers."""
+
+    id: str
+    shot_id: str
+    token: int
+    upload_id: str
+    infotext: str
+    device_seconds: float
+
+
+class Images(Transactions):
+    def note_upload(self, upload: NewUpload) -> None:
+        """Write down that these objects are about to be stored, so that they are swept if nobody delivers them."""
+        with self.writing() as tx:
+            tx.session.execute(
+                insert(UploadRow).values(
+                    created_at=tx.now, **{field: getattr(upload, field) for field in NewUpload.__slots__}
+                )
+            )
+
+    def deliver(
+        self, agent_id: str, incarnation: str, pictures: Sequence[NewImage]
+    ) -> tuple[list[str], list[str], Changes]:
+        """Make uploads the results of their shots: (accepted, refused) shot ids.
+
+        Each picture is fenced alone. Image, shot, charge and outbox entry stand in one transaction. A picture that is
+        already the result under the same token is accepted again, because the first answer may have been lost.
+        """
+        accepted: list[str] = []
+        refused: list[str] = []
+        changes = Changes()
+        with self.writing() as tx:
+            for picture in pictures:
+                shot = tx.session.get(ShotRow, picture.shot_id, with_for_update=True)
+                same = shot is not None and shot.token == picture.token and shot.agent_id == agent_id
+                if shot is not None and same and shot.state == State.SUCCEEDED:
+                    accepted.append(picture.shot_id)
+                    continue
+                upload = tx.session.get(UploadRow, picture.upload_id)
+                fits = upload is not None and (upload.shot_id, upload.token) == (picture.shot_id, picture.token)
+                if (
+                    shot is None
+                    or upload is None
+                    or not (same and fits)
+                    or shot.state != State.RUNNING
+                    or shot.incarnation != incarnation
+                ):
+                    refused.append(picture.shot_id)
+                    continue
+                self._deliver(tx, shot, upload, picture, changes)
+                accepted.append(picture.shot_id)
+            settle(tx, {job_id for _, job_id, _ in changes.shots}, changes)
+        return accepted, refused, changes
+
+    @staticmethod
+    def _deliver(tx: Transaction, shot: ShotRow, upload: UploadRow, picture: NewImage, changes: Changes) -> None:
+        job = tx.session.scalars(select(JobRow).where(JobRow.id == shot.job_id)).one()
+        checkpoint = tx.session.get_one(CheckpointRow, shot.checkpoint_id)
+        recipe = Recipe.from_dict(job.recipe).with_seed(shot.seed)
+        image = ImageRow(
+            id=picture.id,
+            account_id=shot.account_id,
+            job_id=shot.job_id,
+            shot_id=shot.id,
+            index=shot.index,
+            width=upload.width,
+            height=upload.height,
+            format=upload.format,
+            seed=shot.seed,
+            created_at=tx.now,
+            starred=False,
+            deleted_at=None,
+            recipe=recipe.as_dict(),
+            search_text=recipe.prompt.casefold(),
+            checkpoint_sha256=checkpoint.sha256,
+            infotext=picture.infotext,
+            object_key=upload.object_key,
+            thumbnail_key=upload.thumbnail_key,
+            size_bytes=upload.size_bytes,
+            sha256=upload.sha256,
+        )
+        tx.session.add(image)
+        tx.session.add(
+            ChargeRow(
+                shot_id=shot.id,
+                account_id=shot.account_id,
+                job_id=shot.job_id,
+                agent_id=shot.agent_id,
+                checkpoint_id=shot.checkpoint_id,
+                cost=shot.cost,
+                device_seconds=picture.device_seconds,
+                created_at=tx.now,
+            )
+        )
+        tx.session.add(notice(tx, job, "image_delivered", {"image_id": picture.id, "index": shot.index}))
+        tx.session.delete(upload)
+        # Agent and token stay: they tell a repeated delivery from a late one of somebody else.
+        shot.state = State.SUCCEEDED
+        shot.image_id = picture.id
+        shot.error = None
+        shot.finished_at = tx.now
+        shot.leased_at = shot.lease_until = None
+        tx.session.flush()
+        changes.images.append(image_from(image))
+        changes.shots.append((shot.account_id, shot.job_id, shot_from(shot)))
+
+    def list_images(
+        self, account_id: str, *, limit: int, cursor: str | None, trashed: bool, words: Sequence[str]
+    ) -> Page[Image]:
+        """Newest first; ``words``: case-folded, all in the prompt. Raises InvalidFields for a bad cursor."""
+        query = (
+            select(ImageRow)
+            .where(ImageRow.account_id == account_id, ImageRow.deleted_at.is_not(None) == trashed)
+            .order_by(ImageRow.number.desc())
+            .limit(limit + 1)
+        )
+        for word in words:
+            query = query.where(ImageRow.search_text.contains(word, autoescape=True))
+        if cursor is not None:
+            query = query.where(ImageRow.number < decode_cursor("images", cursor))
+        with self.reading() as tx:
+            rows = tx.session.scalars(query).all()
+            more = len(rows) > limit
+            rows = rows[:limit]
+            return Page(
+                items=tuple(image_from(row) for row in rows),
+                next_cursor=encode_cursor("images", rows[-1].number) if more else None,
+            )
+
+    def image(self, image_id: str, account_id: str) -> Image:
+        """Raises NotFound."""
+        with self.reading() as tx:
+            return image_from(_image_row(tx, image_id, account_id))
+
+    def set_trashed(self, image_id: str, account_id: str, trashed: bool) -> Image:
+        """Into the trash or out of it; what is there already keeps its date. Raises NotFound."""
+        with self.writing() as tx:
+            row = _image_row(tx, image_id, account_id)
+            if trashed != (row.deleted_at is not None):
+                row.deleted_at = tx.now if trashed else None
+            return image_from(row)
+
+    def set_starred(self, image_id: str, account_id: str, starred: bool) -> Image:
+        """Raises NotFound."""
+        with self.writing() as tx:
+            row = _image_row(tx, image_id, account_id)
+            row.starred = starred
+            return image_from(row)
+
+    def doom(self, *, trash_days: float, upload_hours: float, at_most: int = 500) -> list[str]:
+        """Forget pictures long in the trash and uploads that nobody delivered; returns keys of objects to delete.
+
+        Keys are handed out again until ``forget_doomed`` says that they are gone.
+        """
+        with self.writing() as tx:
+            old = tx.session.scalars(
+                select(ImageRow).where(ImageRow.deleted_at < tx.now - timedelta(days=trash_days)).limit(at_most)
+            ).all()
+            keys = [key for image in old for key in (image.object_key, image.thumbnail_key)]
+            ids = [image.id for image in old]
+            tx.session.execute(update(ShotRow).where(ShotRow.id.in_([i.shot_id for i in old])).values(image_id=None))
+            tx.session.execute(delete(ImageRow).where(ImageRow.id.in_(ids)))
+            left = tx.session.scalars(
+                select(UploadRow).where(UploadRow.created_at < tx.now - timedelta(hours=upload_hours)).limit(at_most)
+            ).all()
+            for upload in left:
+                keys += [upload.object_key, upload.thumbnail_key]
+                tx.session.delete(upload)
+            if keys:
+                tx.session.execute(insert(DoomedObjectRow), [{"key": key} for key in keys])
+            return list(tx.session.scalars(select(DoomedObjectRow.key).limit(2 * at_most)))
+
+    def forget_doomed(self, keys: Sequence[str]) -> None:
+        """These objects have been deleted."""
+        with self.writing() as tx:
+            tx.session.execute(delete(DoomedObjectRow).where(DoomedObjectRow.key.in_(keys)))
+
+
+def _image_row(tx: Transaction, image_id: str, account_id: str) -> ImageRow:
+    row = tx.session.scalar(select(ImageRow).where(ImageRow.id == image_id, ImageRow.account_id == account_id))
+    if row is None:
+        raise NotFound("There is no such picture.", hint="Look at the gallery for the ids that exist.")
+    return row

@@ -1,0 +1,274 @@
+"""Jobs: submitted, read, cancelled."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from stablehand.domain.errors import Conflict, IdempotencyConflict, NotFound, QueueFull
+from stablehand.domain.jobs import TERMINAL, Job, Shot, State
+from stablehand.domain.pace import cost_of
+from stablehand.domain.pages import Page, decode_cursor, encode_cursor
+from stablehand.domain.recipes import Recipe
+from stablehand.domain.tiers import TIER_BY_NAME
+from stablehand.store.changes import Changes
+from stablehand.store.models import IdempotencyRow, ImageRow, JobRow, ShotRow
+from stablehand.store.places import Places
+from stablehand.store.rows import Progress, job_from, no_progress, shot_from
+from stablehand.store.settling import notice, settle
+from stablehand.store.transactions import Transaction, Transactions
+
+#: what ``list_jobs`` may be asked for besides a single state
+STATE_GROUPS: dict[str, tuple[State, ...]] = {
+    "active": (State.QUEUED, State.RUNNING),
+    "finished": tuple(sorted(TERMINAL)),
+    **{state.value: (state,) for state in State},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """A job that has been checked and only needs writing down."""
+
+    id: str
+    account_id: str
+    tier: str
+    pool: str
+    recipe: Recipe
+    seeds: Sequence[int]  #: one a shot, in order
+    retry_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """An Idempotency-Key and the order that came with it."""
+
+    key: str
+    fingerprint: str
+    hours: float  #: how long it is remembered
+
+
+class Jobs(Transactions):
+    def submit(self, new: NewJob, *, max_size_shots: int, remembered: Remembered | None = None) -> tuple[str, bool]:
+        """Write job, shots and outbox entry; returns the job's id and whether it is a new one.
+
+        Raises:
+            QueueFull, IdempotencyConflict.
+        """
+        try:
+            return self._submit(new, max_size_shots, remembered)
+        except IntegrityError:
+            if remembered is None:
+                raise
+            # Another process wrote the same key between our look and our insert: it is there to be found now.
+            return self._submit(new, max_size_shots, remembered)
+
+    def _submit(self, new: NewJob, max_size_shots: int, remembered: Remembered | None) -> tuple[str, bool]:
+        with self.writing() as tx:
+            if remembered is not None:
+                known = _remembered_job(tx, new.account_id, remembered)
+                if known is not None:
+                    return known, False
+            queued = tx.session.scalar(
+                select(func.count())
+                .select_from(ShotRow)
+                .where(ShotRow.account_id == new.account_id, ShotRow.state == State.QUEUED)
+            )
+            if (queued or 0) + len(new.seeds) > max_size_shots:
+                raise QueueFull(
+                    f"You have {queued} queued pictures; with these {len(new.seeds)} it would be more than"
+                    f" {max_size_shots}.",
+                    hint="Wait until some are done, cancel some, or order fewer.",
+                )
+            job = JobRow(
+                id=new.id,
+                account_id=new.account_id,
+                state=State.QUEUED,
+                tier=new.tier,
+                recipe=new.recipe.as_dict(),
+                checkpoint_id=new.recipe.checkpoint_id,
+                pool=new.pool,
+                count=len(new.seeds),
+                created_at=tx.now,
+                retry_of=new.retry_of,
+            )
+            tx.session.add(job)
+            tx.session.flush()
+            self._insert_shots(tx, job, new)
+            tx.session.add(notice(tx, job, "job_submitted", {"count": job.count}))
+            if remembered is not None:
+                tx.session.execute(
+                    delete(IdempotencyRow).where(
+                        IdempotencyRow.account_id == new.account_id, IdempotencyRow.key == remembered.key
+                    )
+                )
+                tx.session.add(
+                    IdempotencyRow(
+                        account_id=new.account_id,
+                        key=remembered.key,
+                        fingerprint=remembered.fingerprint,
+                        job_id=new.id,
+                        created_at=tx.now,
+                    )
+                )
+        return new.id, True
+
+    @staticmethod
+    def _insert_shots(tx: Transaction, job: JobRow, new: NewJob) -> None:
+        shared = {
+            "job_id": job.id,
+            "account_id": job.account_id,
+            "checkpoint_id": job.checkpoint_id,
+            "state": State.QUEUED.value,
+            "pool": job.pool,
+            "tier_rank": TIER_BY_NAME[job.tier].rank,
+            "tag": float(job.number),  # first come, first served inside a tier
+            "cost": cost_of(new.recipe),
+            "attempt": 0,
+            "errors": 0,
+            "losses": 0,
+            "token": 0,
+            "confirmed": False,
+        }
+        tx.session.execute(
+            insert(ShotRow),
+            [
+                {"id": f"{job.id}-{index}", "index": index, "seed": seed, **shared}
+                for index, seed in enumerate(new.seeds)
+            ],
+        )
+
+    def remembered_job(self, account_id: str, remembered: Remembered) -> str | None:
+        """The id of the job that came with this Idempotency-Key. Raises IdempotencyConflict for another order."""
+        with self.reading() as tx:
+            return _remembered_job(tx, account_id, remembered)
+
+    def job(self, job_id: str, *, account_id: str | None = None, progress: Progress = no_progress) -> Job:
+        """One job with everything in it; of ``account_id``, when given. Raises NotFound."""
+        with self.reading() as tx:
+            row = _job_row(tx, job_id, account_id)
+            return _assemble(tx, [row], progress)[0]
+
+    def job_state(self, job_id: str, account_id: str) -> State:
+        """Only the state of a job. Raises NotFound."""
+        with self.reading() as tx:
+            return State(_job_row(tx, job_id, account_id).state)
+
+    def shots(self, shot_ids: Sequence[str], *, progress: Progress) -> list[tuple[str, str, Shot]]:
+        """(account id, job id, shot) of these shots."""
+        with self.reading() as tx:
+            rows = tx.session.scalars(select(ShotRow).where(ShotRow.id.in_(shot_ids))).all()
+            return [(row.account_id, row.job_id, shot_from(row, progress)) for row in rows]
+
+    def list_jobs(
+        self, account_id: str, *, limit: int, cursor: str | None, states: Sequence[State], progress: Progress
+    ) -> Page[Job]:
+        """Newest first. Raises InvalidFields for a bad cursor."""
+        query = select(JobRow).where(JobRow.account_id == account_id).order_by(JobRow.number.desc()).limit(limit + 1)
+        if states:
+            query = query.where(JobRow.state.in_(states))
+        if cursor is not None:
+            query = query.where(JobRow.number < decode_cursor("jobs", cursor))
+        with self.reading() as tx:
+            rows = tx.session.scalars(query).all()
+            more = len(rows) > limit
+            rows = rows[:limit]
+            return Page(
+                items=tuple(_assemble(tx, rows, progress)),
+                next_cursor=encode_cursor("jobs", rows[-1].number) if more else None,
+            )
+
+    def cancel(self, job_id: str, account_id: str) -> Changes:
+        """End the queued shots; running ones end at their agent's next renewal. Raises NotFound."""
+        changes = Changes()
+        with self.writing() as tx:
+            job = _job_row(tx, job_id, account_id)
+            if State(job.state).is_terminal or job.cancel_requested_at is not None:
+                return changes
+            job.cancel_requested_at = tx.now
+            tx.session.flush()
+            ended = tx.session.scalars(
+                update(ShotRow)
+                .where(ShotRow.job_id == job.id, ShotRow.state == State.QUEUED)
+                .values(state=State.CANCELLED.value, finished_at=tx.now)
+                .returning(ShotRow)
+            ).all()
+            changes.shots += [(shot.account_id, shot.job_id, shot_from(shot)) for shot in ended]
+            # The job changes for its reader even while running shots keep its state.
+            changes.jobs[job.id] = job.account_id
+            settle(tx, [job.id], changes)
+        return changes
+
+    def unfinished(self, job_id: str, account_id: str) -> tuple[Job, list[int]]:
+        """A terminal job, and the seeds of the pictures that it has not brought.
+
+        Raises:
+            NotFound. Conflict: it is still active, or nothing is missing.
+        """
+        with self.reading() as tx:
+            row = _job_row(tx, job_id, account_id)
+            if not State(row.state).is_terminal:
+                raise Conflict("The job is still active.", hint="Wait until it has ended, or cancel it first.")
+            seeds = tx.session.scalars(
+                select(ShotRow.seed)
+                .where(ShotRow.job_id == row.id, ShotRow.state != State.SUCCEEDED)
+                .order_by(ShotRow.index)
+            ).all()
+            if not seeds:
+                raise Conflict("Every picture of this job has been delivered.", hint="Order a new job for more.")
+            return _assemble(tx, [row], no_progress)[0], list(seeds)
+
+    def queue_counts(self) -> dict[State, int]:
+        """How many shots are queued and running."""
+        with self.reading() as tx:
+            counted = {}
+            for state in (State.QUEUED, State.RUNNING):
+                # The literal lets the database see that its partial index answers this.
+                query = select(func.count()).select_from(ShotRow).where(ShotRow.state == state)
+                counted[state] = tx.session.scalar(query) or 0
+            return counted
+
+
+def _remembered_job(tx: Transaction, account_id: str, remembered: Remembered) -> str | None:
+    row = tx.session.get(IdempotencyRow, (account_id, remembered.key))
+    if row is None or tx.now - row.created_at > timedelta(hours=remembered.hours):
+        return None
+    if row.fingerprint != remembered.fingerprint:
+        raise IdempotencyConflict(
+            "This Idempotency-Key came with another order before.", hint="Use a new key for a new order."
+        )
+    return row.job_id
+
+
+def _job_row(tx: Transaction, job_id: str, account_id: str | None) -> JobRow:
+    row = tx.session.scalar(select(JobRow).where(JobRow.id == job_id))
+    if row is None or (account_id is not None and row.account_id != account_id):
+        raise NotFound("There is no such job.", hint="Look at the list of jobs for the ids that exist.")
+    return row
+
+
+def _assemble(tx: Transaction, rows: Sequence[JobRow], progress: Progress) -> list[Job]:
+    ids = [row.id for row in rows]
+    shots: dict[str, list[ShotRow]] = {job_id: [] for job_id in ids}
+    for shot in tx.session.scalars(
+        select(ShotRow).where(ShotRow.job_id.in_(ids)).order_by(ShotRow.job_id, ShotRow.index)
+    ):
+        shots[shot.job_id].append(shot)
+    images: dict[str, list[ImageRow]] = {job_id: [] for job_id in ids}
+    for image in tx.session.scalars(
+        select(ImageRow).where(ImageRow.job_id.in_(ids), ImageRow.deleted_at.is_(None)).order_by(ImageRow.index)
+    ):
+        images[image.job_id].append(image)
+    places = Places(tx, progress)
+    return [
+        job_from(
+            row,
+            shots[row.id],
+            images[row.id],
+            None if State(row.state).is_terminal else places.of(row, shots[row.id]),
+            progress,
+        )
+        for row in rows
+    ]

@@ -1,0 +1,261 @@
+"""Tables. Times are UTC; ``number`` columns only ever grow and give lists and the queue their order."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+#: SQLite numbers rows by itself only where the type is exactly INTEGER.
+Number = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A moment. SQLite keeps no time zones, so what is stored there is UTC by agreement."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Table(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "%(table_name)s_%(column_0_N_name)s",
+            "uq": "%(table_name)s_%(column_0_N_name)s_key",
+            "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+            "pk": "%(table_name)s_pkey",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012  SQLAlchemy reads it from the class
+        datetime: UtcTime,
+        dict[str, Any]: JSON,
+        list[str]: JSON,
+        str: Text,
+    }
+
+
+class AccountRow(Table):
+    __tablename__ = "accounts"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    role: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class AgentRow(Table):
+    __tablename__ = "agents"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    pool: Mapped[str]
+    token_hash: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+    incarnation: Mapped[str | None]
+    superseded: Mapped[list[str]] = mapped_column(default=list)  #: its latest older incarnations
+    runtime: Mapped[str | None]
+    kinds: Mapped[list[str]] = mapped_column(default=list)
+    device: Mapped[dict[str, Any] | None]
+    version: Mapped[str] = mapped_column(default="")
+    ready: Mapped[bool] = mapped_column(default=False)
+    draining: Mapped[bool] = mapped_column(default=False)
+    seats: Mapped[int] = mapped_column(default=0)
+    present: Mapped[list[str]] = mapped_column(default=list)  #: SHA-256 of checkpoints on its disk
+    resident: Mapped[list[str]] = mapped_column(default=list)  #: ids of checkpoints in its memory
+    last_seen_at: Mapped[datetime | None]
+
+
+class CheckpointRow(Table):
+    __tablename__ = "checkpoints"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    path: Mapped[str] = mapped_column(unique=True)
+    family: Mapped[str]
+    native_size: Mapped[int]
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    stamp: Mapped[str]  #: changes when the files do; the hash belongs to it
+    sha256: Mapped[str | None]
+    builtin: Mapped[bool]
+    source: Mapped[str | None]
+    missing_since: Mapped[datetime | None]
+
+
+class JobRow(Table):
+    __tablename__ = "jobs"
+    __table_args__ = (Index("jobs_of_account", "account_id", "number"), {"sqlite_autoincrement": True})
+
+    number: Mapped[int] = mapped_column(Number, primary_key=True)
+    id: Mapped[str] = mapped_column(unique=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
+    state: Mapped[str] = mapped_column(String(16))  #: domain.jobs.roll_up of its shots, kept by every change to them
+    tier: Mapped[str]
+    recipe: Mapped[dict[str, Any]]
+    checkpoint_id: Mapped[str] = mapped_column(ForeignKey("checkpoints.id"))
+    pool: Mapped[str]
+    count: Mapped[int]
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    cancel_requested_at: Mapped[datetime | None]
+    retry_of: Mapped[str | None]
+
+
+_QUEUED = text("state = 'queued'")
+_RUNNING = text("state = 'running'")
+
+
+class ShotRow(Table):
+    """A shot and, while it runs, its lease. Every word of an agent is checked against ``token``."""
+
+    __tablename__ = "shots"
+    __table_args__ = (
+        Index("shots_in_order", "pool", "tier_rank", "tag", "index", sqlite_where=_QUEUED, postgresql_where=_QUEUED),
+        Index("shots_queued_of_account", "account_id", sqlite_where=_QUEUED, postgresql_where=_QUEUED),
+        Index("shots_leased_by", "agent_id", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
+        Index("shots_states_of_job", "job_id", "state"),
+        Index("shots_of_job", "job_id", "index", unique=True),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))
+    account_id: Mapped[str]
+    checkpoint_id: Mapped[str]
+    index: Mapped[int]
+    seed: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(String(16))
+    pool: Mapped[str]
+    tier_rank: Mapped[int]
+    tag: Mapped[float]  #: place inside the tier; the smallest is claimed first
+    cost: Mapped[float]  #: domain.pace.cost_of its recipe
+
+    attempt: Mapped[int] = mapped_column(default=0)  #: how often it was begun, without what was released
+    errors: Mapped[int] = mapped_column(default=0)  #: attempts that an agent reported as failed, or that took too long
+    losses: Mapped[int] = mapped_column(default=0)  #: leases that were lost
+    error: Mapped[dict[str, Any] | None]  #: domain.jobs.ShotError: of the last failed attempt
+    image_id: Mapped[str | None]
+    finished_at: Mapped[datetime | None]
+
+    token: Mapped[int] = mapped_column(BigInteger, default=0)  #: grows with every claim of this shot
+    agent_id: Mapped[str | None] = mapped_column(ForeignKey("agents.id"))
+    incarnation: Mapped[str | None]
+    confirmed: Mapped[bool] = mapped_column(default=False)  #: a renewal has listed this lease
+    leased_at: Mapped[datetime | None]
+    lease_until: Mapped[datetime | None]
+
+
+class ImageRow(Table):
+    __tablename__ = "images"
+    __table_args__ = (Index("images_of_account", "account_id", "number"), {"sqlite_autoincrement": True})
+
+    number: Mapped[int] = mapped_column(Number, primary_key=True)
+    id: Mapped[str] = mapped_column(unique=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), index=True)
+    shot_id: Mapped[str] = mapped_column(ForeignKey("shots.id"), unique=True)
+    index: Mapped[int]
+    width: Mapped[int]
+    height: Mapped[int]
+    format: Mapped[str]
+    seed: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime]
+    starred: Mapped[bool] = mapped_column(default=False)
+    deleted_at: Mapped[datetime | None] = mapped_column(index=True)
+    recipe: Mapped[dict[str, Any]]
+    search_text: Mapped[str]  #: the prompt, case-folded
+    checkpoint_sha256: Mapped[str | None]
+    infotext: Mapped[str]
+    object_key: Mapped[str]
+    thumbnail_key: Mapped[str]
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str]
+
+
+class UploadRow(Table):
+    """Bytes that wait for their delivery. Written before the bytes are, so that none can be forgotten."""
+
+    __tablename__ = "uploads"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    shot_id: Mapped[str]
+    token: Mapped[int] = mapped_column(BigInteger)
+    width: Mapped[int]
+    height: Mapped[int]
+    format: Mapped[str]
+    object_key: Mapped[str]
+    thumbnail_key: Mapped[str]
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class DoomedObjectRow(Table):
+    """An object that no row needs any more; it is deleted, then this row is."""
+
+    __tablename__ = "doomed_objects"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+
+
+class ChargeRow(Table):
+    """The ledger: device time of one delivered picture. One line a shot, for ever."""
+
+    __tablename__ = "charges"
+    __table_args__ = (Index("charges_by_checkpoint", "checkpoint_id", "number"), {"sqlite_autoincrement": True})
+
+    number: Mapped[int] = mapped_column(Number, primary_key=True)
+    shot_id: Mapped[str] = mapped_column(ForeignKey("shots.id"), unique=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), index=True)
+    job_id: Mapped[str]
+    agent_id: Mapped[str]
+    checkpoint_id: Mapped[str]
+    cost: Mapped[float]
+    device_seconds: Mapped[float]
+    created_at: Mapped[datetime]
+
+
+class OutboxRow(Table):
+    """Notices that must leave the house, each written in the transaction that makes it true."""
+
+    __tablename__ = "outbox"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    number: Mapped[int] = mapped_column(Number, primary_key=True)
+    account_id: Mapped[str]
+    job_id: Mapped[str]
+    kind: Mapped[str]
+    payload: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class IdempotencyRow(Table):
+    __tablename__ = "idempotency_keys"
+
+    account_id: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str]
+    job_id: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(index=True)

@@ -1,0 +1,183 @@
+"""A house with a real database and real object files, a clock that tests turn, and agents made of messages."""
+
+import io
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from PIL import Image as PillowImage
+
+from stablehand.adapters.doorbell import Doorbell
+from stablehand.adapters.objects import Objects
+from stablehand.domain.accounts import Account
+from stablehand.domain.checkpoints import Found
+from stablehand.domain.jobs import Job
+from stablehand.domain.orders import JobOrder
+from stablehand.protocol import (
+    Claim,
+    Deliver,
+    Delivered,
+    Device,
+    Done,
+    Fail,
+    Failure,
+    Held,
+    Hello,
+    Lease,
+    Picture,
+    Release,
+    Renew,
+    Renewed,
+)
+from stablehand.services import Limits, Services
+from stablehand.services.accounts import owner
+from stablehand.services.agents import agent_by_token, hash_token, register_agent
+from stablehand.services.claim import claim
+from stablehand.services.deliver import deliver, upload
+from stablehand.services.fail import fail
+from stablehand.services.feed import Feed
+from stablehand.services.hello import hello
+from stablehand.services.release import release
+from stablehand.services.renew import renew
+from stablehand.services.submit import submit
+from stablehand.store import Store
+
+
+class Clock:
+    """Stands still until it is turned."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def turn(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+def found(name: str, *, path: str | None = None, stamp: str = "s") -> Found:
+    return Found(
+        new_id=f"id-{name}",
+        name=name,
+        path=path or f"checkpoints/{name}",
+        family="sd1",
+        native_size=64,
+        size_bytes=10,
+        stamp=f"{stamp}-{name}",
+        builtin=False,
+    )
+
+
+def open_services(folder: Path, *, clock: Clock | None = None, limits: Limits | None = None) -> Services:
+    store = Store(Store.url_of(folder / "stablehand.db"), clock=clock)
+    store.migrate()
+    services = Services(
+        store=store,
+        objects=Objects(folder / "objects"),
+        doorbell=Doorbell(),
+        feed=Feed(),
+        limits=limits or Limits(),
+    )
+    if not store.checkpoints():
+        store.note_scan([found("alpha"), found("beta")])
+    return services
+
+
+def picture_bytes(width: int = 64, height: int = 64, kind: str = "WEBP", color: str = "red") -> bytes:
+    out = io.BytesIO()
+    PillowImage.new("RGB", (width, height), color).save(out, kind)
+    return out.getvalue()
+
+
+@dataclass
+class House:
+    """Services and the account that orders."""
+
+    services: Services
+    clock: Clock
+    account: Account = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.account = owner(self.services)
+
+    def order(self, count: int = 1, **fields: object) -> Job:
+        return submit(self.services, self.account, JobOrder(prompt="a red house", count=count, **fields))  # type: ignore[arg-type]
+
+    def job(self, job_id: str) -> Job:
+        return self.services.store.job(job_id, account_id=self.account.id, progress=self.services.feed.progress)
+
+    def agent(self, name: str = "one", *, seats: int = 8) -> "Hand":
+        register_agent(self.services, name, "default", hash_token(name))
+        return Hand(self.services, name, seats).hello()
+
+
+@dataclass
+class Hand:
+    """An agent: it says what an agent would, when it is told to."""
+
+    services: Services
+    name: str
+    seats: int
+    incarnation: str = "first"
+
+    @property
+    def agent(self):  # type: ignore[no-untyped-def]
+        return agent_by_token(self.services, self.name)
+
+    def hello(self, incarnation: str | None = None) -> "Hand":
+        self.incarnation = incarnation or self.incarnation
+        device = Device(kind="cpu", name="test")
+        hello(
+            self.services,
+            self.agent,
+            Hello(incarnation=self.incarnation, runtime="null", device=device, ready=True, seats=self.seats),
+        )
+        return self
+
+    def claim(self, seats: int = 1) -> list[Lease]:
+        return claim(self.services, self.agent, Claim(incarnation=self.incarnation, seats=seats, wait_seconds=0)).leases
+
+    def claim_one(self) -> Lease:
+        [lease] = self.claim(1)
+        return lease
+
+    def renew(self, *leases: Lease, progress: float = 0.5) -> Renewed:
+        shots = [Held(shot_id=lease.shot_id, token=lease.token, progress=progress) for lease in leases]
+        return renew(self.services, self.agent, Renew(incarnation=self.incarnation, shots=shots))
+
+    def upload(self, lease: Lease) -> Picture:
+        recipe = lease.recipe
+        data = picture_bytes(recipe["width"], recipe["height"])
+        uploaded = upload(self.services, self.agent, lease.shot_id, lease.token, data)
+        return Picture(
+            shot_id=lease.shot_id,
+            token=lease.token,
+            upload=uploaded.upload,
+            width=recipe["width"],
+            height=recipe["height"],
+            format=recipe["format"],
+            seed=recipe["seed"],
+            infotext="text",
+            device_seconds=2.0,
+        )
+
+    def deliver(self, *pictures: Picture) -> Delivered:
+        return deliver(self.services, self.agent, Deliver(incarnation=self.incarnation, pictures=list(pictures)))
+
+    def draw(self, lease: Lease) -> Delivered:
+        return self.deliver(self.upload(lease))
+
+    def fail(self, lease: Lease, error_class: str = "retry", code: str = "oops") -> Done:
+        failure = Failure(
+            shot_id=lease.shot_id,
+            token=lease.token,
+            error_class=error_class,  # type: ignore[arg-type]
+            code=code,
+            message="It went wrong.",
+        )
+        return fail(self.services, self.agent, Fail(incarnation=self.incarnation, failures=[failure]))
+
+    def release(self, *leases: Lease) -> Done:
+        shots = [Held(shot_id=lease.shot_id, token=lease.token) for lease in leases]
+        return release(self.services, self.agent, Release(incarnation=self.incarnation, shots=shots))
