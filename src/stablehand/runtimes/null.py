@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from PIL import Image as Pictures
 from PIL import ImageChops
 
@@ -19,6 +20,8 @@ from stablehand.runtimes.encode import encode
 
 #: pixels of a preview's longer side
 _PREVIEW_SIDE = 128
+#: how far grain moves a colour, of 255
+_GRAIN = 4
 
 
 @dataclass(slots=True)
@@ -122,14 +125,19 @@ class NullRuntime:
 
 
 def paint(recipe: Recipe, size: tuple[int, int] | None = None) -> Pictures.Image:
-    """The gradient of a recipe: two colours from its fingerprint, from one corner to the opposite one."""
+    """The gradient of a recipe: two colours from its fingerprint, from one corner to the opposite one.
+
+    A fine grain lies over it: without one the steps of the gradient show, and files would be unlike real ones in size.
+    """
     chance = random.Random(recipe.fingerprint)
     size = size or (recipe.width, recipe.height)
     first, second = (tuple(chance.randrange(256) for _ in range(3)) for _ in range(2))
     down = Pictures.linear_gradient("L")
     across = down.transpose(Pictures.Transpose.ROTATE_90 if chance.random() < 0.5 else Pictures.Transpose.ROTATE_270)
     mask = ImageChops.add(down, across, scale=2.0).resize(size, Pictures.Resampling.BILINEAR)
-    return Pictures.composite(Pictures.new("RGB", size, first), Pictures.new("RGB", size, second), mask)
+    gradient = Pictures.composite(Pictures.new("RGB", size, first), Pictures.new("RGB", size, second), mask)
+    grain = np.random.default_rng(chance.getrandbits(64)).integers(-_GRAIN, _GRAIN + 1, (size[1], size[0], 3))
+    return Pictures.fromarray((np.asarray(gradient, np.int16) + grain).clip(0, 255).astype(np.uint8))
 
 
 def _finish(seat: _Seat) -> Drawn | Broken:
@@ -137,7 +145,7 @@ def _finish(seat: _Seat) -> Drawn | Broken:
     infotext = write_infotext(recipe, seat.order.checkpoint.sha256, __version__)
     return Drawn(
         shot_id=seat.order.shot_id,
-        data=encode(paint(recipe), recipe.format, recipe.quality, infotext),
+        data=encode(paint(recipe), recipe.format, recipe.quality, infotext, recipe.as_dict()),
         width=recipe.width,
         height=recipe.height,
         infotext=infotext,
