@@ -1,0 +1,25 @@
+"""Fixtures that several suites share: running services, which all end with their test and leave no process behind."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from running import RunningService, ServiceFactory, eventually
+
+
+@pytest.fixture
+def make_service(tmp_path: Path) -> Iterator[ServiceFactory]:
+    """Make services (not yet started); keywords are settings by their environment names."""
+    made: list[RunningService] = []
+
+    def make(**settings: str | float) -> RunningService:
+        service = RunningService(tmp_path / f"data-{len(made)}", **settings)
+        made.append(service)
+        return service
+
+    yield make
+    for service in made:
+        service.end()
+    for service in made:
+        eventually(lambda: not service.survivors(), "no process is left behind", 10.0)  # noqa: B023  (called at once)

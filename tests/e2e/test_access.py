@@ -1,0 +1,46 @@
+"""axe-core finds nothing to object to on any screen, at a phone's width and a desk's, light and dark."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from e2e_browser import OpenPage
+from playwright.sync_api import expect
+
+from running import RunningService, eventually
+
+AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+SCREENS = {"Create": "/", "Queue": "/queue", "Gallery": "/gallery"}
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    """With a few finished pictures, one failed job and one that goes on."""
+    service = RunningService(
+        tmp_path_factory.mktemp("access") / "data", COMPUTE__RUNTIME="null", COMPUTE__NULL_SECONDS_PER_STEP=0.3
+    )
+    service.start()
+    service.finished(service.submit(prompt="a castle by the sea", steps=1, count=3)["id"])
+    service.http.delete("/api/v1/jobs/" + service.submit(prompt="a cactus", steps=150)["id"])
+    service.submit(prompt="a balloon that takes its time", steps=150, count=2)
+    yield service
+    service.end()
+    eventually(lambda: not service.survivors(), "no process is left behind", 10.0)
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_no_screen_shuts_anybody_out(service: RunningService, open_page: OpenPage, width: int, dark: bool) -> None:
+    page = open_page(service.url, width=width, height=900, dark=dark, calm=True)
+    for name, path in SCREENS.items():
+        page.goto(path)
+        expect(page.get_by_role("link", name=name, exact=True)).to_have_attribute("aria-current", "page")
+        expect(page.get_by_role("main")).to_contain_text("a ")
+        page.evaluate(AXE.read_text())  # by evaluation: the page's own policy lets no foreign script in
+        findings = page.evaluate(
+            "async () => (await axe.run(document)).violations.map(found => "
+            "[found.id, found.help, ...found.nodes.map(node => node.target.join(' ') + ' ' + node.failureSummary)])"
+        )
+        assert findings == [], f"{name} at {width} px"
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width, f"{name} scrolls sideways: {wide} > {width}"

@@ -1,0 +1,113 @@
+"""The page as a person uses it: order, watch, open, reload, cancel, find again."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from e2e_browser import OpenPage
+from playwright.sync_api import Locator, Page, expect
+
+from running import RunningService, eventually
+
+PROMPT = "a red house in a meadow at sunset"
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    """A picture of 20 steps takes it about a second and a half."""
+    folder: Path = tmp_path_factory.mktemp("page")
+    service = RunningService(folder / "data", COMPUTE__RUNTIME="null", COMPUTE__NULL_SECONDS_PER_STEP=0.08)
+    service.start()
+    yield service
+    service.end()
+    eventually(lambda: not service.survivors(), "no process is left behind", 10.0)
+
+
+def order(page: Page, prompt: str = PROMPT, *, steps: int | None = None, count: int | None = None) -> None:
+    page.get_by_role("textbox", name="Prompt", exact=True).fill(prompt)
+    for label, value in (("Steps", steps), ("Pictures", count)):
+        if value is not None:
+            page.get_by_label(label, exact=True).first.fill(str(value))
+    page.get_by_role("button", name=re.compile("^Generate")).click()
+
+
+def result(page: Page) -> Locator:
+    return page.get_by_role("region", name="Result")
+
+
+def loaded(picture: Locator) -> None:
+    """The browser has decoded it: it is no broken link."""
+    expect(picture).to_be_visible()
+    picture.page.wait_for_function(
+        "picture => picture.complete && picture.naturalWidth > 0", arg=picture.element_handle(), timeout=20_000
+    )
+
+
+def test_a_picture_is_ordered_watched_and_opened(service: RunningService, open_page: OpenPage) -> None:
+    page = open_page(service.url)
+    order(page, steps=40)
+    bar = result(page).get_by_role("progressbar", name="Picture 1")
+    expect(bar).to_be_visible()
+    expect(bar).to_have_attribute("aria-valuenow", re.compile(r"^[1-9]\d?$"))
+    expect(result(page).locator("img[src^='data:image/jpeg']")).to_be_visible()
+    opener = result(page).get_by_role("button", name=f"Open picture 1: {PROMPT}")
+    loaded(opener.get_by_role("img"))
+    expect(bar).to_have_count(0)
+
+    opener.click()
+    viewer = page.get_by_role("dialog")
+    loaded(viewer.get_by_role("img", name=PROMPT).first)
+    page.keyboard.press("Escape")
+    expect(viewer).to_have_count(0)
+
+
+def test_a_reload_in_mid_job_loses_nothing(service: RunningService, open_page: OpenPage) -> None:
+    page = open_page(service.url)
+    order(page, "two boats", steps=60, count=2)
+    expect(result(page).get_by_role("progressbar").first).to_be_visible()
+    page.reload()
+    expect(result(page).get_by_role("heading", name="two boats")).to_be_visible()
+    expect(result(page).get_by_role("progressbar").first).to_be_visible()
+    for number in (1, 2):
+        loaded(result(page).get_by_role("button", name=f"Open picture {number}: two boats").get_by_role("img"))
+
+
+def test_a_job_is_cancelled(service: RunningService, open_page: OpenPage) -> None:
+    page = open_page(service.url)
+    order(page, "a lighthouse", steps=150)
+    expect(result(page).get_by_role("progressbar")).to_be_visible()
+    result(page).get_by_role("button", name="Cancel").click()
+    expect(result(page).get_by_role("button", name="Try again")).to_be_visible()
+    expect(result(page).get_by_role("progressbar")).to_have_count(0)
+    job = service.get("/api/v1/jobs?limit=1")["items"][0]
+    assert job["state"] == "cancelled"
+    assert job["images"] == []
+
+
+def test_control_enter_orders_and_what_is_wrong_is_said(service: RunningService, open_page: OpenPage) -> None:
+    page = open_page(service.url)
+    prompt = page.get_by_role("textbox", name="Prompt", exact=True)
+    before = len(service.get("/api/v1/jobs")["items"])
+    prompt.fill("")
+    prompt.press("Control+Enter")
+    expect(prompt).to_be_focused()
+    expect(prompt).to_have_attribute("aria-invalid", "true")
+    assert len(service.get("/api/v1/jobs")["items"]) == before
+    prompt.fill("by keyboard")
+    prompt.press("Control+Enter")
+    expect(result(page).get_by_role("button", name="Open picture 1: by keyboard")).to_be_visible()
+
+
+def test_a_picture_is_found_again_after_a_restart(service: RunningService, open_page: OpenPage) -> None:
+    job = service.finished(service.submit(prompt="a windmill to keep", steps=2)["id"])
+    service.stop()
+    service.start()
+    page = open_page(service.url)
+    page.get_by_role("link", name="Gallery").click()
+    picture = page.get_by_role("img", name="a windmill to keep").first
+    loaded(picture)
+    picture.click()
+    viewer = page.get_by_role("dialog")
+    loaded(viewer.get_by_role("img", name="a windmill to keep").first)
+    expect(viewer).to_contain_text(str(job["images"][0]["seed"]))
