@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from running import RunningService, ServiceFactory, eventually
+from tests.running import RunningService, ServiceFactory, eventually
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from desk import RUNNER, TOKEN, Desk, Start
+
+from tests.agent.desk import RUNNER, TOKEN, Desk, Start
 
 
 @pytest.fixture

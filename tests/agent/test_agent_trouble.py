@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from desk import RUNNER, TOKEN, Desk, Refusal, Start
+
+from tests.agent.desk import RUNNER, TOKEN, Desk, Refusal, Start
 
 END_SECONDS = 20.0
 

@@ -2,8 +2,9 @@
 
 import io
 
-from desk import Desk, Start
 from PIL import Image as Pictures
+
+from tests.agent.desk import Desk, Start
 
 
 def test_pictures_are_drawn_and_delivered_once(desk: Desk, start_agent: Start) -> None:

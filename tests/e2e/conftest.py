@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from e2e_browser import BROWSER_ARGUMENTS, OpenPage
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.e2e.browsing import BROWSER_ARGUMENTS, OpenPage
 
 
 @pytest.fixture(scope="session")

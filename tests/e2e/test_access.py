@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from e2e_browser import OpenPage
 from playwright.sync_api import expect
 
-from running import RunningService, eventually
+from tests.e2e.browsing import OpenPage
+from tests.running import RunningService, eventually
 
 AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 SCREENS = {"Create": "/", "Queue": "/queue", "Gallery": "/gallery"}

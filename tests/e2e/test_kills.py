@@ -5,7 +5,7 @@ import signal
 import sqlite3
 from collections import Counter
 
-from running import RunningService, ServiceFactory, eventually
+from tests.running import RunningService, ServiceFactory, eventually
 
 COUNT = 24
 KILLS = 4

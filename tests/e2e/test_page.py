@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from e2e_browser import OpenPage
 from playwright.sync_api import Locator, Page, expect
 
-from running import RunningService, eventually
+from tests.e2e.browsing import OpenPage
+from tests.running import RunningService, eventually
 
 PROMPT = "a red house in a meadow at sunset"
 

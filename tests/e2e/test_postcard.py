@@ -5,7 +5,7 @@ import io
 from PIL import Image as Pictures
 from training.judge import judge
 
-from running import ServiceFactory
+from tests.running import ServiceFactory
 
 PROMPT = "a red house in a meadow at sunset, purple mountains"
 

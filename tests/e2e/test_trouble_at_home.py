@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import stablehand
-from running import ServiceFactory
+from tests.running import ServiceFactory
 
 MEGABYTE = 1_000_000
 

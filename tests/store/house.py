@@ -178,6 +178,7 @@ class Hand:
         )
         return fail(self.services, self.agent, Fail(incarnation=self.incarnation, failures=[failure]))
 
-    def release(self, *leases: Lease) -> Done:
+    def release(self, *leases: Lease, leaving: bool = False) -> Done:
         shots = [Held(shot_id=lease.shot_id, token=lease.token) for lease in leases]
-        return release(self.services, self.agent, Release(incarnation=self.incarnation, shots=shots))
+        message = Release(incarnation=self.incarnation, shots=shots, leaving=leaving)
+        return release(self.services, self.agent, message)

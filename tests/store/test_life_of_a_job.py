@@ -2,7 +2,7 @@
 
 import pytest
 
-from stablehand.domain.errors import Conflict, LeaseLost, NotFound
+from stablehand.domain.errors import Conflict, LeaseLost, NotFound, Superseded
 from stablehand.domain.jobs import State
 from stablehand.services.cancel import cancel
 from stablehand.services.expire import expire, expire_agent
@@ -192,6 +192,17 @@ def test_release_counts_nothing(house: House) -> None:
         lease = agent.claim_one()
         assert lease.attempt == 1
         assert agent.release(lease).accepted == [lease.shot_id]
+
+
+def test_an_agent_that_leaves_gets_nothing_more(house: House) -> None:
+    job = house.order(count=3)
+    agent = house.agent(seats=3)
+    known, _unheard = agent.claim(2)
+    agent.release(known, leaving=True)
+    assert {shot.state for shot in house.job(job.id).shots} == {State.QUEUED}
+    with pytest.raises(Superseded):
+        agent.claim(3)
+    assert len(agent.hello("its next process").claim(3)) == 3
 
 
 def test_cancel_in_every_state(house: House) -> None:

@@ -62,12 +62,21 @@ class Endings(Transactions):
             settle(tx, {shot.job_id for shot in shots}, changes)
             return [shot.id for shot in shots], changes
 
-    def release(self, agent_id: str, incarnation: str, named: Mapping[str, int]) -> tuple[list[str], Changes]:
-        """Take shots back unharmed (shot id -> token); returns those that were still the agent's."""
+    def release(
+        self, agent_id: str, incarnation: str, named: Mapping[str, int], *, leaving: bool = False
+    ) -> tuple[list[str], Changes]:
+        """Take shots back unharmed (shot id -> token); returns those that were still the agent's.
+
+        ``leaving``: the process ends. Leases whose answer never reached it go back too, and it gets no more.
+        """
         changes = Changes()
         with self.writing() as tx:
             shots = valid(tx, agent_id, incarnation, named)
             release(tx, shots, changes)
+            agent = tx.session.get(AgentRow, agent_id)
+            if leaving and agent is not None and agent.incarnation == incarnation:
+                release(tx, leases_of(tx, agent), changes)
+                forget_incarnation(agent)
             return [shot.id for shot in shots], changes
 
     def expire(self, *, timeout_seconds: float, retry_count: int) -> Changes:
