@@ -1,1 +1,0 @@
-"""Ways to carry out recipes. Importing this room must stay quick: torch is only loaded when a runtime starts."""
