@@ -10,6 +10,8 @@ from typing import IO
 
 import structlog
 
+from stablehand.agent.exits import Exit
+
 #: seconds between a death and the next start: doubling from the first to the last, back to the first after a hello
 FIRST_RESTART_SECONDS = 0.5
 LAST_RESTART_SECONDS = 5.0
@@ -60,7 +62,8 @@ class AgentChild:
         self._first_restart_seconds = first_restart_seconds
         self._last_restart_seconds = last_restart_seconds
         self._stop_seconds = stop_seconds
-        self._restart_seconds = first_restart_seconds
+        self._deaths = 0  #: in a row, without a good life between them
+        self._was_heard = False  #: the present process has said hello
         self._stopping = threading.Event()
         self._guard = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
@@ -77,7 +80,7 @@ class AgentChild:
 
     def said_hello(self) -> None:
         """The server heard it: the next restart, should one be needed, comes soon again."""
-        self._restart_seconds = self._first_restart_seconds
+        self._was_heard = True
 
     def stop(self) -> None:
         """Ask it to end, insist after ``stop_seconds``; returns once it is gone."""
@@ -103,13 +106,22 @@ class AgentChild:
             code = process.wait()
             if self._stopping.is_set():
                 return
-            log.warning("the agent process died", code=code, restart_seconds=self._restart_seconds)
+            seconds = self._restart_after(code)
+            log.warning("the agent process died", code=code, restart_seconds=seconds)
             try:
                 self._on_death(code)
             except Exception:
                 log.exception("what should follow the agent's death failed; its leases will expire by themselves")
-            self._stopping.wait(self._restart_seconds)
-            self._restart_seconds = min(self._last_restart_seconds, self._restart_seconds * 2)
+            self._stopping.wait(seconds)
+
+    def _restart_after(self, code: int) -> float:
+        # A runtime that does not start is heard and dies all the same, each time at the cost of loading its libraries.
+        if self._was_heard and code != Exit.NO_RUNTIME:
+            self._deaths = 0
+        seconds = min(self._last_restart_seconds, self._first_restart_seconds * 2.0 ** min(self._deaths, 30))
+        self._deaths += 1
+        self._was_heard = False
+        return seconds
 
     def _spawn(self) -> subprocess.Popen[str] | None:
         with self._guard:

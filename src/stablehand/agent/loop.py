@@ -11,7 +11,6 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from enum import IntEnum
 from types import FrameType
 
 import structlog
@@ -20,6 +19,7 @@ from stablehand import __version__
 from stablehand.agent.backoff import Backoff
 from stablehand.agent.client import Client, Refused, Unreachable
 from stablehand.agent.device import DeviceThread
+from stablehand.agent.exits import Exit
 from stablehand.agent.heartbeat import Heartbeat
 from stablehand.agent.ledger import Ledger
 from stablehand.agent.previews import Previews
@@ -37,15 +37,6 @@ _PARENT_SECONDS = 0.25
 _LAST_WORD_SECONDS = 2.0
 
 log = structlog.get_logger("agent")
-
-
-class Exit(IntEnum):
-    """What the process ends with. 1 and 2 are Python's and the command line's own."""
-
-    DONE = 0  #: asked to stop, or the parent is gone
-    NO_RUNTIME = 3  #: the device or its libraries did not start
-    DISMISSED = 4  #: the server will not have us: token unknown, wrong pool, or a newer process took our place
-    SICK = 5  #: the runtime raised again and again; a fresh process may do better
 
 
 def run_agent(settings: AgentSettings, make_runtime: RuntimeFactory) -> int:
