@@ -137,6 +137,7 @@ class Delivered(Message):
 class Failure(Message):
     shot_id: str
     token: int
+    #: agent_sick: the device cannot go on. The server gives this process nothing more; it should end and be restarted.
     error_class: Literal["retry", "final", "agent_sick"]
     code: str
     message: str

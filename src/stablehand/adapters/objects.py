@@ -15,6 +15,9 @@ from obstore.store import LocalStore
 
 from stablehand.domain.errors import NotFound, StorageFull
 
+#: Name of the objects' folder inside the data directory.
+OBJECTS_FOLDER = "objects"
+
 _KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 _KEY_MAX_CHARACTERS = 512
 _FULL = tuple(f"(os error {number})" for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))

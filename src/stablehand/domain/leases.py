@@ -29,7 +29,7 @@ def pick(candidates: Iterable[Candidate], *, free_seats: int, held: int, holds_a
     if holds_alone:
         return chosen
     for candidate in candidates:
-        if len(chosen) == free_seats:
+        if len(chosen) >= free_seats:
             break
         if runs_alone(candidate.losses):
             if not chosen and held == 0:

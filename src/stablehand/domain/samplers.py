@@ -33,6 +33,9 @@ SCHEDULES: tuple[Named, ...] = (
     Named("Normal", ("normal",)),
 )
 
+#: What the schedule Automatic means to samplers that have a favourite; to the others it is Uniform.
+AUTOMATIC_SCHEDULES: dict[str, str] = {"DPM++ 2M": "Karras"}
+
 
 def find_sampler(text: str) -> str | None:
     """The exact label for what somebody typed, or None."""

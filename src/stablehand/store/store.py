@@ -11,6 +11,7 @@ from sqlalchemy import make_url
 from stablehand.store.accounts import Accounts
 from stablehand.store.agents import Agents
 from stablehand.store.catalogue import Catalogue
+from stablehand.store.copying import Copying
 from stablehand.store.endings import Endings
 from stablehand.store.images import Images
 from stablehand.store.jobs import Jobs
@@ -21,7 +22,7 @@ from stablehand.store.sweeping import Sweeping
 DATABASE_NAME = "stablehand.db"
 
 
-class Store(Jobs, Leases, Endings, Images, Catalogue, Agents, Accounts, Sweeping):
+class Store(Jobs, Leases, Endings, Images, Catalogue, Agents, Accounts, Sweeping, Copying):
     """``url`` is an SQLAlchemy URL (``Store.url_of(path)`` for an SQLite file). ``clock``: tests only."""
 
     @staticmethod
@@ -47,6 +48,11 @@ class Store(Jobs, Leases, Endings, Images, Catalogue, Agents, Accounts, Sweeping
     def is_current(self) -> bool:
         """True when every migration has run. Raises when the database cannot be reached."""
         return self.revision() == newest_revision()
+
+    @staticmethod
+    def knows(revision: object) -> bool:
+        """True for a migration that this version of the program has."""
+        return revision in {script.revision for script in ScriptDirectory.from_config(_migrations()).walk_revisions()}
 
     def revision(self) -> str | None:
         """The migration that the database stands at; None for an empty one."""

@@ -1,0 +1,56 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stablehand.domain.attempts import after_error, after_loss, after_release, runs_alone
+from stablehand.domain.jobs import ShotError, State
+
+ERROR = ShotError("oops", "It went wrong.")
+counts = st.integers(0, 10)
+
+
+@given(counts, st.integers(0, 5))
+def test_errors_are_followed_by_as_many_attempts_as_are_allowed(losses: int, retry_count: int) -> None:
+    errors, state = 0, State.QUEUED
+    attempts = 0
+    while state is State.QUEUED:
+        ending = after_error(
+            final=False, error=ERROR, errors=errors, losses=losses, retry_count=retry_count, cancel_requested=False
+        )
+        errors, state = ending.errors, ending.state
+        attempts += 1
+        assert ending.losses == losses
+    assert state is State.FAILED
+    assert attempts == retry_count + 1
+
+
+@given(counts)
+def test_losses_never_fail_a_shot_before_it_was_lost_alone_twice(errors: int) -> None:
+    losses, state, alone = 0, State.QUEUED, []
+    while state is State.QUEUED:
+        alone.append(runs_alone(losses))
+        ending = after_loss(errors=errors, losses=losses, error=None, cancel_requested=False)
+        losses, state = ending.losses, ending.state
+        assert ending.errors == errors
+    assert alone == [False, False, False, True, True]
+    assert state is State.FAILED
+    assert ending.error is not None
+    assert ending.error.code == "quarantined"
+
+
+@given(counts, counts, st.booleans())
+def test_release_counts_nothing(errors: int, losses: int, cancel: bool) -> None:
+    ending = after_release(errors=errors, losses=losses, error=ERROR, cancel_requested=cancel)
+    assert (ending.errors, ending.losses, ending.error) == (errors, losses, ERROR)
+    assert ending.state is (State.CANCELLED if cancel else State.QUEUED)
+
+
+@given(counts, counts, st.booleans())
+def test_a_cancelled_job_gets_no_further_attempts(errors: int, losses: int, final: bool) -> None:
+    error = after_error(final=final, error=ERROR, errors=errors, losses=losses, retry_count=3, cancel_requested=True)
+    loss = after_loss(errors=errors, losses=losses, error=None, cancel_requested=True)
+    assert error.state is loss.state is State.CANCELLED
+
+
+def test_a_final_error_ends_at_once() -> None:
+    ending = after_error(final=True, error=ERROR, errors=0, losses=0, retry_count=9, cancel_requested=False)
+    assert ending.state is State.FAILED
