@@ -1,0 +1,95 @@
+"""`python -m training`: from nothing to the folder of the Postcard checkpoint, in one command.
+
+Drawing, autoencoder, latents, denoiser at 128 px, denoiser at 256 px, export. Killed at any point and started again with
+the same options, it goes on from its last saved state.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from training import autoencoder, denoiser, export, snapshots
+from training.latents import encoded
+
+GOALS = ("autoencoder", "small", "native", "export")
+"""The stretches of the way, in order; `--until` stops after one."""
+
+FOLDER = Path(__file__).parents[1] / "src/stablehand/builtin/checkpoints/postcard"
+
+
+def main() -> None:
+    """Parse the command line and train."""
+    options = _options()
+    if options.draft:
+        draft(options.state, options.out)
+        return
+    torch.set_num_threads(options.threads)
+    device = torch.device(_device(options.device))
+    goal = GOALS.index(options.until)
+
+    codec = autoencoder.train(
+        replace(autoencoder.Plan(), steps=options.autoencoder_steps),
+        options.state,
+        device,
+        options.threads,
+        options.compile,
+    )
+    scale = float(codec.config["scaling_factor"])
+    tokenizer = export.tokenizer_of(options.state / "tokenizer")
+    plan = denoiser.Plan()
+    steps = {"small": options.small_steps, "native": options.native_steps}
+    weights: dict[str, Tensor] | None = None
+    for index, stage in enumerate(plan.stages, start=1):
+        if goal < index or steps[stage.name] == 0:
+            break
+        stage = replace(stage, steps=steps[stage.name])
+        latents = encoded(codec, options.state, plan.seed, stage.size, stage.scenes, device, options.threads)
+        weights = denoiser.run_stage(
+            stage, plan, latents * scale, tokenizer, options.state, device, options.compile, weights
+        )
+    if goal == GOALS.index("export") and weights is not None:
+        export.export(codec, weights, options.out)
+        print(f"wrote {options.out}")
+
+
+def draft(state: Path, folder: Path) -> None:
+    """Export what stands, finished or not, for a look while training goes on."""
+    codec = autoencoder.restored(state)
+    for stage in reversed(denoiser.Plan().stages):
+        saved = snapshots.load(state / f"denoiser-{stage.name}.pt")
+        if saved is not None and codec is not None:
+            export.export(codec, saved["average"], folder)
+            print(f"wrote {folder} from step {saved['step']} of stage {stage.name}")
+            return
+    raise SystemExit(f"nothing to export in {state} yet: run `python -m training` first")
+
+
+def _device(wish: str) -> str:
+    if wish != "auto":
+        return wish
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m training", description=main.__doc__)
+    parser.add_argument("--state", type=Path, default=Path(__file__).parent / "state", help="where training is kept")
+    parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the finished checkpoint")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--compile", action="store_true", help="torch.compile the steps; needs a C++ compiler")
+    parser.add_argument("--until", default="export", choices=GOALS, help="stop after this stretch")
+    parser.add_argument("--draft", action="store_true", help="only export what stands, finished or not")
+    parser.add_argument("--autoencoder-steps", type=int, default=autoencoder.Plan.steps)
+    small, native = denoiser.Plan().stages
+    parser.add_argument("--small-steps", type=int, default=small.steps)
+    parser.add_argument("--native-steps", type=int, default=native.steps)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

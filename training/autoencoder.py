@@ -1,0 +1,174 @@
+"""The autoencoder: 8 x 8 pixels to 4 numbers and back, learnt from crops of renders."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderKL
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from training import snapshots
+from training.renders import HELD_OUT_SEED, cached
+
+SIZES = (128, 256)
+"""Render sizes the crops are cut from: the autoencoder must know a roof at either scale."""
+
+
+FINISHED = "autoencoder-finished.pt"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how hard to train. Sizes in pixels, counts in pictures."""
+
+    seed: int = 1
+    steps: int = 3_000
+    batch: int = 8
+    crop: int = 64
+    rate: float = 1.2e-3
+    warmup: int = 100
+    scenes: int = 4_000
+    kl_weight: float = 2e-5
+    edge_weight: float = 0.5
+    save_every: int = 200
+
+
+def build() -> AutoencoderKL:
+    """An untrained autoencoder with factor 8 and 4 latent channels. No attention: latents stay local at any size."""
+    return AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=(16, 48, 96, 144),
+        layers_per_block=1,
+        norm_num_groups=8,
+        latent_channels=4,
+        sample_size=256,
+        mid_block_add_attention=False,
+    )
+
+
+def to_tensor(pictures: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """(N, H, W, 3) bytes to (N, 3, H, W) floats from -1 to 1."""
+    return torch.from_numpy(np.ascontiguousarray(pictures)).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def cosine(step: int, steps: int, warmup: int) -> float:
+    """Share of the full learning rate: a linear rise, then half a cosine down to one hundredth."""
+    if step < warmup:
+        return (step + 1) / warmup
+    share = min((step - warmup) / max(steps - warmup, 1), 1.0)
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share))
+
+
+def crops(sources: list[NDArray[np.uint8]], count: int, side: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Random crops, (count, side, side, 3); of two candidates the busier one, since much of a postcard is plain sky."""
+    out = np.empty((count, side, side, 3), np.uint8)
+    for index in range(count):
+        pictures = sources[rng.integers(len(sources))]
+        picture = pictures[rng.integers(len(pictures))]
+        best = -1.0
+        for _ in range(2):
+            y, x = rng.integers(0, picture.shape[0] - side + 1, 2)
+            candidate = picture[y : y + side, x : x + side]
+            business = float(np.abs(np.diff(candidate[::2, ::2].astype(np.int16), axis=1)).mean())
+            if business > best:
+                best, out[index] = business, candidate
+    return out
+
+
+def _edges(picture: Tensor) -> tuple[Tensor, Tensor]:
+    return picture.diff(dim=2), picture.diff(dim=3)
+
+
+def loss_of(target: Tensor, drawn: Tensor, edge_weight: float) -> Tensor:
+    """Absolute and squared error of the colours, and absolute error of the edges (differences of neighbours)."""
+    edges = sum(F.l1_loss(a, b) for a, b in zip(_edges(drawn), _edges(target), strict=True))
+    return F.l1_loss(drawn, target) + 2.0 * F.mse_loss(drawn, target) + edge_weight * edges
+
+
+@torch.no_grad()
+def psnr(autoencoder: AutoencoderKL, pictures: NDArray[np.uint8], device: torch.device) -> float:
+    """Mean over pictures of the peak signal-to-noise ratio in dB, through bytes as a user sees them."""
+    values = []
+    for start in range(0, len(pictures), 8):
+        target = to_tensor(pictures[start : start + 8], device)
+        drawn = autoencoder.decode(autoencoder.encode(target).latent_dist.mode()).sample
+        drawn = ((drawn.clamp(-1, 1) + 1) * 127.5).round()
+        error = (drawn - (target + 1) * 127.5).square().mean(dim=(1, 2, 3))
+        values += (10 * torch.log10(255.0**2 / error.clamp_min(1e-6))).tolist()
+    return float(np.mean(values))
+
+
+@torch.no_grad()
+def latent_scale(autoencoder: AutoencoderKL, pictures: NDArray[np.uint8], device: torch.device) -> float:
+    """1 / standard deviation of the latents: the factor that brings them to unit variance."""
+    latents = [
+        autoencoder.encode(to_tensor(pictures[start : start + 16], device)).latent_dist.mode()
+        for start in range(0, len(pictures), 16)
+    ]
+    return 1.0 / float(torch.cat(latents).std())
+
+
+def train(plan: Plan, state: Path, device: torch.device, processes: int, compiled: bool) -> AutoencoderKL:
+    """Train, or go on training, up to `plan.steps`; the finished autoencoder has its scaling factor set."""
+    if (finished := restored(state)) is not None:
+        return finished.to(device)
+    sources = [cached(state, plan.seed, size, plan.scenes, processes) for size in SIZES]
+    torch.manual_seed(plan.seed)
+    autoencoder = build().to(device, memory_format=torch.channels_last)
+    optimiser = torch.optim.AdamW(autoencoder.parameters(), lr=plan.rate, betas=(0.9, 0.98), weight_decay=1e-4)
+    path, first = state / "autoencoder.pt", 0
+    if (saved := snapshots.load(path)) is not None:
+        autoencoder.load_state_dict(saved["weights"])
+        optimiser.load_state_dict(saved["optimiser"])
+        first = saved["step"]
+
+    def objective(target: Tensor) -> tuple[Tensor, Tensor]:
+        posterior = autoencoder.encode(target).latent_dist
+        drawn = autoencoder.decode(posterior.sample()).sample
+        kl = posterior.kl().mean() / (4 * (plan.crop // 8) ** 2)
+        return loss_of(target, drawn, plan.edge_weight) + plan.kl_weight * kl, kl
+
+    if compiled:
+        objective = torch.compile(objective)
+    bar = tqdm(range(first, plan.steps), "autoencoder", plan.steps, initial=first, mininterval=5)
+    for step in bar:
+        rng = np.random.default_rng((plan.seed, step))  # by step, so that a resumed run sees what an unbroken one sees
+        torch.manual_seed(plan.seed * 1_000_003 + step)
+        optimiser.param_groups[0]["lr"] = plan.rate * cosine(step, plan.steps, plan.warmup)
+        target = to_tensor(crops(sources, plan.batch, plan.crop, rng), device).contiguous(memory_format=torch.channels_last)
+        loss, kl = objective(target)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(autoencoder.parameters(), 1.0)
+        optimiser.step()
+        if (step + 1) % plan.save_every == 0 or step + 1 == plan.steps:
+            snapshots.save(
+                path,
+                {"weights": autoencoder.state_dict(), "optimiser": optimiser.state_dict(), "step": step + 1},
+            )
+            measured = {size: psnr(autoencoder, cached(state, HELD_OUT_SEED, size, 64, processes)[:24], device) for size in SIZES}
+            bar.write(f"step {step + 1}: loss {float(loss):.4f}, kl {float(kl):.2f}, PSNR " + str({k: round(v, 2) for k, v in measured.items()}))
+    scale = latent_scale(autoencoder, sources[0][:512], device)
+    snapshots.save(state / FINISHED, {"weights": autoencoder.state_dict(), "scale": scale})
+    finished = restored(state)
+    assert finished is not None
+    return finished.to(device)
+
+
+def restored(state: Path) -> AutoencoderKL | None:
+    """The finished autoencoder with its scaling factor set, or None if it has not been finished."""
+    if (saved := snapshots.load(state / FINISHED)) is None:
+        return None
+    autoencoder = build()
+    autoencoder.load_state_dict(saved["weights"])
+    autoencoder.register_to_config(scaling_factor=round(saved["scale"], 5))
+    autoencoder.eval().requires_grad_(False)
+    return autoencoder

@@ -1,0 +1,184 @@
+"""The denoiser: UNet and text encoder, trained together to predict the noise in latents of captioned scenes."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import DDPMScheduler, UNet2DConditionModel
+from torch import Tensor, nn
+from tqdm import tqdm
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from training import snapshots
+from training.autoencoder import cosine
+from training.captions import describe
+from training.scenes import numbered
+from training.vocabulary import LENGTH
+
+WIDTH = 128
+"""Width of the text encoder, and so of the UNet's cross-attention."""
+
+NOISE = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+"""Stable Diffusion's noise schedule."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stretch of training at one size. `size` in pixels of the render, `rate` the peak learning rate."""
+
+    name: str
+    size: int
+    steps: int
+    batch: int
+    rate: float
+    scenes: int
+    warmup: int = 100
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every stage in turn, small pictures first: what is learnt at 128 px costs a quarter of the time."""
+
+    seed: int = 1
+    stages: tuple[Stage, ...] = (
+        Stage("small", 128, 6_000, 32, 1.0e-3, 12_000),
+        Stage("native", 256, 1_200, 16, 4.0e-4, 5_000),
+    )
+    snr_gamma: float = 5.0
+    ema: float = 0.998
+    save_every: int = 200
+
+
+class Denoiser(nn.Module):
+    """Text encoder and UNet as one module: they are trained, averaged and saved together."""
+
+    def __init__(self, tokens: int) -> None:
+        super().__init__()
+        self.text = CLIPTextModel(
+            CLIPTextConfig(
+                vocab_size=tokens,
+                hidden_size=WIDTH,
+                intermediate_size=2 * WIDTH,
+                num_hidden_layers=3,
+                num_attention_heads=4,
+                max_position_embeddings=LENGTH,
+                projection_dim=WIDTH,
+                hidden_act="quick_gelu",
+                bos_token_id=tokens - 2,
+                eos_token_id=tokens - 1,
+                pad_token_id=tokens - 1,
+            )
+        )
+        self.unet = UNet2DConditionModel(
+            sample_size=32,
+            in_channels=4,
+            out_channels=4,
+            block_out_channels=(64, 112, 152),
+            layers_per_block=1,
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+            cross_attention_dim=WIDTH,
+            attention_head_dim=4,  # diffusers' name for the number of heads
+            norm_num_groups=8,
+        )
+
+    def forward(self, noisy: Tensor, timesteps: Tensor, tokens: Tensor) -> Tensor:
+        """Predicted noise (N, 4, h, w) for noisy latents (N, 4, h, w), timesteps (N,) and token ids (N, 77)."""
+        context = self.text(tokens).last_hidden_state
+        prediction: Tensor = self.unet(noisy, timesteps, context).sample
+        return prediction
+
+
+def snr_weights(alphas_cumprod: Tensor, gamma: float) -> Tensor:
+    """Min-SNR weights for noise prediction, min(SNR, gamma) / SNR per timestep (Hang et al. 2023, arXiv 2303.09556)."""
+    snr = alphas_cumprod / (1 - alphas_cumprod)
+    return snr.clamp_max(gamma) / snr
+
+
+@torch.no_grad()
+def follow(average: nn.Module, current: nn.Module, decay: float) -> None:
+    """Move the running average of the weights a little towards the current ones."""
+    for slow, fast in zip(average.parameters(), current.parameters(), strict=True):
+        slow.lerp_(fast, 1 - decay)
+
+
+def batch_of(
+    latents: Tensor, plan: Plan, stage: Stage, step: int, tokenizer: CLIPTokenizer, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Latents (N, 4, h, w) and token ids (N, 77) of this step: a function of seed, stage and step alone."""
+    rng = random.Random(f"{plan.seed}/{stage.name}/{step}")
+    chosen = [rng.randrange(len(latents)) for _ in range(stage.batch)]
+    texts = [describe(numbered(plan.seed, index), rng) for index in chosen]
+    ids = tokenizer(texts, padding="max_length", max_length=LENGTH, truncation=True, return_tensors="pt").input_ids
+    return latents[chosen].to(device).float(), ids.to(device)
+
+
+def run_stage(
+    stage: Stage,
+    plan: Plan,
+    latents: Tensor,
+    tokenizer: CLIPTokenizer,
+    state: Path,
+    device: torch.device,
+    compiled: bool,
+    start: dict[str, Tensor] | None,
+) -> dict[str, Tensor]:
+    """Train one stage from the averaged weights `start` (or from nothing) and return its averaged weights.
+
+    `latents` are scaled to unit variance. Goes on from the stage's own saved state if there is one.
+    """
+    torch.manual_seed(plan.seed)
+    current, average = Denoiser(len(tokenizer)).to(device), Denoiser(len(tokenizer)).to(device)
+    if start is not None:
+        current.load_state_dict(start)
+    average.load_state_dict(current.state_dict())
+    optimiser = torch.optim.AdamW(current.parameters(), lr=stage.rate, betas=(0.9, 0.99), weight_decay=0.01)
+    path, first = state / f"denoiser-{stage.name}.pt", 0
+    if (saved := snapshots.load(path)) is not None:
+        current.load_state_dict(saved["weights"])
+        average.load_state_dict(saved["average"])
+        optimiser.load_state_dict(saved["optimiser"])
+        first = saved["step"]
+
+    noise_schedule = DDPMScheduler(**NOISE)
+    weights = snr_weights(noise_schedule.alphas_cumprod, plan.snr_gamma).to(device)
+
+    def objective(clean: Tensor, noise: Tensor, timesteps: Tensor, tokens: Tensor) -> Tensor:
+        noisy = noise_schedule.add_noise(clean, noise, timesteps)
+        error = F.mse_loss(current(noisy, timesteps, tokens), noise, reduction="none").mean(dim=(1, 2, 3))
+        return (error * weights[timesteps]).mean()
+
+    measured = torch.compile(objective) if compiled else objective
+    smooth = 0.0
+    bar = tqdm(range(first, stage.steps), f"denoiser, {stage.name}", stage.steps, initial=first, mininterval=5)
+    for step in bar:
+        clean, tokens = batch_of(latents, plan, stage, step, tokenizer, device)
+        torch.manual_seed(plan.seed * 1_000_003 + step)
+        noise = torch.randn_like(clean)
+        timesteps = torch.randint(0, NOISE["num_train_timesteps"], (len(clean),), device=device)
+        optimiser.param_groups[0]["lr"] = stage.rate * cosine(step, stage.steps, stage.warmup)
+        loss = measured(clean, noise, timesteps, tokens)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(current.parameters(), 1.0)
+        optimiser.step()
+        # Early on the average must forget the random start sooner than `ema` alone would.
+        follow(average, current, min(plan.ema, (step + 1) / (step + 10)))
+        smooth = float(np.where(smooth == 0, float(loss), 0.98 * smooth + 0.02 * float(loss)))
+        bar.set_postfix(loss=f"{smooth:.4f}", refresh=False)
+        if (step + 1) % plan.save_every == 0 or step + 1 == stage.steps:
+            snapshots.save(
+                path,
+                {
+                    "weights": current.state_dict(),
+                    "average": average.state_dict(),
+                    "optimiser": optimiser.state_dict(),
+                    "step": step + 1,
+                },
+            )
+    return average.state_dict()

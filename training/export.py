@@ -1,0 +1,53 @@
+"""Write the trained networks as a folder in diffusers' layout, in half precision."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline
+from torch import Tensor
+from transformers import CLIPTokenizer
+
+import torch
+from training import vocabulary
+from training.denoiser import NOISE, Denoiser
+
+
+def tokenizer_of(folder: Path) -> CLIPTokenizer:
+    """Postcard's tokenizer, its files written into `folder`."""
+    vocabulary.write(folder)
+    tokenizer: CLIPTokenizer = CLIPTokenizer.from_pretrained(folder)
+    return tokenizer
+
+
+def export(autoencoder: AutoencoderKL, weights: dict[str, Tensor], folder: Path) -> None:
+    """Write everything that `StableDiffusionPipeline.from_pretrained(folder)` reads. The model card is not touched."""
+    tokenizer = tokenizer_of(folder / "tokenizer")
+    denoiser = Denoiser(len(tokenizer))
+    denoiser.load_state_dict(weights)
+    pipeline = StableDiffusionPipeline(
+        vae=autoencoder,
+        text_encoder=denoiser.text,
+        tokenizer=tokenizer,
+        unet=denoiser.unet,
+        scheduler=DDIMScheduler(**NOISE, clip_sample=False, set_alpha_to_one=False, steps_offset=1),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    ).to(dtype=torch.float16)
+    pipeline.save_pretrained(folder, safe_serialization=True)
+    _settle(folder)
+
+
+def _settle(folder: Path) -> None:
+    """Mend what the libraries leave behind: formats, file modes and a precision that surprises."""
+    # transformers saves one merged file in place of the two that CLIP readers expect.
+    (folder / "tokenizer" / "tokenizer.json").unlink(missing_ok=True)
+    vocabulary.write(folder / "tokenizer")
+    # transformers loads in the precision its config names, diffusers in float32: a pipeline loaded without a word about
+    # precision would mix the two.
+    config = folder / "text_encoder" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"dtype": "float32"}, indent=2, sort_keys=True) + "\n")
+    for file in folder.rglob("*.safetensors"):
+        file.chmod(0o644)
