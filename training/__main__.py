@@ -1,7 +1,7 @@
 """`python -m training`: from nothing to the folder of the Postcard checkpoint, in one command.
 
-Drawing, autoencoder, latents, denoiser at 128 px, denoiser at 256 px, export. Killed at any point and started again with
-the same options, it goes on from its last saved state.
+Drawing, autoencoder, latents, denoiser at 128 px, denoiser at 256 px, export. Killed at any point and started again
+with the same options, it goes on from its last saved state.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from training import autoencoder, denoiser, export, snapshots
 from training.latents import encoded
+from training.workshop import Workshop
 
 GOALS = ("autoencoder", "small", "native", "export")
 """The stretches of the way, in order; `--until` stops after one."""
@@ -30,28 +31,21 @@ def main() -> None:
         return
     torch.set_num_threads(options.threads)
     device = torch.device(_device(options.device))
+    workshop = Workshop(options.state, device, options.threads, options.compile)
     goal = GOALS.index(options.until)
 
-    codec = autoencoder.train(
-        replace(autoencoder.Plan(), steps=options.autoencoder_steps),
-        options.state,
-        device,
-        options.threads,
-        options.compile,
-    )
+    codec = autoencoder.train(replace(autoencoder.Plan(), steps=options.autoencoder_steps), workshop)
     scale = float(codec.config["scaling_factor"])
     tokenizer = export.tokenizer_of(options.state / "tokenizer")
     plan = denoiser.Plan()
     steps = {"small": options.small_steps, "native": options.native_steps}
     weights: dict[str, Tensor] | None = None
-    for index, stage in enumerate(plan.stages, start=1):
-        if goal < index or steps[stage.name] == 0:
+    for index, planned in enumerate(plan.stages, start=1):
+        if goal < index or steps[planned.name] == 0:
             break
-        stage = replace(stage, steps=steps[stage.name])
-        latents = encoded(codec, options.state, plan.seed, stage.size, stage.scenes, device, options.threads)
-        weights = denoiser.run_stage(
-            stage, plan, latents * scale, tokenizer, options.state, device, options.compile, weights
-        )
+        stage = replace(planned, steps=steps[planned.name])
+        latents = encoded(codec, workshop, plan.seed, stage.size, stage.scenes)
+        weights = denoiser.run_stage(stage, plan, latents * scale, tokenizer, workshop, start=weights)
     if goal == GOALS.index("export") and weights is not None:
         export.export(codec, weights, options.out)
         print(f"wrote {options.out}")

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from diffusers import AutoencoderKL
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 from tqdm import tqdm
 
 from training import snapshots
+from training.muon import Optimiser
 from training.renders import HELD_OUT_SEED, cached
+from training.workshop import Workshop
 
 SIZES = (128, 256)
 """Render sizes the crops are cut from: the autoencoder must know a roof at either scale."""
@@ -29,13 +31,13 @@ class Plan:
     """How long and how hard to train. Sizes in pixels, counts in pictures."""
 
     seed: int = 1
-    steps: int = 3_000
+    steps: int = 2_400
     batch: int = 8
     crop: int = 64
-    rate: float = 1.2e-3
-    warmup: int = 100
+    rate: float = 2e-3
+    warmup: int = 30
     scenes: int = 4_000
-    kl_weight: float = 2e-5
+    kl_weight: float = 1e-4
     edge_weight: float = 0.5
     save_every: int = 200
 
@@ -47,7 +49,7 @@ def build() -> AutoencoderKL:
         up_block_types=("UpDecoderBlock2D",) * 4,
         block_out_channels=(16, 48, 96, 144),
         layers_per_block=1,
-        norm_num_groups=8,
+        norm_num_groups=4,
         latent_channels=4,
         sample_size=256,
         mid_block_add_attention=False,
@@ -89,8 +91,8 @@ def _edges(picture: Tensor) -> tuple[Tensor, Tensor]:
 
 def loss_of(target: Tensor, drawn: Tensor, edge_weight: float) -> Tensor:
     """Absolute and squared error of the colours, and absolute error of the edges (differences of neighbours)."""
-    edges = sum(F.l1_loss(a, b) for a, b in zip(_edges(drawn), _edges(target), strict=True))
-    return F.l1_loss(drawn, target) + 2.0 * F.mse_loss(drawn, target) + edge_weight * edges
+    edges = sum(functional.l1_loss(a, b) for a, b in zip(_edges(drawn), _edges(target), strict=True))
+    return functional.l1_loss(drawn, target) + 2.0 * functional.mse_loss(drawn, target) + edge_weight * edges
 
 
 @torch.no_grad()
@@ -116,14 +118,16 @@ def latent_scale(autoencoder: AutoencoderKL, pictures: NDArray[np.uint8], device
     return 1.0 / float(torch.cat(latents).std())
 
 
-def train(plan: Plan, state: Path, device: torch.device, processes: int, compiled: bool) -> AutoencoderKL:
+def train(plan: Plan, workshop: Workshop) -> AutoencoderKL:
     """Train, or go on training, up to `plan.steps`; the finished autoencoder has its scaling factor set."""
+    state, device, processes = workshop.state, workshop.device, workshop.processes
     if (finished := restored(state)) is not None:
         return finished.to(device)
     sources = [cached(state, plan.seed, size, plan.scenes, processes) for size in SIZES]
+    fresh = [cached(state, HELD_OUT_SEED, size, 64, processes)[:24] for size in SIZES]
     torch.manual_seed(plan.seed)
     autoencoder = build().to(device, memory_format=torch.channels_last)
-    optimiser = torch.optim.AdamW(autoencoder.parameters(), lr=plan.rate, betas=(0.9, 0.98), weight_decay=1e-4)
+    optimiser = Optimiser(autoencoder, plan.rate)
     path, first = state / "autoencoder.pt", 0
     if (saved := snapshots.load(path)) is not None:
         autoencoder.load_state_dict(saved["weights"])
@@ -136,26 +140,26 @@ def train(plan: Plan, state: Path, device: torch.device, processes: int, compile
         kl = posterior.kl().mean() / (4 * (plan.crop // 8) ** 2)
         return loss_of(target, drawn, plan.edge_weight) + plan.kl_weight * kl, kl
 
-    if compiled:
+    if workshop.compiled:
         objective = torch.compile(objective)
     bar = tqdm(range(first, plan.steps), "autoencoder", plan.steps, initial=first, mininterval=5)
     for step in bar:
         rng = np.random.default_rng((plan.seed, step))  # by step, so that a resumed run sees what an unbroken one sees
         torch.manual_seed(plan.seed * 1_000_003 + step)
-        optimiser.param_groups[0]["lr"] = plan.rate * cosine(step, plan.steps, plan.warmup)
-        target = to_tensor(crops(sources, plan.batch, plan.crop, rng), device).contiguous(memory_format=torch.channels_last)
+        target = to_tensor(crops(sources, plan.batch, plan.crop, rng), device).contiguous(
+            memory_format=torch.channels_last
+        )
         loss, kl = objective(target)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(autoencoder.parameters(), 1.0)
-        optimiser.step()
+        optimiser.step(loss, cosine(step, plan.steps, plan.warmup))
         if (step + 1) % plan.save_every == 0 or step + 1 == plan.steps:
             snapshots.save(
                 path,
                 {"weights": autoencoder.state_dict(), "optimiser": optimiser.state_dict(), "step": step + 1},
             )
-            measured = {size: psnr(autoencoder, cached(state, HELD_OUT_SEED, size, 64, processes)[:24], device) for size in SIZES}
-            bar.write(f"step {step + 1}: loss {float(loss):.4f}, kl {float(kl):.2f}, PSNR " + str({k: round(v, 2) for k, v in measured.items()}))
+            report = ", ".join(
+                f"{psnr(autoencoder, pictures, device):.2f} dB at {pictures.shape[1]} px" for pictures in fresh
+            )
+            bar.write(f"step {step + 1}: loss {float(loss):.4f}, KL {float(kl):.2f}, held out {report}")
     scale = latent_scale(autoencoder, sources[0][:512], device)
     snapshots.save(state / FINISHED, {"weights": autoencoder.state_dict(), "scale": scale})
     finished = restored(state)

@@ -7,7 +7,7 @@ import random
 from training.scenes import COLOURS, PRESENT, Scene, Subject, features_of
 
 ABSENT_IF_UNNAMED = {"rainbow": 0.88}
-"""Chance that a feature the caption does not name is not in the picture. Half, but for the rainbow, which is a rarity."""
+"""Chance that a feature the caption does not name is not in the picture. Half, but for the rare rainbow."""
 
 _HALF = 0.5
 _NAMED = {"sky": 0.85, "setting": 0.88, "colour": 0.8, "place": 0.55, "mountain colour": 0.75}
@@ -52,11 +52,12 @@ _FEATURES = {
 }
 _OPENINGS = ("", "", "", "", "a postcard of ", "a picture of ", "a painting of ", "a landscape with ")
 _SPARE = (
-    "an the and with of in on at by to under over near behind above no without small big large tiny old little lonely bright dark "
-    "light sky water waves sand hill hills mountain mountains gray sail sails drawing illustration landscape view scene "
-    "postcard picture painting photo beautiful quiet calm sunny stormy rainy cloudy snowy winter summer spring autumn "
-    "grass flowers ocean island lake river field forest woods ship red brown colorful colourful its his standing floating"
-).split()
+    "an the and with of in on at by to under over near behind above no without small big large tiny old little "
+    "lonely bright dark light sky water waves sand hill hills mountain mountains gray sail sails drawing "
+    "illustration landscape view scene postcard picture painting photo beautiful quiet calm sunny stormy rainy "
+    "cloudy snowy winter summer spring autumn grass flowers ocean island lake river field forest woods ship "
+    "red brown colorful colourful its his standing floating "
+)
 
 
 def named_chance(feature: str) -> float:
@@ -71,7 +72,7 @@ def named_chance(feature: str) -> float:
 
 def words() -> list[str]:
     """Every word a caption can hold, and some that people type anyway; sorted, each once."""
-    phrases: list[str] = [*_OPENINGS, *COLOURS, *_SPARE, "purple grey blue green mountains"]
+    phrases: list[str] = [*_OPENINGS, *COLOURS, _SPARE, "purple grey blue green mountains"]
     for table in (_SKY, _SETTING, _PLACE, _KIND, _FEATURES):
         for choices in table.values():
             phrases.extend(choices)

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 from diffusers import DDPMScheduler, UNet2DConditionModel
 from torch import Tensor, nn
+from torch.nn import functional
 from tqdm import tqdm
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from training import snapshots
 from training.autoencoder import cosine
 from training.captions import describe
+from training.muon import Optimiser
 from training.scenes import numbered
 from training.vocabulary import LENGTH
+from training.workshop import Workshop
 
 WIDTH = 128
 """Width of the text encoder, and so of the UNet's cross-attention."""
 
-NOISE = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+NOISE: dict[str, Any] = {
+    "num_train_timesteps": 1000,
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+}
 """Stable Diffusion's noise schedule."""
 
 
@@ -107,15 +113,13 @@ def follow(average: nn.Module, current: nn.Module, decay: float) -> None:
         slow.lerp_(fast, 1 - decay)
 
 
-def batch_of(
-    latents: Tensor, plan: Plan, stage: Stage, step: int, tokenizer: CLIPTokenizer, device: torch.device
-) -> tuple[Tensor, Tensor]:
+def batch_of(latents: Tensor, plan: Plan, stage: Stage, step: int, tokenizer: CLIPTokenizer) -> tuple[Tensor, Tensor]:
     """Latents (N, 4, h, w) and token ids (N, 77) of this step: a function of seed, stage and step alone."""
     rng = random.Random(f"{plan.seed}/{stage.name}/{step}")
     chosen = [rng.randrange(len(latents)) for _ in range(stage.batch)]
     texts = [describe(numbered(plan.seed, index), rng) for index in chosen]
     ids = tokenizer(texts, padding="max_length", max_length=LENGTH, truncation=True, return_tensors="pt").input_ids
-    return latents[chosen].to(device).float(), ids.to(device)
+    return latents[chosen].float(), ids
 
 
 def run_stage(
@@ -123,22 +127,22 @@ def run_stage(
     plan: Plan,
     latents: Tensor,
     tokenizer: CLIPTokenizer,
-    state: Path,
-    device: torch.device,
-    compiled: bool,
+    workshop: Workshop,
+    *,
     start: dict[str, Tensor] | None,
 ) -> dict[str, Tensor]:
     """Train one stage from the averaged weights `start` (or from nothing) and return its averaged weights.
 
     `latents` are scaled to unit variance. Goes on from the stage's own saved state if there is one.
     """
+    device = workshop.device
     torch.manual_seed(plan.seed)
     current, average = Denoiser(len(tokenizer)).to(device), Denoiser(len(tokenizer)).to(device)
     if start is not None:
         current.load_state_dict(start)
     average.load_state_dict(current.state_dict())
-    optimiser = torch.optim.AdamW(current.parameters(), lr=stage.rate, betas=(0.9, 0.99), weight_decay=0.01)
-    path, first = state / f"denoiser-{stage.name}.pt", 0
+    optimiser = Optimiser(current, stage.rate)
+    path, first = workshop.state / f"denoiser-{stage.name}.pt", 0
     if (saved := snapshots.load(path)) is not None:
         current.load_state_dict(saved["weights"])
         average.load_state_dict(saved["average"])
@@ -150,26 +154,22 @@ def run_stage(
 
     def objective(clean: Tensor, noise: Tensor, timesteps: Tensor, tokens: Tensor) -> Tensor:
         noisy = noise_schedule.add_noise(clean, noise, timesteps)
-        error = F.mse_loss(current(noisy, timesteps, tokens), noise, reduction="none").mean(dim=(1, 2, 3))
+        error = functional.mse_loss(current(noisy, timesteps, tokens), noise, reduction="none").mean(dim=(1, 2, 3))
         return (error * weights[timesteps]).mean()
 
-    measured = torch.compile(objective) if compiled else objective
+    measured = torch.compile(objective) if workshop.compiled else objective
     smooth = 0.0
     bar = tqdm(range(first, stage.steps), f"denoiser, {stage.name}", stage.steps, initial=first, mininterval=5)
     for step in bar:
-        clean, tokens = batch_of(latents, plan, stage, step, tokenizer, device)
+        clean, tokens = (part.to(device) for part in batch_of(latents, plan, stage, step, tokenizer))
         torch.manual_seed(plan.seed * 1_000_003 + step)
         noise = torch.randn_like(clean)
         timesteps = torch.randint(0, NOISE["num_train_timesteps"], (len(clean),), device=device)
-        optimiser.param_groups[0]["lr"] = stage.rate * cosine(step, stage.steps, stage.warmup)
         loss = measured(clean, noise, timesteps, tokens)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(current.parameters(), 1.0)
-        optimiser.step()
+        optimiser.step(loss, cosine(step, stage.steps, stage.warmup))
         # Early on the average must forget the random start sooner than `ema` alone would.
         follow(average, current, min(plan.ema, (step + 1) / (step + 10)))
-        smooth = float(np.where(smooth == 0, float(loss), 0.98 * smooth + 0.02 * float(loss)))
+        smooth = loss.item() if step == first else 0.98 * smooth + 0.02 * loss.item()
         bar.set_postfix(loss=f"{smooth:.4f}", refresh=False)
         if (step + 1) % plan.save_every == 0 or step + 1 == stage.steps:
             snapshots.save(

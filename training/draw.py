@@ -8,11 +8,8 @@ import random
 import numpy as np
 from PIL import Image, ImageDraw
 
-from training.scenes import Scene, Subject
-from training.subjects import DRAW, mix, tinted
-
-Colour = tuple[int, int, int]
-Point = tuple[float, float]
+from training.scenes import Scene
+from training.subjects import DRAW, Brush, Colour, Light, Point, mix, tinted
 
 SKY: dict[str, tuple[Colour, Colour]] = {
     "day": ((74, 156, 236), (200, 231, 252)),
@@ -23,7 +20,7 @@ SKY: dict[str, tuple[Colour, Colour]] = {
 }
 """Colours at the top of the picture and at the horizon."""
 
-LIGHT: dict[str, tuple[float, float, float]] = {
+LIGHT: dict[str, Light] = {
     "day": (1.0, 1.0, 1.0),
     "sunset": (0.84, 0.68, 0.66),
     "night": (0.34, 0.38, 0.58),
@@ -67,7 +64,7 @@ def draw(scene: Scene, size: int) -> Image.Image:
     horizon = scene.horizon * side
     if scene.stars:
         _stars(pen, side, horizon, rng)
-    _light(canvas, pen, scene, side, horizon, rng)
+    _light(canvas, scene, horizon, rng)
     if scene.rainbow:
         canvas = _rainbow(canvas, scene, side, horizon, rng)
         pen = ImageDraw.Draw(canvas)
@@ -78,7 +75,7 @@ def draw(scene: Scene, size: int) -> Image.Image:
         _mountains(pen, scene, side, horizon, rng)
     _texture(pen, scene, side, horizon, rng)
     if scene.subject:
-        _subject(pen, scene, scene.subject, side, horizon, rng)
+        _subject(pen, scene, side, horizon, rng)
     return canvas.reduce(_OVERSAMPLING)
 
 
@@ -118,12 +115,11 @@ def _stars(pen: ImageDraw.ImageDraw, side: int, horizon: float, rng: random.Rand
         pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=(244, 244, 232))
 
 
-def _light(
-    canvas: Image.Image, pen: ImageDraw.ImageDraw, scene: Scene, side: int, horizon: float, rng: random.Random
-) -> None:
+def _light(canvas: Image.Image, scene: Scene, horizon: float, rng: random.Random) -> None:
     """Sun or moon, with a halo; low at sunset and dawn, high by day and night."""
     if not (scene.sun or scene.moon):
         return
+    pen, side = ImageDraw.Draw(canvas), canvas.width
     low = scene.sky in ("sunset", "dawn")
     x = side * rng.uniform(0.12, 0.88)
     y = horizon * (rng.uniform(0.45, 0.72) if low else rng.uniform(0.16, 0.36))
@@ -190,11 +186,15 @@ def _mountains(pen: ImageDraw.ImageDraw, scene: Scene, side: int, horizon: float
         pen.polygon(((x, top), (x + half, horizon), (x + half * 0.15, horizon)), fill=shade)
         cap = 0.3
         dx, y = half * cap, top + height * cap
-        teeth = ((x - dx * 0.45, y - height * 0.06), (x - dx * 0.1, y + height * 0.05), (x + dx * 0.4, y - height * 0.05))
+        teeth = (
+            (x - dx * 0.45, y - height * 0.06),
+            (x - dx * 0.1, y + height * 0.05),
+            (x + dx * 0.4, y - height * 0.05),
+        )
         pen.polygon(((x, top), (x - dx, y), *teeth, (x + dx, y)), fill=snow)
 
 
-def mix_light(light: tuple[float, float, float], share: float) -> tuple[float, float, float]:
+def mix_light(light: Light, share: float) -> Light:
     """The light weakened towards white light by `share`."""
     red, green, blue = (part + (1 - part) * share for part in light)
     return red, green, blue
@@ -214,7 +214,9 @@ def _texture(pen: ImageDraw.ImageDraw, scene: Scene, side: int, horizon: float, 
             _stroke(pen, side, rng.uniform(horizon + side * 0.02, lower), wave, rng)
     if scene.setting == "beach":
         y = horizon + SHORE * side
-        pen.rectangle((0, y - side * 0.007, side, y + side * 0.007), fill=tinted((248, 250, 250), mix_light(light, 0.2)))
+        pen.rectangle(
+            (0, y - side * 0.007, side, y + side * 0.007), fill=tinted((248, 250, 250), mix_light(light, 0.2))
+        )
     if scene.setting in ("meadow", "desert"):
         stroke = mix(far, (255, 255, 255), 0.12) if scene.setting == "desert" else mix(near, (0, 40, 0), 0.14)
         for _ in range(16):
@@ -239,10 +241,10 @@ def _swell(pen: ImageDraw.ImageDraw, side: int, level: float, colour: Colour, rn
     pen.polygon((*edge, (side, side), (0, side)), fill=colour)
 
 
-def _subject(
-    pen: ImageDraw.ImageDraw, scene: Scene, subject: Subject, side: int, horizon: float, rng: random.Random
-) -> None:
+def _subject(pen: ImageDraw.ImageDraw, scene: Scene, side: int, horizon: float, rng: random.Random) -> None:
     """The subject with its foot on the ground; at sea on an islet, a boat afloat, a balloon in the air."""
+    subject = scene.subject
+    assert subject is not None
     x = subject.x * side
     light = mix_light(LIGHT[scene.sky], _SUBJECT_LIGHT)
     foot = horizon + side * rng.uniform(0.12, 0.17)
@@ -253,8 +255,9 @@ def _subject(
     elif scene.setting == "sea":
         islet = side * 0.22
         pen.ellipse(
-            (x - islet, foot - islet * 0.24, x + islet, foot + islet * 0.30), fill=tinted((222, 190, 120), LIGHT[scene.sky])
+            (x - islet, foot - islet * 0.24, x + islet, foot + islet * 0.30),
+            fill=tinted((222, 190, 120), LIGHT[scene.sky]),
         )
     elif scene.setting == "beach":
         foot = horizon + side * rng.uniform(0.18, 0.22)
-    DRAW[subject.kind](pen, x, foot, side * rng.uniform(0.94, 1.06), subject.colour, light)
+    DRAW[subject.kind](Brush(pen, x, foot, side * rng.uniform(0.94, 1.06), subject.colour, light))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,15 @@ from training.draw import draw
 from training.judge import judge
 from training.renders import HELD_OUT_SEED, render
 from training.scenes import COLOURED, COLOURS, PLACES, SETTINGS, SKIES, Scene, held_out_mixtures, numbered, subject_at
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How pictures are drawn: pixels a side, DPM++ 2M steps, guidance."""
+
+    size: int = 256
+    steps: int = 20
+    guidance: float = 6.0
 
 
 @dataclass(frozen=True)
@@ -61,7 +70,7 @@ def judge_accuracy(count: int, size: int = 256) -> dict[str, float]:
     }
 
 
-def load(folder: Path, device: torch.device) -> StableDiffusionPipeline:
+def load(folder: Path, device: torch.device) -> Any:
     """The checkpoint with DPM++ 2M and Karras noise levels, in float32."""
     pipeline = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None, local_files_only=True)
     pipeline.scheduler = DPMSolverMultistepScheduler.from_config(pipeline.scheduler.config, use_karras_sigmas=True)
@@ -69,27 +78,30 @@ def load(folder: Path, device: torch.device) -> StableDiffusionPipeline:
     return pipeline.to(device)
 
 
-def generate(
-    pipeline: StableDiffusionPipeline, captions: list[str], size: int, steps: int, guidance: float, batch: int = 8
-) -> list[Image.Image]:
+def generate(pipeline: Any, captions: list[str], manner: Manner, batch: int = 8) -> list[Image.Image]:
     """One picture a caption; picture i has seed i."""
     pictures: list[Image.Image] = []
     for start in tqdm(range(0, len(captions), batch), "pictures", mininterval=5):
         some = captions[start : start + batch]
         seeds = [torch.Generator("cpu").manual_seed(start + offset) for offset in range(len(some))]
         made = pipeline(
-            some, height=size, width=size, num_inference_steps=steps, guidance_scale=guidance, generator=seeds
+            some,
+            height=manner.size,
+            width=manner.size,
+            num_inference_steps=manner.steps,
+            guidance_scale=manner.guidance,
+            generator=seeds,
         )
         pictures.extend(made.images)
     return pictures
 
 
-def evaluate(folder: Path, count: int, size: int, steps: int, guidance: float, device: torch.device) -> dict[str, Any]:
+def evaluate(folder: Path, count: int, manner: Manner, device: torch.device) -> dict[str, Any]:
     """Everything measured, with the pictures under `pictures` and a line a picture under `rows`."""
     orders = held_out_orders(count)
     pipeline = load(folder, device)
-    pictures = generate(pipeline, [order.caption for order in orders], size, steps, guidance)
-    rows = []
+    pictures = generate(pipeline, [order.caption for order in orders], manner)
+    rows: list[dict[str, Any]] = []
     for order, picture in zip(orders, pictures, strict=True):
         seen = judge(picture)
         rows.append(
@@ -100,12 +112,10 @@ def evaluate(folder: Path, count: int, size: int, steps: int, guidance: float, d
                 "right": order.scene.sky == seen.sky and order.scene.setting == seen.setting,
             }
         )
-    fresh = np.stack([render(index, HELD_OUT_SEED, size) for index in range(48)])
+    fresh = np.stack([render(index, HELD_OUT_SEED, manner.size) for index in range(48)])
     return {
         "captions": count,
-        "size": size,
-        "steps": steps,
-        "guidance": guidance,
+        **asdict(manner),
         "sky": float(np.mean([row["sky"][0] == row["sky"][1] for row in rows])),
         "setting": float(np.mean([row["setting"][0] == row["setting"][1] for row in rows])),
         "both": float(np.mean([row["right"] for row in rows])),
@@ -155,17 +165,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", default=FOLDER)
     parser.add_argument("--captions", type=int, default=48)
-    parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--guidance", type=float, default=6.0)
+    parser.add_argument("--size", type=int, default=Manner.size)
+    parser.add_argument("--steps", type=int, default=Manner.steps)
+    parser.add_argument("--guidance", type=float, default=Manner.guidance)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--sheet", type=Path, default=Path("contact-sheet.png"))
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    measured = evaluate(
-        options.folder, options.captions, options.size, options.steps, options.guidance, torch.device(options.device)
-    )
+    manner = Manner(options.size, options.steps, options.guidance)
+    measured = evaluate(options.folder, options.captions, manner, torch.device(options.device))
     contact_sheet(measured["pictures"], measured["rows"]).save(options.sheet)
     print(table(measured))
     print(json.dumps({key: value for key, value in measured.items() if key not in ("rows", "pictures")}))

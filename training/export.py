@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import torch
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline
 from torch import Tensor
 from transformers import CLIPTokenizer
 
-import torch
 from training import vocabulary
 from training.denoiser import NOISE, Denoiser
 
@@ -48,6 +48,8 @@ def _settle(folder: Path) -> None:
     # transformers loads in the precision its config names, diffusers in float32: a pipeline loaded without a word about
     # precision would mix the two.
     config = folder / "text_encoder" / "config.json"
-    config.write_text(json.dumps(json.loads(config.read_text()) | {"dtype": "float32"}, indent=2, sort_keys=True) + "\n")
+    config.write_text(
+        json.dumps(json.loads(config.read_text()) | {"dtype": "float32"}, indent=2, sort_keys=True) + "\n"
+    )
     for file in folder.rglob("*.safetensors"):
         file.chmod(0o644)

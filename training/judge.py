@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +46,7 @@ def _profile(picture: Image.Image, rows: tuple[float, float]) -> NDArray[np.floa
     """Median colours of `_BANDS` bands between two heights, (bands, 3)."""
     pixels = np.asarray(picture.convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.BOX), np.float64)
     edges = np.linspace(rows[0] * _SIDE, rows[1] * _SIDE, _BANDS + 1).round().astype(int)
-    bands = [np.median(pixels[a:b].reshape(-1, 3), axis=0) for a, b in zip(edges, edges[1:], strict=False)]
+    bands = [np.median(pixels[a:b].reshape(-1, 3), axis=0) for a, b in pairwise(edges)]
     return np.stack(bands)
 
 

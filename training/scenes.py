@@ -18,7 +18,15 @@ KINDS = COLOURED + UNCOLOURED
 HORIZON = (0.55, 0.68)
 """Lowest and highest horizon, as a share of the height counted from the top."""
 
-PRESENT = {"subject": 0.86, "mountains": 2 / 3, "clouds": 0.64, "sun": 0.68, "moon": 0.70, "stars": 0.70, "rainbow": 0.22}
+PRESENT = {
+    "subject": 0.86,
+    "mountains": 2 / 3,
+    "clouds": 0.64,
+    "sun": 0.68,
+    "moon": 0.70,
+    "stars": 0.70,
+    "rainbow": 0.22,
+}
 """How often a scene has each feature, where its sky allows it."""
 
 _CENTRE = {"left": 0.23, "middle": 0.50, "right": 0.77}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from PIL import ImageDraw
 
 Colour = tuple[int, int, int]
 Light = tuple[float, float, float]
+Point = tuple[float, float]
 
 PAINT: dict[str, Colour] = {
     "red": (214, 40, 44),
@@ -20,15 +22,15 @@ PAINT: dict[str, Colour] = {
     "pink": (246, 140, 186),
     "black": (28, 28, 34),
 }
+"""What each colour word means."""
 
-_WOOD, _ROOF, _GLASS, _STONE = (112, 72, 44), (122, 62, 44), (255, 236, 150), (150, 144, 140)
+_WOOD, _ROOF, _TURRET, _STONE, _IRON = (112, 72, 44), (122, 62, 44), (92, 52, 60), (150, 144, 140), (70, 66, 72)
+_GLASS = (255, 236, 150)  # lit from inside: no light of the sky changes it
 
 
 def mix(first: Colour, second: Colour, share: float) -> Colour:
     """`share` of the way from the first colour to the second, kept inside 0 to 255."""
-    red, green, blue = (
-        min(max(round(a + (b - a) * share), 0), 255) for a, b in zip(first, second, strict=True)
-    )
+    red, green, blue = (min(max(round(a + (b - a) * share), 0), 255) for a, b in zip(first, second, strict=True))
     return red, green, blue
 
 
@@ -38,133 +40,158 @@ def tinted(colour: Colour, light: Light) -> Colour:
     return red, green, blue
 
 
-def _shaded(colour: Colour) -> Colour:
+def shaded(colour: Colour) -> Colour:
+    """The side that the light does not reach."""
     return mix(colour, (0, 0, 20), 0.22)
 
 
-def _house(pen: ImageDraw.ImageDraw, x: float, y: float, s: float, colour: str | None, light: Light) -> None:
-    wall = tinted(PAINT[colour or "white"], light)
-    half, height = 0.125 * s, 0.145 * s
-    pen.rectangle((x + 0.05 * s, y - height - 0.13 * s, x + 0.085 * s, y - height), fill=tinted(_STONE, light))
-    pen.rectangle((x - half, y - height, x + half, y), fill=wall)
-    pen.polygon(
-        ((x - half - 0.035 * s, y - height), (x, y - height - 0.12 * s), (x + half + 0.035 * s, y - height)),
-        fill=tinted(_ROOF, light),
-    )
-    pen.rectangle((x - 0.028 * s, y - 0.085 * s, x + 0.028 * s, y), fill=tinted(_WOOD, light))
-    for side in (-1, 1):
-        cx = x + side * 0.078 * s
-        pen.rectangle((cx - 0.024 * s, y - 0.115 * s, cx + 0.024 * s, y - 0.06 * s), fill=_GLASS)
-
-
-def _castle(pen: ImageDraw.ImageDraw, x: float, y: float, s: float, colour: str | None, light: Light) -> None:
-    wall = tinted(PAINT[colour or "white"], light)
-    roof = tinted((92, 52, 60), light)
-    pen.rectangle((x - 0.12 * s, y - 0.16 * s, x + 0.12 * s, y), fill=wall)
-    for index in range(-2, 3):
-        cx = x + index * 0.05 * s
-        pen.rectangle((cx - 0.014 * s, y - 0.19 * s, cx + 0.014 * s, y - 0.155 * s), fill=wall)
-    for side in (-1, 1):
-        cx = x + side * 0.145 * s
-        pen.rectangle((cx - 0.048 * s, y - 0.24 * s, cx + 0.048 * s, y), fill=_shaded(wall) if side > 0 else wall)
-        pen.polygon(((cx - 0.062 * s, y - 0.24 * s), (cx, y - 0.35 * s), (cx + 0.062 * s, y - 0.24 * s)), fill=roof)
-        pen.rectangle((cx - 0.014 * s, y - 0.19 * s, cx + 0.014 * s, y - 0.14 * s), fill=_GLASS)
-    pen.rectangle((x - 0.036 * s, y - 0.07 * s, x + 0.036 * s, y), fill=tinted(_WOOD, light))
-    pen.ellipse((x - 0.036 * s, y - 0.106 * s, x + 0.036 * s, y - 0.034 * s), fill=tinted(_WOOD, light))
-
-
-def _lighthouse(pen: ImageDraw.ImageDraw, x: float, y: float, s: float, colour: str | None, light: Light) -> None:
-    paint = tinted(PAINT[colour or "white"], light)
-    other = tinted((248, 248, 246) if colour != "white" else (224, 226, 232), light)
-    height, foot, top = 0.34 * s, 0.072 * s, 0.044 * s
-    for band in range(5):
-        low, high = band / 5, (band + 1) / 5
-        a, b = foot + (top - foot) * low, foot + (top - foot) * high
-        pen.polygon(
-            ((x - a, y - height * low), (x - b, y - height * high), (x + b, y - height * high), (x + a, y - height * low)),
-            fill=other if band % 2 else paint,
-        )
-    pen.rectangle((x - 0.056 * s, y - height - 0.012 * s, x + 0.056 * s, y - height + 0.006 * s), fill=tinted((70, 66, 72), light))
-    pen.rectangle((x - 0.036 * s, y - height - 0.07 * s, x + 0.036 * s, y - height - 0.012 * s), fill=_GLASS)
-    pen.polygon(
-        ((x - 0.05 * s, y - height - 0.07 * s), (x, y - height - 0.12 * s), (x + 0.05 * s, y - height - 0.07 * s)), fill=paint
-    )
-
-
-def _boat(pen: ImageDraw.ImageDraw, x: float, y: float, s: float, colour: str | None, light: Light) -> None:
-    sail = tinted(PAINT[colour or "white"], light)
-    wood = tinted(_WOOD, light)
-    pen.rectangle((x - 0.008 * s, y - 0.36 * s, x + 0.008 * s, y - 0.03 * s), fill=wood)
-    pen.polygon(((x + 0.014 * s, y - 0.34 * s), (x + 0.15 * s, y - 0.075 * s), (x + 0.014 * s, y - 0.075 * s)), fill=sail)
-    pen.polygon(
-        ((x - 0.014 * s, y - 0.29 * s), (x - 0.115 * s, y - 0.075 * s), (x - 0.014 * s, y - 0.075 * s)), fill=_lighter(sail)
-    )
-    pen.polygon(
-        ((x - 0.165 * s, y - 0.06 * s), (x + 0.165 * s, y - 0.06 * s), (x + 0.115 * s, y + 0.012 * s), (x - 0.115 * s, y + 0.012 * s)),
-        fill=wood,
-    )
-
-
-def _lighter(colour: Colour) -> Colour:
+def lighter(colour: Colour) -> Colour:
+    """A second tone beside the colour: lighter, or darker where it is near white already."""
     return mix(colour, (255, 255, 255), 0.28) if sum(colour) < 620 else mix(colour, (0, 0, 40), 0.12)
 
 
-def _balloon(pen: ImageDraw.ImageDraw, x: float, y: float, s: float, colour: str | None, light: Light) -> None:
-    paint = tinted(PAINT[colour or "red"], light)
-    r, cy = 0.145 * s, y - 0.30 * s
-    basket = tinted(_WOOD, light)
-    pen.ellipse((x - r, cy - r * 1.08, x + r, cy + r * 1.08), fill=paint)
-    pen.polygon(((x - r * 0.86, cy + r * 0.55), (x + r * 0.86, cy + r * 0.55), (x + 0.035 * s, y - 0.07 * s), (x - 0.035 * s, y - 0.07 * s)), fill=paint)
-    pen.ellipse((x - r * 0.42, cy - r * 1.06, x + r * 0.42, cy + r * 1.2), fill=_lighter(paint))
-    for side in (-1, 1):
-        pen.line((x + side * 0.03 * s, y - 0.075 * s, x + side * 0.026 * s, y - 0.04 * s), fill=basket, width=max(round(0.008 * s), 1))
-    pen.rectangle((x - 0.036 * s, y - 0.048 * s, x + 0.036 * s, y), fill=basket)
+@dataclass(frozen=True)
+class Brush:
+    """Draws in the subject's own measure: x from its centre, y upwards from its foot, both in shares of the picture."""
+
+    pen: ImageDraw.ImageDraw
+    x: float
+    foot: float
+    side: float
+    paint: str | None
+    light: Light
+
+    def colour(self, otherwise: str = "white") -> Colour:
+        """The subject's own colour in this light."""
+        return self.lit(PAINT[self.paint or otherwise])
+
+    def lit(self, colour: Colour) -> Colour:
+        """A colour in this light."""
+        return tinted(colour, self.light)
+
+    def box(self, left: float, bottom: float, right: float, top: float, fill: Colour) -> None:
+        """A rectangle."""
+        self.pen.rectangle((*self._at(left, top), *self._at(right, bottom)), fill=fill)
+
+    def rounded(self, left: float, bottom: float, right: float, top: float, fill: Colour) -> None:
+        """A rectangle with round ends."""
+        radius = min(right - left, top - bottom) / 2 * self.side
+        self.pen.rounded_rectangle((*self._at(left, top), *self._at(right, bottom)), radius=radius, fill=fill)
+
+    def oval(self, left: float, bottom: float, right: float, top: float, fill: Colour) -> None:
+        """An ellipse in a rectangle."""
+        self.pen.ellipse((*self._at(left, top), *self._at(right, bottom)), fill=fill)
+
+    def dome(self, left: float, bottom: float, right: float, top: float, fill: Colour) -> None:
+        """The upper half of an ellipse in a rectangle."""
+        self.pen.pieslice((*self._at(left, top), *self._at(right, bottom)), 180, 360, fill=fill)
+
+    def shape(self, *points: Point, fill: Colour) -> None:
+        """A polygon."""
+        self.pen.polygon([self._at(x, y) for x, y in points], fill=fill)
+
+    def _at(self, x: float, y: float) -> Point:
+        return self.x + x * self.side, self.foot - y * self.side
 
 
-def _windmill(pen: ImageDraw.ImageDraw, x: float, y: float, s: float, colour: str | None, light: Light) -> None:
-    paint = tinted(PAINT[colour or "white"], light)
-    pen.polygon(((x - 0.085 * s, y), (x - 0.05 * s, y - 0.22 * s), (x + 0.05 * s, y - 0.22 * s), (x + 0.085 * s, y)), fill=paint)
-    pen.pieslice((x - 0.062 * s, y - 0.285 * s, x + 0.062 * s, y - 0.155 * s), 180, 360, fill=tinted(_ROOF, light))
-    pen.rectangle((x - 0.025 * s, y - 0.075 * s, x + 0.025 * s, y), fill=tinted(_WOOD, light))
-    hub_x, hub_y, reach, width = x, y - 0.225 * s, 0.165 * s, 0.026 * s
-    blade = tinted((244, 238, 224) if colour != "white" else (176, 150, 120), light)
-    for dx, dy in ((0.75, -0.66), (0.66, 0.75), (-0.75, 0.66), (-0.66, -0.75)):
-        px, py = -dy * width, dx * width
-        ex, ey = hub_x + dx * reach, hub_y + dy * reach
-        pen.polygon(((hub_x, hub_y), (hub_x + px + dx * 0.03 * s, hub_y + py + dy * 0.03 * s), (ex + px, ey + py), (ex - px, ey - py), (hub_x - px + dx * 0.03 * s, hub_y - py + dy * 0.03 * s)), fill=blade)
-    pen.ellipse((hub_x - 0.016 * s, hub_y - 0.016 * s, hub_x + 0.016 * s, hub_y + 0.016 * s), fill=tinted(_WOOD, light))
+def _house(brush: Brush) -> None:
+    brush.box(0.05, 0.145, 0.085, 0.275, brush.lit(_STONE))
+    brush.box(-0.125, 0, 0.125, 0.145, brush.colour())
+    brush.shape((-0.16, 0.145), (0, 0.265), (0.16, 0.145), fill=brush.lit(_ROOF))
+    brush.box(-0.028, 0, 0.028, 0.085, brush.lit(_WOOD))
+    for x in (-0.078, 0.078):
+        brush.box(x - 0.024, 0.06, x + 0.024, 0.115, _GLASS)
 
 
-def _tree(pen: ImageDraw.ImageDraw, x: float, y: float, s: float, colour: str | None, light: Light) -> None:
-    leaf = tinted((56, 148, 58), light)
-    pen.rectangle((x - 0.02 * s, y - 0.15 * s, x + 0.02 * s, y), fill=tinted(_WOOD, light))
-    pen.ellipse((x - 0.13 * s, y - 0.34 * s, x + 0.13 * s, y - 0.10 * s), fill=leaf)
-    pen.ellipse((x - 0.10 * s, y - 0.365 * s, x + 0.06 * s, y - 0.20 * s), fill=_lighter(leaf))
+def _castle(brush: Brush) -> None:
+    wall, door = brush.colour(), brush.lit(_WOOD)
+    brush.box(-0.12, 0, 0.12, 0.16, wall)
+    for x in (-0.1, -0.05, 0, 0.05, 0.1):
+        brush.box(x - 0.014, 0.155, x + 0.014, 0.19, wall)
+    for x, face in ((-0.145, wall), (0.145, shaded(wall))):
+        brush.box(x - 0.048, 0, x + 0.048, 0.24, face)
+        brush.shape((x - 0.062, 0.24), (x, 0.35), (x + 0.062, 0.24), fill=brush.lit(_TURRET))
+        brush.box(x - 0.014, 0.14, x + 0.014, 0.19, _GLASS)
+    brush.box(-0.036, 0, 0.036, 0.07, door)
+    brush.oval(-0.036, 0.034, 0.036, 0.106, door)
 
 
-def _pine(pen: ImageDraw.ImageDraw, x: float, y: float, s: float, colour: str | None, light: Light) -> None:
-    leaf = tinted((20, 94, 62), light)
-    pen.rectangle((x - 0.018 * s, y - 0.07 * s, x + 0.018 * s, y), fill=tinted(_WOOD, light))
+def _lighthouse(brush: Brush) -> None:
+    paint = brush.colour()
+    white = brush.lit((224, 226, 232) if brush.paint == "white" else (248, 248, 246))
+    height, bands = 0.34, 5
+    for band in range(bands):
+        low, high = band / bands, (band + 1) / bands
+        below, above = 0.072 - 0.028 * low, 0.072 - 0.028 * high
+        corners = ((-below, height * low), (-above, height * high), (above, height * high), (below, height * low))
+        brush.shape(*corners, fill=white if band % 2 else paint)
+    brush.box(-0.056, height - 0.006, 0.056, height + 0.012, brush.lit(_IRON))
+    brush.box(-0.036, height + 0.012, 0.036, height + 0.07, _GLASS)
+    brush.shape((-0.05, height + 0.07), (0, height + 0.12), (0.05, height + 0.07), fill=paint)
+
+
+def _boat(brush: Brush) -> None:
+    sail, wood = brush.colour(), brush.lit(_WOOD)
+    brush.box(-0.008, 0.03, 0.008, 0.36, wood)
+    brush.shape((0.014, 0.34), (0.15, 0.075), (0.014, 0.075), fill=sail)
+    brush.shape((-0.014, 0.29), (-0.115, 0.075), (-0.014, 0.075), fill=lighter(sail))
+    brush.shape((-0.165, 0.06), (0.165, 0.06), (0.115, -0.012), (-0.115, -0.012), fill=wood)
+
+
+def _balloon(brush: Brush) -> None:
+    silk, basket = brush.colour("red"), brush.lit(_WOOD)
+    brush.oval(-0.145, 0.1434, 0.145, 0.4566, silk)
+    brush.shape((-0.1247, 0.22), (0.1247, 0.22), (0.035, 0.07), (-0.035, 0.07), fill=silk)
+    brush.oval(-0.061, 0.126, 0.061, 0.4537, lighter(silk))
+    for x in (-0.028, 0.028):
+        brush.box(x - 0.004, 0.04, x + 0.004, 0.075, basket)
+    brush.box(-0.036, 0, 0.036, 0.048, basket)
+
+
+def _windmill(brush: Brush) -> None:
+    brush.shape((-0.085, 0), (-0.05, 0.22), (0.05, 0.22), (0.085, 0), fill=brush.colour())
+    brush.dome(-0.062, 0.155, 0.062, 0.285, brush.lit(_ROOF))
+    brush.box(-0.025, 0, 0.025, 0.075, brush.lit(_WOOD))
+    blade = brush.lit((176, 150, 120) if brush.paint == "white" else (244, 238, 224))
+    hub, reach, root, half = 0.225, 0.165, 0.03, 0.026
+    for dx, dy in ((0.75, 0.66), (0.66, -0.75), (-0.75, -0.66), (-0.66, 0.75)):
+        px, py = -dy * half, dx * half
+        inner, outer = (dx * root, hub + dy * root), (dx * reach, hub + dy * reach)
+        brush.shape(
+            (0, hub),
+            (inner[0] + px, inner[1] + py),
+            (outer[0] + px, outer[1] + py),
+            (outer[0] - px, outer[1] - py),
+            (inner[0] - px, inner[1] - py),
+            fill=blade,
+        )
+    brush.oval(-0.016, hub - 0.016, 0.016, hub + 0.016, brush.lit(_WOOD))
+
+
+def _tree(brush: Brush) -> None:
+    leaf = brush.lit((56, 148, 58))
+    brush.box(-0.02, 0, 0.02, 0.15, brush.lit(_WOOD))
+    brush.oval(-0.13, 0.10, 0.13, 0.34, leaf)
+    brush.oval(-0.10, 0.20, 0.06, 0.365, lighter(leaf))
+
+
+def _pine(brush: Brush) -> None:
+    leaf = brush.lit((20, 94, 62))
+    brush.box(-0.018, 0, 0.018, 0.07, brush.lit(_WOOD))
     for low, high, half in ((0.05, 0.19, 0.125), (0.13, 0.27, 0.10), (0.22, 0.37, 0.072)):
-        pen.polygon(((x - half * s, y - low * s), (x, y - high * s), (x + half * s, y - low * s)), fill=leaf)
-        pen.polygon(((x, y - low * s), (x, y - high * s), (x + half * s, y - low * s)), fill=_shaded(leaf))
+        brush.shape((-half, low), (0, high), (half, low), fill=leaf)
+        brush.shape((0, low), (0, high), (half, low), fill=shaded(leaf))
 
 
-def _cactus(pen: ImageDraw.ImageDraw, x: float, y: float, s: float, colour: str | None, light: Light) -> None:
-    green = tinted((70, 152, 84), light)
-    w = 0.036 * s
-
-    def limb(cx: float, low: float, high: float, half: float) -> None:
-        pen.rounded_rectangle((cx - half, y - high * s, cx + half, y - low * s), radius=half, fill=green)
-
-    limb(x, -0.005, 0.31, w)
-    for side, low, high in ((-1, 0.10, 0.23), (1, 0.14, 0.27)):
-        arm = x + side * 0.085 * s
-        pen.rectangle((min(x, arm), y - (low + 0.045) * s, max(x, arm), y - low * s), fill=green)
-        limb(arm, low, high, w * 0.66)
+def _cactus(brush: Brush) -> None:
+    green = brush.lit((70, 152, 84))
+    brush.rounded(-0.036, -0.005, 0.036, 0.31, green)
+    for arm, low, high in ((-0.085, 0.10, 0.23), (0.085, 0.14, 0.27)):
+        brush.box(min(0, arm), low, max(0, arm), low + 0.045, green)
+        brush.rounded(arm - 0.024, low, arm + 0.024, high, green)
 
 
-DRAW: dict[str, Callable[[ImageDraw.ImageDraw, float, float, float, str | None, Light], None]] = {
+DRAW: dict[str, Callable[[Brush], None]] = {
     "house": _house,
     "castle": _castle,
     "lighthouse": _lighthouse,
@@ -175,4 +202,4 @@ DRAW: dict[str, Callable[[ImageDraw.ImageDraw, float, float, float, str | None, 
     "pine tree": _pine,
     "cactus": _cactus,
 }
-"""kind -> how to draw it: pen, centre x, foot y, canvas side (lengths scale with it), colour word, light."""
+"""kind -> how to draw it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 from training.captions import words
@@ -31,7 +32,7 @@ def learn_merges(vocabulary: list[str]) -> list[tuple[str, str]]:
     spelt = [[*word[:-1], word[-1] + _END] for word in vocabulary]
     merges: list[tuple[str, str]] = []
     while any(len(pieces) > 1 for pieces in spelt):
-        pairs = Counter(pair for pieces in spelt for pair in zip(pieces, pieces[1:], strict=False))
+        pairs = Counter(pair for pieces in spelt for pair in pairwise(pieces))
         best = min(pairs, key=lambda pair: (-pairs[pair], pair))
         merges.append(best)
         spelt = [_merged(pieces, best) for pieces in spelt]

@@ -1,0 +1,1 @@
+"""The renderer, the vocabulary, the judge, and the checkpoint that ships."""
