@@ -20,7 +20,7 @@ def orthogonalised(matrix: Tensor) -> Tensor:
     """The matrix with its singular values brought near 1 by Newton-Schulz iteration; (rows, columns) as given."""
     a, b, c = _NEWTON_SCHULZ
     tall = matrix.size(0) > matrix.size(1)
-    x = matrix.T if tall else matrix
+    x: Tensor = matrix.T if tall else matrix
     x = x / (x.norm() + 1e-7)
     for _ in range(_ROUNDS):
         square = x @ x.T
