@@ -1,0 +1,324 @@
+"""The running batch: a loop of short ticks in which pictures join, advance together and leave.
+
+A tick does one thing: load a checkpoint, decode finished latents, or one UNet call for one group of pictures. Trouble
+in a call costs nobody a step, because a picture only advances when its answer arrives: the same rows are asked for
+again, in smaller company.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from stablehand.domain.errors import DeviceOutOfMemory, StablehandError
+from stablehand.domain.recipes import Recipe
+from stablehand.engine import decode as decoding
+from stablehand.engine.caps import Caps
+from stablehand.engine.checkpoints import Resident, Slot
+from stablehand.engine.devices import Placement
+from stablehand.engine.faults import DeviceLost, EngineFault, NotFinite, is_device_lost, is_out_of_memory
+from stablehand.engine.pictures import Picture, attach, condition, detach
+from stablehand.engine.residents import Residents
+from stablehand.engine.rows import GroupKey, predict
+from stablehand.engine.samplers import SamplerState
+from stablehand.engine.turns import Turns
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    picture_id: str
+    pixels: NDArray[np.uint8]  #: (height, width, 3)
+    device_seconds: float  #: this picture's share of the ticks it was in
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    picture_id: str
+    error: StablehandError
+
+
+Ended = Finished | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A picture whose checkpoint or conditioning is not there yet."""
+
+    picture_id: str
+    recipe: Recipe
+    slot: Slot
+    folder: Path
+    state: SamplerState | None
+
+
+class Batch:
+    """All pictures of one device. Not thread-safe: one thread calls everything."""
+
+    def __init__(self, placement: Placement, residents: Residents) -> None:
+        self._placement = placement
+        self.residents = residents
+        self._waiting: list[_Waiting] = []
+        self._running: dict[str, Picture] = {}
+        self._drawn: dict[str, Picture] = {}  #: finished latents, waiting for the decoder
+        self._turns: Turns[GroupKey] = Turns()
+        on_gpu = placement.device.type == "cuda"
+        self._caps = Caps(call_seconds=0.25 if on_gpu else 0.6)
+        self._decode_caps = Caps(call_seconds=0.25 if on_gpu else 0.6)
+        self._ticks = 0
+
+    def add(
+        self, picture_id: str, recipe: Recipe, slot: Slot, folder: Path, state: SamplerState | None = None
+    ) -> None:
+        """Seat a picture; with ``state`` it goes on from where :meth:`park` left it."""
+        self._waiting.append(_Waiting(picture_id, recipe, slot, folder, state))
+
+    def drop(self, picture_id: str) -> None:
+        """Forget a picture: its rows are gone from the next call on. Unknown ids are ignored."""
+        self._waiting = [waiting for waiting in self._waiting if waiting.picture_id != picture_id]
+        self._running.pop(picture_id, None)
+        self._drawn.pop(picture_id, None)
+
+    def park(self, picture_id: str) -> SamplerState | None:
+        """Take a picture out and return what is needed to go on with it; None if it has not begun."""
+        picture = self._running.get(picture_id) or self._drawn.get(picture_id)
+        self.drop(picture_id)
+        return detach(picture.state) if picture is not None else None
+
+    def ids(self) -> list[str]:
+        return [*(waiting.picture_id for waiting in self._waiting), *self._running, *self._drawn]
+
+    def progress(self) -> dict[str, float]:
+        """picture id -> 0..1, counted in evaluations of the network."""
+        begun = {**self._running, **self._drawn}
+        return {picture_id: begun[picture_id].progress if picture_id in begun else 0.0 for picture_id in self.ids()}
+
+    @torch.inference_mode()
+    def preview(self, picture_id: str) -> NDArray[np.uint8] | None:
+        """A rough small picture (one pixel per latent position), or None before the first step."""
+        picture = self._running.get(picture_id) or self._drawn.get(picture_id)
+        if picture is None or picture.denoised is None:
+            return None
+        return decoding.preview(picture.resident, picture.denoised)
+
+    @torch.inference_mode()
+    def tick(self) -> list[Ended]:
+        """One short piece of work; returns the pictures that ended in it."""
+        self._ticks += 1
+        ended, has_loaded = self._admit()
+        if has_loaded:
+            return ended
+        return ended + (self._decode() if self._drawn else self._step() if self._running else [])
+
+    # Joining
+
+    def _admit(self) -> tuple[list[Ended], bool]:
+        """Let waiting pictures in, in order, as far as their checkpoints are in memory; load at most one.
+
+        The first that must wait for room holds back those behind it: else a stream of pictures for resident
+        checkpoints would keep it out for ever.
+        """
+        ended: list[Ended] = []
+        has_loaded = False
+        while self._waiting:
+            first = self._waiting[0]
+            resident = self.residents.get(first.slot)
+            if resident is None:
+                if has_loaded:
+                    break
+                has_loaded = True
+                try:
+                    resident = self._load(first)
+                except StablehandError as error:
+                    ended += self._fail_waiting(first.slot, error)
+                    continue
+                if resident is None:
+                    has_loaded = False
+                    break
+            here = [waiting for waiting in self._waiting if waiting.slot == first.slot]
+            self._waiting = [waiting for waiting in self._waiting if waiting.slot != first.slot]
+            ended += self._prepare(here, resident)
+        return ended, has_loaded
+
+    def _load(self, waiting: _Waiting) -> Resident | None:
+        try:
+            return self.residents.admit(waiting.slot, waiting.folder, self._slots_in_use())
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+        self.residents.release_idle(self._slots_in_use())
+        if self._slots_in_use():
+            return None  # when they are done there will be more room
+        raise DeviceOutOfMemory(
+            f"The weights of {waiting.folder.name} do not fit into the memory of {self._placement.name}.",
+            hint="Use a smaller checkpoint, half precision, or a device with more memory.",
+        )
+
+    def _fail_waiting(self, slot: Slot, error: StablehandError) -> list[Ended]:
+        lost = [waiting.picture_id for waiting in self._waiting if waiting.slot == slot]
+        self._waiting = [waiting for waiting in self._waiting if waiting.slot != slot]
+        return [Failed(picture_id, error) for picture_id in lost]
+
+    def _prepare(self, joining: Sequence[_Waiting], resident: Resident) -> list[Ended]:
+        """Condition pictures together; if that fails, each alone, so that only the guilty one is lost."""
+        try:
+            self._begin(joining, resident)
+        except Exception as error:
+            if len(joining) > 1:
+                return [ended for one in joining for ended in self._prepare([one], resident)]
+            return [Failed(joining[0].picture_id, self._fault(error, joining[0].recipe))]
+        return []
+
+    def _begin(self, joining: Sequence[_Waiting], resident: Resident) -> None:
+        start = time.perf_counter()
+        device = self._placement.device
+        begun = [
+            Picture(
+                one.picture_id, one.recipe, resident, conditioning, attach(one.state, device) if one.state else None
+            )
+            for one, conditioning in zip(joining, condition([one.recipe for one in joining], resident), strict=True)
+        ]
+        seconds = time.perf_counter() - start
+        for picture in begun:
+            picture.device_seconds += seconds / len(begun)
+            (self._drawn if picture.is_finished else self._running)[picture.id] = picture
+
+    # Advancing
+
+    def _step(self) -> list[Ended]:
+        """One UNet call for the group whose turn it is."""
+        groups: dict[GroupKey, list[Picture]] = {}
+        for picture in self._running.values():
+            groups.setdefault(picture.group, []).append(picture)
+        key = self._turns.choose({key: len(pictures) for key, pictures in groups.items()})
+        pictures = self._fill(key, groups[key])
+        rows = sum(picture.rows for picture in pictures)
+        start = time.perf_counter()
+        try:
+            denoised, finite = predict(pictures[0].resident, pictures)
+        except Exception as error:
+            return self._shrink(self._caps, _kind(key), rows, pictures, error)
+        seconds = time.perf_counter() - start
+        self._caps.succeeded(_kind(key), rows, seconds)
+        self._turns.charge(key, seconds)
+        ended: list[Ended] = []
+        for picture, answer, is_sound in zip(pictures, denoised, finite, strict=True):
+            picture.last_tick = self._ticks
+            picture.device_seconds += seconds * picture.rows / rows
+            if not is_sound:
+                ended.append(self._fail(picture, _not_finite(f"step {picture.state.step + 1}")))
+                continue
+            picture.answer(answer)
+            if picture.is_finished:
+                self._drawn[picture.id] = self._running.pop(picture.id)
+        return ended
+
+    def _fill(self, key: GroupKey, pictures: list[Picture]) -> list[Picture]:
+        """Whole pictures up to the cap, those first that have waited longest; at least one."""
+        cap = self._caps.rows(_kind(key), self._memory_rows(pictures[0]))
+        chosen: list[Picture] = []
+        rows = 0
+        for picture in sorted(pictures, key=lambda picture: picture.last_tick):
+            if chosen and rows + picture.rows > cap:
+                break
+            chosen.append(picture)
+            rows += picture.rows
+        return chosen
+
+    def _memory_rows(self, picture: Picture) -> int:
+        """An estimate from free memory; too high a guess costs a failed call, too low a guess throughput."""
+        _, height, width = picture.state.latent.shape
+        channels = picture.resident.unet.config.block_out_channels[0]
+        row_bytes = 48 * channels * height * width * self._placement.dtype.itemsize
+        return max(1, min(64, int(0.6 * self._placement.free_bytes() / row_bytes)))
+
+    # Decoding
+
+    def _decode(self) -> list[Ended]:
+        """One call of the decoder, for the finished latents that can share it with the oldest one."""
+        oldest = next(iter(self._drawn.values()))
+        kind = replace(oldest.group, chunks=0)
+        alike = [picture for picture in self._drawn.values() if replace(picture.group, chunks=0) == kind]
+        pixels = oldest.recipe.width * oldest.recipe.height
+        cap = self._decode_caps.rows(_kind(kind), max(1, 2**21 // pixels))
+        pictures = alike[:cap]
+        start = time.perf_counter()
+        try:
+            decoded = decoding.decode(oldest.resident, [picture.state.latent for picture in pictures])
+        except Exception as error:
+            return self._shrink(self._decode_caps, _kind(kind), len(pictures), pictures, error)
+        seconds = time.perf_counter() - start
+        self._decode_caps.succeeded(_kind(kind), len(pictures), seconds)
+        ended: list[Ended] = []
+        for picture, drawn in zip(pictures, decoded, strict=True):
+            picture.device_seconds += seconds / len(pictures)
+            if drawn is None:
+                ended.append(self._fail(picture, _not_finite("decoding")))
+            else:
+                self.drop(picture.id)
+                ended.append(Finished(picture.id, drawn, picture.device_seconds))
+        return ended
+
+    # Trouble
+
+    def _shrink(
+        self, caps: Caps, kind: GroupKey, rows: int, pictures: Sequence[Picture], error: Exception
+    ) -> list[Ended]:
+        """After a failed call: try again in smaller company, until the one that cannot be drawn stands alone."""
+        if is_device_lost(error):
+            lost = DeviceLost(
+                f"The device {self._placement.name} stopped working: {_first_line(error)}",
+                hint="The agent starts again by itself; look at its log if this repeats.",
+            )
+            return [self._fail(picture, lost) for picture in [*self._running.values(), *self._drawn.values()]]
+        if len(pictures) > 1:
+            caps.failed(kind, rows)
+            if is_out_of_memory(error):
+                self._placement.release_cached()
+            return []
+        if is_out_of_memory(error) and self.residents.release_idle(self._slots_in_use()):
+            return []
+        if not is_out_of_memory(error):
+            caps.forgive(kind)
+        return [self._fail(pictures[0], self._fault(error, pictures[0].recipe))]
+
+    def _fault(self, error: Exception, recipe: Recipe) -> StablehandError:
+        if isinstance(error, StablehandError):
+            return error
+        if is_out_of_memory(error):
+            return DeviceOutOfMemory(
+                f"{self._placement.name} has not enough memory for one picture of {recipe.width}×{recipe.height}.",
+                hint="Ask for a smaller picture, or use half precision or a device with more memory.",
+            )
+        fault = EngineFault(
+            f"The engine failed on this picture: {type(error).__name__}: {_first_line(error)}",
+            hint="This is a defect; please report it with the recipe.",
+        )
+        fault.__cause__ = error
+        return fault
+
+    def _fail(self, picture: Picture, error: StablehandError) -> Failed:
+        self.drop(picture.id)
+        return Failed(picture.id, error)
+
+    def _slots_in_use(self) -> set[Slot]:
+        return {picture.resident.slot for picture in (*self._running.values(), *self._drawn.values())}
+
+
+def _kind(key: GroupKey) -> GroupKey:
+    """What a call costs does not depend on whose it is."""
+    return replace(key, alone=None)
+
+
+def _not_finite(where: str) -> NotFinite:
+    return NotFinite(
+        f"The network answered with values that are not numbers in {where}.",
+        hint="Try another sampler or a lower guidance scale; if every picture fails, the checkpoint is unsound.",
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

@@ -1,0 +1,54 @@
+"""How many rows may go into one UNet call: bounded by memory, by patience, and by what has failed before."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+#: After this many calls without trouble a halved cap is doubled again.
+RECOVERY_CALLS = 64
+
+
+@dataclass(slots=True)
+class _Cap:
+    rows: int  #: what memory allows, as far as is known
+    most: int  #: what it was before anything failed
+    calls: int = 0  #: since the last change
+    seconds_per_row: float | None = None
+
+
+class Caps:
+    """Learned per kind of call (any hashable key).
+
+    ``call_seconds`` bounds how long one call should take, so that newcomers, cancels and previews need not wait.
+    """
+
+    def __init__(self, call_seconds: float) -> None:
+        self._call_seconds = call_seconds
+        self._caps: dict[Hashable, _Cap] = {}
+
+    def rows(self, key: Hashable, memory_rows: int) -> int:
+        """The cap, at least 1; ``memory_rows`` is the estimate it starts from."""
+        cap = self._caps.setdefault(key, _Cap(max(1, memory_rows), max(1, memory_rows)))
+        if cap.seconds_per_row is None:
+            return cap.rows
+        return max(1, min(cap.rows, int(self._call_seconds / cap.seconds_per_row)))
+
+    def succeeded(self, key: Hashable, rows: int, seconds: float) -> None:
+        """Fold one good call in; the time per row is smoothed, so one slow call does not shrink the cap."""
+        cap = self._caps[key]
+        measured = seconds / rows
+        cap.seconds_per_row = (
+            measured if cap.seconds_per_row is None else 0.8 * cap.seconds_per_row + 0.2 * measured
+        )
+        cap.calls += 1
+        if cap.rows < cap.most and cap.calls >= RECOVERY_CALLS:
+            cap.rows, cap.calls = min(cap.most, cap.rows * 2), 0
+
+    def failed(self, key: Hashable, rows: int) -> None:
+        """A call with this many rows did not work: allow half of them from now on."""
+        cap = self._caps[key]
+        cap.rows, cap.calls = max(1, rows // 2), 0
+
+    def forgive(self, key: Hashable) -> None:
+        """The trouble was one picture's own and is gone with it."""
+        cap = self._caps[key]
+        cap.rows, cap.calls = cap.most, 0

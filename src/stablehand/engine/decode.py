@@ -1,0 +1,62 @@
+"""Latents to pixels: the autoencoder's decoder as a stage of its own, several pictures in one call."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from stablehand.engine.checkpoints import Resident
+
+#: Pictures whose decoded colours still improve the preview map.
+LEARNED_PICTURES = 64
+
+
+def decode(resident: Resident, latents: Sequence[Tensor]) -> list[NDArray[np.uint8] | None]:
+    """Latents of one shape to (H, W, 3) bytes each.
+
+    None for a picture that is not finite even when decoded in float32; its neighbours are not affected.
+    """
+    stacked = torch.stack(list(latents))
+    pixels = _decode(resident, stacked)
+    finite = torch.isfinite(pixels).flatten(1).all(dim=1).tolist()
+    if not all(finite) and resident.placement.dtype != torch.float32:
+        lost = [index for index, ok in enumerate(finite) if not ok]
+        pixels = pixels.float()
+        pixels[lost] = _decode_in_float32(resident, stacked[lost])
+        finite = torch.isfinite(pixels).flatten(1).all(dim=1).tolist()
+    drawn = ((pixels.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    drawn = drawn.permute(0, 2, 3, 1).contiguous().cpu()  # (n, H, W, 3)
+    for latent, picture, ok in zip(latents, pixels, finite, strict=True):
+        if ok and resident.preview.pictures < LEARNED_PICTURES:
+            resident.preview.learn(latent, picture)
+    return [np.asarray(picture.numpy()) if ok else None for picture, ok in zip(drawn, finite, strict=True)]
+
+
+def preview(resident: Resident, latent: Tensor) -> NDArray[np.uint8]:
+    """A rough picture of an estimate, one pixel per latent position."""
+    if not resident.preview.is_fitted:
+        device = resident.placement.device
+        resident.preview.fit(lambda latents: _decode(resident, latents.to(device)), resident.latent_channels)
+    return resident.preview.paint(latent)
+
+
+def _decode(resident: Resident, latents: Tensor) -> Tensor:
+    """(n, C, h, w) in the sampler's scale to (n, 3, H, W), about -1 to 1."""
+    config = resident.vae.config
+    shift = getattr(config, "shift_factor", None) or 0.0
+    scaled = latents / config.scaling_factor + shift
+    weights = next(resident.vae.parameters())
+    scaled = scaled.to(weights.dtype, memory_format=resident.placement.memory_format)
+    decoded: Tensor = resident.vae.decode(scaled, return_dict=False)[0]
+    return decoded
+
+
+def _decode_in_float32(resident: Resident, latents: Tensor) -> Tensor:
+    """Half precision overflows in some decoders; the weights go back to it afterwards."""
+    resident.vae.to(torch.float32)
+    try:
+        return _decode(resident, latents)
+    finally:
+        resident.vae.to(resident.placement.dtype)

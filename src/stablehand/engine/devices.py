@@ -1,0 +1,101 @@
+"""Which device the engine runs on, in which precision, and how much memory it may use there."""
+
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from stablehand.domain.errors import BadSettings
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A device and how to compute on it."""
+
+    device: torch.device
+    name: str
+    precision: str  #: a key of PRECISIONS
+    memory_bytes: int  #: in all
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return PRECISIONS[self.precision]
+
+    @property
+    def memory_format(self) -> torch.memory_format:
+        """The layout of activations: convolutions on this device run without reordering them."""
+        return torch.channels_last
+
+    def free_bytes(self) -> int:
+        """What could be allocated now, including what torch holds in reserve."""
+        if self.device.type == "cuda":
+            free, _ = torch.cuda.mem_get_info(self.device)
+            reserved = torch.cuda.memory_reserved(self.device) - torch.cuda.memory_allocated(self.device)
+            return free + reserved
+        return _free_memory()
+
+    def release_cached(self) -> None:
+        """Give back what torch keeps in reserve; slow, so only after running out."""
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def choose(precision: str = "auto", threads: int | None = None) -> Placement:
+    """CUDA when there is one, else the CPU.
+
+    ``threads`` limits the CPU's. Raises BadSettings for a precision that does not exist or that this CPU cannot do.
+    """
+    if precision not in ("auto", *PRECISIONS):
+        raise BadSettings(
+            f"compute.precision is {precision!r}.", hint=f"Use auto, {', '.join(PRECISIONS)}.", fields={}
+        )
+    if threads is not None:
+        torch.set_num_threads(threads)
+    if torch.cuda.is_available():
+        index = torch.cuda.current_device()
+        properties = torch.cuda.get_device_properties(index)
+        torch.backends.cudnn.benchmark = False  # it picks kernels by timing, so pictures would differ after a restart
+        return Placement(
+            torch.device("cuda", index),
+            properties.name,
+            "fp16" if precision == "auto" else precision,
+            properties.total_memory,
+        )
+    if precision == "fp16":
+        raise BadSettings(
+            "compute.precision is fp16, but this machine has no GPU.", hint="Use auto, fp32 or bf16 on a CPU."
+        )
+    if precision == "auto":
+        precision = "bf16" if _computes_bf16_fast() else "fp32"
+    return Placement(torch.device("cpu"), _cpu_name(), precision, _total_memory())
+
+
+def _computes_bf16_fast() -> bool:
+    """Only matrix units make bf16 pay on a CPU: emulated on plain AVX-512 it is several times slower than float32."""
+    return bool(torch.cpu._is_amx_tile_supported())
+
+
+def _cpu_name() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _total_memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _free_memory() -> int:
+    info = Path("/proc/meminfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    return _total_memory() // 2

@@ -1,0 +1,74 @@
+"""The noise levels a checkpoint was trained on, and the way between levels and timesteps.
+
+``sigma`` is the standard deviation of the noise in the variance-exploding form, where a noisy latent is
+``x = x0 + sigma * noise``; networks see it scaled to unit variance (Karras et al. 2022, arXiv 2206.00364, table 1).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stablehand.domain.errors import CheckpointBroken
+
+Prediction = Literal["epsilon", "v_prediction"]
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseLevels:
+    """``alphas``: cumulative product of (1 - beta) for each trained timestep, float64, falling from almost 1 to almost 0."""
+
+    alphas: NDArray[np.float64]
+    prediction: Prediction = "epsilon"
+
+    @cached_property
+    def sigmas(self) -> NDArray[np.float64]:
+        """One per trained timestep, rising."""
+        return np.sqrt((1 - self.alphas) / self.alphas)
+
+    @cached_property
+    def _log_sigmas(self) -> NDArray[np.float64]:
+        return np.log(self.sigmas)
+
+    @property
+    def last_timestep(self) -> int:
+        return len(self.alphas) - 1
+
+    def sigma(self, timestep: float) -> float:
+        """Linear interpolation of log sigma between trained timesteps, as k-diffusion's ``t_to_sigma``."""
+        return float(np.exp(np.interp(timestep, np.arange(len(self.alphas)), self._log_sigmas)))
+
+    def timestep(self, sigma: float) -> float:
+        """The inverse of :meth:`sigma`, clamped to the trained range; fractional, as k-diffusion without quantising."""
+        return float(np.interp(np.log(sigma), self._log_sigmas, np.arange(len(self.alphas))))
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "NoiseLevels":
+        """Read a diffusers ``scheduler_config.json``.
+
+        Raises CheckpointBroken for beta schedules or prediction types that Stable Diffusion checkpoints do not use.
+        """
+        steps = int(config.get("num_train_timesteps", 1000))
+        start, end = float(config.get("beta_start", 0.00085)), float(config.get("beta_end", 0.012))
+        schedule = config.get("beta_schedule", "scaled_linear")
+        if config.get("trained_betas") is not None:
+            betas = np.asarray(config["trained_betas"], dtype=np.float64)
+        elif schedule == "scaled_linear":
+            betas = np.linspace(start**0.5, end**0.5, steps, dtype=np.float64) ** 2
+        elif schedule == "linear":
+            betas = np.linspace(start, end, steps, dtype=np.float64)
+        else:
+            raise CheckpointBroken(
+                f"The checkpoint's scheduler_config.json asks for the beta schedule {schedule!r}.",
+                hint="Stable Diffusion checkpoints use scaled_linear or linear.",
+            )
+        prediction = config.get("prediction_type", "epsilon")
+        if prediction not in ("epsilon", "v_prediction"):
+            raise CheckpointBroken(
+                f"The checkpoint's scheduler_config.json asks for the prediction type {prediction!r}.",
+                hint="This engine knows epsilon and v_prediction.",
+            )
+        return cls(np.cumprod(1 - betas), prediction)

@@ -1,0 +1,135 @@
+"""A picture on its way from noise to latent: its sampler, its conditioning and what it has cost."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from stablehand.domain.errors import RecipeUnsupported
+from stablehand.domain.recipes import Recipe
+from stablehand.engine.checkpoints import Resident
+from stablehand.engine.noise import Noise
+from stablehand.engine.rows import GroupKey, chunks_of, context_bucket
+from stablehand.engine.samplers import Ask, SamplerState, begin, find_method, plan_sigmas
+
+
+@dataclass(frozen=True, slots=True)
+class Conditioning:
+    """What a picture is asked to be, and what guidance pushes it away from."""
+
+    cond: Tensor  #: (positions, features)
+    uncond: Tensor | None  #: None where guidance would change nothing (scale 1)
+
+
+class Picture:
+    """One shot in the batch. ``state`` holds everything that is needed to go on elsewhere."""
+
+    def __init__(
+        self,
+        picture_id: str,
+        recipe: Recipe,
+        resident: Resident,
+        conditioning: Conditioning,
+        state: SamplerState | None = None,
+    ) -> None:
+        self.id = picture_id
+        self.recipe = recipe
+        self.resident = resident
+        self.cond = conditioning.cond
+        self.uncond = conditioning.uncond
+        self.device_seconds = 0.0
+        self.last_tick = -1  #: when it was computed last; the one that has waited longest goes first
+        self.denoised: Tensor | None = None  #: the newest estimate of the finished latent
+        device = resident.placement.device
+        noise = Noise(recipe.seed, latent_shape(recipe, resident))
+        if state is None:
+            sigmas = plan_sigmas(recipe.sampler, recipe.schedule, recipe.steps, resident.levels)
+            state = begin(recipe.sampler, sigmas, noise, device)
+        self.state = state
+        self._sampling = find_method(recipe.sampler).sample(state, noise)
+        self._ask: Ask | None = next(self._sampling, None)
+
+    @property
+    def ask(self) -> Ask:
+        """What the sampler wants to know now. Only while not :attr:`is_finished`."""
+        assert self._ask is not None
+        return self._ask
+
+    @property
+    def is_finished(self) -> bool:
+        return self._ask is None
+
+    @property
+    def rows(self) -> int:
+        return 1 if self.uncond is None else 2
+
+    @property
+    def progress(self) -> float:
+        return self.state.step / self.state.steps
+
+    @property
+    def group(self) -> GroupKey:
+        return GroupKey(
+            slot=self.resident.slot,
+            shape=(self.state.latent.shape[0], self.state.latent.shape[1], self.state.latent.shape[2]),
+            chunks=context_bucket(chunks_of(self.cond, self.uncond)),
+            alone=self.id if self.recipe.exact else None,
+        )
+
+    def answer(self, denoised: Tensor) -> None:
+        """Hand the sampler what it asked for; it goes on to its next question or finishes."""
+        self.denoised = denoised
+        try:
+            self._ask = self._sampling.send(denoised)
+        except StopIteration:
+            self._ask = None
+
+
+def latent_shape(recipe: Recipe, resident: Resident) -> tuple[int, int, int]:
+    """Raises RecipeUnsupported when the size is not a multiple of the autoencoder's factor."""
+    factor = resident.pixels_per_latent
+    if recipe.width % factor or recipe.height % factor:
+        raise RecipeUnsupported(
+            f"The size {recipe.width}×{recipe.height} does not fit this checkpoint.",
+            hint=f"Width and height must be multiples of {factor}.",
+        )
+    return (resident.latent_channels, recipe.height // factor, recipe.width // factor)
+
+
+def condition(recipes: list[Recipe], resident: Resident) -> list[Conditioning]:
+    """Encode the prompts of several pictures for one checkpoint together; exact ones each for itself."""
+    together = [recipe for recipe in recipes if not recipe.exact]
+    prompts = sorted({text for recipe in together for text in _texts(recipe)})
+    encoded = dict(zip(prompts, resident.text.encode(prompts), strict=True)) if prompts else {}
+    conditionings = []
+    for recipe in recipes:
+        texts = _texts(recipe)
+        tensors = resident.text.encode(texts, exact=True) if recipe.exact else [encoded[text] for text in texts]
+        conditionings.append(Conditioning(tensors[0], tensors[1] if len(tensors) > 1 else None))
+    return conditionings
+
+
+def _texts(recipe: Recipe) -> list[str]:
+    return [recipe.prompt] if recipe.cfg_scale == 1.0 else [recipe.prompt, recipe.negative_prompt]
+
+
+def detach(state: SamplerState) -> SamplerState:
+    """A copy on the CPU that shares no memory with the running picture."""
+    return SamplerState(
+        latent=state.latent.detach().to("cpu", copy=True),
+        sigmas=state.sigmas,
+        step=state.step,
+        draws=state.draws,
+        history=tuple(tensor.detach().to("cpu", copy=True) for tensor in state.history),
+    )
+
+
+def attach(state: SamplerState, device: torch.device) -> SamplerState:
+    """The inverse of :func:`detach`, on the device of another engine."""
+    return SamplerState(
+        latent=state.latent.to(device, copy=True),
+        sigmas=state.sigmas,
+        step=state.step,
+        draws=state.draws,
+        history=tuple(tensor.to(device, copy=True) for tensor in state.history),
+    )
