@@ -70,9 +70,7 @@ class Batch:
         self._decode_caps = Caps(call_seconds=0.25 if on_gpu else 0.6)
         self._ticks = 0
 
-    def add(
-        self, picture_id: str, recipe: Recipe, slot: Slot, folder: Path, state: SamplerState | None = None
-    ) -> None:
+    def add(self, picture_id: str, recipe: Recipe, slot: Slot, folder: Path, state: SamplerState | None = None) -> None:
         """Seat a picture; with ``state`` it goes on from where :meth:`park` left it."""
         self._waiting.append(_Waiting(picture_id, recipe, slot, folder, state))
 

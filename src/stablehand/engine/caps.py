@@ -36,9 +36,7 @@ class Caps:
         """Fold one good call in; the time per row is smoothed, so one slow call does not shrink the cap."""
         cap = self._caps[key]
         measured = seconds / rows
-        cap.seconds_per_row = (
-            measured if cap.seconds_per_row is None else 0.8 * cap.seconds_per_row + 0.2 * measured
-        )
+        cap.seconds_per_row = measured if cap.seconds_per_row is None else 0.8 * cap.seconds_per_row + 0.2 * measured
         cap.calls += 1
         if cap.rows < cap.most and cap.calls >= RECOVERY_CALLS:
             cap.rows, cap.calls = min(cap.most, cap.rows * 2), 0

@@ -118,9 +118,7 @@ def check_family(folder: Path) -> None:
             hint="This engine runs folders of the Stable Diffusion 1.x type.",
         )
     if missing:
-        raise CheckpointBroken(
-            f"{folder} lacks the folders {', '.join(missing)}.", hint="Fetch the checkpoint again."
-        )
+        raise CheckpointBroken(f"{folder} lacks the folders {', '.join(missing)}.", hint="Fetch the checkpoint again.")
     unet = _read_json(folder / "unet" / "config.json")
     text = _read_json(folder / "text_encoder" / "config.json")
     if unet.get("cross_attention_dim") != text.get("hidden_size"):
@@ -132,7 +130,7 @@ def check_family(folder: Path) -> None:
 
 
 def weight_file(folder: Path, component: str) -> Path:
-    """The safetensors file of one component, full precision before half. Raises CheckpointBroken if it is unreadable."""
+    """The safetensors file of one component, full precision before half; raises CheckpointBroken."""
     stem = WEIGHT_FILES[component]
     candidates = [folder / component / f"{stem}{variant}.safetensors" for variant in ("", ".fp16")]
     file = next((path for path in candidates if path.is_file()), None)
@@ -184,5 +182,5 @@ def _read_json(file: Path) -> dict[str, Any]:
 def _quiet() -> None:
     """The loaders' own bars and advice say nothing to a person who runs a server."""
     diffusers_logging.set_verbosity_error()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]

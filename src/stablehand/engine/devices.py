@@ -50,9 +50,7 @@ def choose(precision: str = "auto", threads: int | None = None) -> Placement:
     ``threads`` limits the CPU's. Raises BadSettings for a precision that does not exist or that this CPU cannot do.
     """
     if precision not in ("auto", *PRECISIONS):
-        raise BadSettings(
-            f"compute.precision is {precision!r}.", hint=f"Use auto, {', '.join(PRECISIONS)}.", fields={}
-        )
+        raise BadSettings(f"compute.precision is {precision!r}.", hint=f"Use auto, {', '.join(PRECISIONS)}.", fields={})
     if threads is not None:
         torch.set_num_threads(threads)
     if torch.cuda.is_available():

@@ -1,4 +1,4 @@
-"""What can go wrong with a picture on the device, beyond the errors of the domain. They travel as codes, in failures."""
+"""What can go wrong with a picture on the device, beyond the errors of the domain: they travel as codes only."""
 
 import torch
 

@@ -19,7 +19,7 @@ Prediction = Literal["epsilon", "v_prediction"]
 
 @dataclass(frozen=True, eq=False)
 class NoiseLevels:
-    """``alphas``: cumulative product of (1 - beta) for each trained timestep, float64, falling from almost 1 to almost 0."""
+    """``alphas``: cumulative product of (1 - beta) for each trained timestep, falling from almost 1 to almost 0."""
 
     alphas: NDArray[np.float64]
     prediction: Prediction = "epsilon"
@@ -71,4 +71,4 @@ class NoiseLevels:
                 f"The checkpoint's scheduler_config.json asks for the prediction type {prediction!r}.",
                 hint="This engine knows epsilon and v_prediction.",
             )
-        return cls(np.cumprod(1 - betas), prediction)
+        return cls(np.cumprod(1 - betas, dtype=np.float64), prediction)

@@ -32,7 +32,7 @@ class PreviewMap:
     def learn(self, latent: Tensor, pixels: Tensor, weight: float = 1.0) -> None:
         """Take in one decoded picture: latent (C, h, w) and pixels (3, H, W) from -1 to 1."""
         features = _features(latent)  # (C + 1, h·w)
-        colours = functional.adaptive_avg_pool2d(pixels.float()[None], latent.shape[-2:])[0]
+        colours = functional.adaptive_avg_pool2d(pixels.float()[None], (latent.shape[-2], latent.shape[-1]))[0]
         colours = colours.flatten(1).double().cpu()  # (3, h·w)
         weight /= features.shape[1]
         gram, cross = weight * features @ features.T, weight * features @ colours.T

@@ -56,7 +56,7 @@ def euler(state: SamplerState, noise: Noise) -> Sampling:
 
 
 def euler_ancestral(state: SamplerState, noise: Noise) -> Sampling:
-    """Euler to a level below the next one, then fresh noise up to it (k-diffusion ``sample_euler_ancestral``, eta 1)."""
+    """Euler to a level below the next one, then fresh noise up to it (``sample_euler_ancestral``, eta 1)."""
     while state.step < state.steps:
         sigma, following = state.sigmas[state.step], state.sigmas[state.step + 1]
         denoised = yield Ask(state.latent, sigma)

@@ -1,0 +1,223 @@
+"""The native runtime: the engine of this package behind the port that the agent drives.
+
+Torch is imported when the runtime starts, not when this module is: an agent says hello before.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Literal, cast
+
+from PIL import Image as Pictures
+
+import stablehand
+from stablehand.domain.errors import CheckpointBroken, StablehandError
+from stablehand.domain.infotext import write_infotext
+from stablehand.ports import Broken, Drawn, Order
+from stablehand.protocol import CheckpointRef, Device
+from stablehand.runtimes.encode import encode
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from stablehand.engine.batch import Batch, Finished
+    from stablehand.engine.devices import Placement
+
+_BUILTIN = "builtin:"
+_BUILTIN_FOLDER = Path(stablehand.__file__).parent / "builtin" / "checkpoints"
+
+#: What another attempt may change. Everything else is final: the same recipe would fail the same way.
+_ERROR_CLASSES = {"out_of_memory": "retry", "engine_fault": "retry", "device_lost": "agent_sick"}
+
+#: Share of a device's memory that weights may take; the rest is for activations, and on a CPU for everybody else.
+_WEIGHTS_SHARE = {"cuda": 0.7, "cpu": 0.4}
+_SEATS = {"cuda": 24, "cpu": 12}
+_ENCODERS = 2
+#: Longer side of a preview in pixels.
+_PREVIEW_SIDE = 256
+_PREVIEW_QUALITY = 70
+#: How long a tick waits for encoders when the device has nothing to do.
+_IDLE_WAIT_SECONDS = 0.05
+
+
+@dataclass(slots=True)
+class _Seat:
+    order: Order
+    encoding: Future[Drawn] | None = None
+
+
+class NativeRuntime:
+    """Pictures by the row engine, on this machine's device.
+
+    ``models_dir`` holds the checkpoints that are not built in. ``seats`` and ``threads`` default to what suits the
+    device. The encoders run in threads of their own, so that the device need not wait for them.
+    """
+
+    name = "native"
+    kinds: Sequence[str] = ("text",)
+
+    def __init__(
+        self, models_dir: Path, precision: str = "auto", seats: int | None = None, threads: int | None = None
+    ) -> None:
+        self._models_dir = models_dir
+        self._precision = precision
+        self._seats = seats
+        self._threads = threads
+        self._seated: dict[str, _Seat] = {}
+        self._placement: Placement | None = None
+        self._batch: Batch | None = None
+        self._encoders: ThreadPoolExecutor | None = None
+        self._refused: list[Broken] = []  #: what the next tick will say
+        self._progress: dict[str, float] = {}  #: replaced as a whole, so that other threads may read it
+
+    def start(self) -> None:
+        """Import torch and choose the device; raises BadSettings for a precision that it cannot do."""
+        from stablehand.engine.batch import Batch  # noqa: PLC0415 - torch takes seconds to import
+        from stablehand.engine.devices import choose  # noqa: PLC0415
+        from stablehand.engine.residents import Residents  # noqa: PLC0415
+
+        placement = choose(self._precision, self._threads)
+        budget_bytes = int(placement.memory_bytes * _WEIGHTS_SHARE.get(placement.device.type, 0.5))
+        self._batch = Batch(placement, Residents(placement, budget_bytes))
+        self._placement = placement
+        self._encoders = ThreadPoolExecutor(_ENCODERS, thread_name_prefix="encode")
+
+    @property
+    def device(self) -> Device:
+        placement = self._placement
+        if placement is None:
+            return Device(kind="none", name="starting")
+        return Device(
+            kind=cast(Literal["cpu", "cuda"], placement.device.type),
+            name=placement.name,
+            memory_bytes=placement.memory_bytes,
+            precision=placement.precision,
+        )
+
+    @property
+    def seats(self) -> int:
+        if self._seats is not None:
+            return self._seats
+        return 0 if self._placement is None else _SEATS.get(self._placement.device.type, 8)
+
+    def resident(self) -> list[str]:
+        return self._batch.residents.slots() if self._batch is not None else []
+
+    def add(self, order: Order) -> None:
+        batch = self._started()
+        self._seated[order.shot_id] = _Seat(order)
+        try:
+            folder = checkpoint_folder(order.checkpoint, self._models_dir)
+        except CheckpointBroken as error:
+            self._refused.append(_broken(order.shot_id, error))
+        else:
+            batch.add(order.shot_id, order.recipe, order.checkpoint.id, folder)
+
+    def drop(self, shot_id: str) -> None:
+        seat = self._seated.pop(shot_id, None)
+        if seat is not None and seat.encoding is not None:
+            seat.encoding.cancel()
+        self._started().drop(shot_id)
+
+    def tick(self) -> list[Drawn | Broken]:
+        from stablehand.engine.batch import Failed  # noqa: PLC0415 - loaded by start()
+
+        batch = self._started()
+        ended: list[Drawn | Broken] = [broken for broken in self._refused if broken.shot_id in self._seated]
+        self._refused.clear()
+        for result in batch.tick():
+            if isinstance(result, Failed):
+                ended.append(_broken(result.picture_id, result.error))
+            else:
+                self._encode(result)
+        ended += self._collect(is_idle=not batch.ids())
+        for gone in ended:
+            self._seated.pop(gone.shot_id, None)
+        being_encoded = dict.fromkeys(self._seated, 1.0)
+        self._progress = {**being_encoded, **batch.progress()}
+        return ended
+
+    def busy(self) -> bool:
+        return bool(self._seated)
+
+    def progress(self) -> dict[str, float]:
+        return self._progress
+
+    def preview(self, shot_id: str) -> bytes | None:
+        painted = self._started().preview(shot_id)
+        if painted is None:
+            return None
+        small = Pictures.fromarray(painted)
+        scale = _PREVIEW_SIDE / max(small.size)
+        size = (max(1, round(small.width * scale)), max(1, round(small.height * scale)))
+        out = io.BytesIO()
+        small.resize(size, Pictures.Resampling.BICUBIC).save(out, "JPEG", quality=_PREVIEW_QUALITY)
+        return out.getvalue()
+
+    def close(self) -> None:
+        if self._encoders is not None:
+            self._encoders.shutdown(wait=True, cancel_futures=True)
+        for shot_id in list(self._seated):
+            self.drop(shot_id)
+        if self._batch is not None:
+            self._batch.residents.clear()
+
+    def _started(self) -> Batch:
+        assert self._batch is not None, "start() comes first"
+        return self._batch
+
+    def _encode(self, finished: Finished) -> None:
+        assert self._encoders is not None
+        seat = self._seated[finished.picture_id]
+        seat.encoding = self._encoders.submit(_draw, seat.order, finished.pixels, finished.device_seconds)
+
+    def _collect(self, *, is_idle: bool) -> list[Drawn | Broken]:
+        """What the encoders have ready; waits a moment for the first when there is nothing else to do."""
+        encoding = {seat.encoding: shot_id for shot_id, seat in self._seated.items() if seat.encoding is not None}
+        if not encoding:
+            return []
+        ready, _ = wait(encoding, _IDLE_WAIT_SECONDS if is_idle else 0, FIRST_COMPLETED)
+        results: list[Drawn | Broken] = []
+        for future in ready:
+            error = future.exception()
+            if error is None:
+                results.append(future.result())
+            else:
+                text = f"The picture could not be encoded: {type(error).__name__}: {error}"
+                results.append(Broken(encoding[future], "retry", "encoding_failed", text))
+        return results
+
+
+def checkpoint_folder(checkpoint: CheckpointRef, models_dir: Path) -> Path:
+    """Where a checkpoint lies on this machine. Raises CheckpointBroken for a path that leaves its folder."""
+    is_builtin = checkpoint.path.startswith(_BUILTIN)
+    relative = PurePosixPath(checkpoint.path.removeprefix(_BUILTIN))
+    if relative.is_absolute() or ".." in relative.parts:
+        raise CheckpointBroken(
+            f"The path of checkpoint {checkpoint.name}, {checkpoint.path!r}, leads out of the models folder.",
+            hint="Scan the models folder again.",
+        )
+    return (_BUILTIN_FOLDER if is_builtin else models_dir) / relative
+
+
+def _draw(order: Order, pixels: NDArray[np.uint8], device_seconds: float) -> Drawn:
+    recipe = order.recipe
+    infotext = write_infotext(recipe, order.checkpoint.sha256, stablehand.__version__)
+    image = Pictures.fromarray(pixels)
+    return Drawn(
+        shot_id=order.shot_id,
+        data=encode(image, recipe.format, recipe.quality, infotext, recipe.as_dict()),
+        width=image.width,
+        height=image.height,
+        infotext=infotext,
+        device_seconds=device_seconds,
+    )
+
+
+def _broken(shot_id: str, error: StablehandError) -> Broken:
+    return Broken(shot_id, _ERROR_CLASSES.get(error.code, "final"), error.code, error.message, error.hint)

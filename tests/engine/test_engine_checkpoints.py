@@ -1,0 +1,212 @@
+"""Checkpoints from disk: what loads, what is refused and in which words, and who makes room for whom."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import PLACEMENT, make_recipe
+from safetensors.torch import load_file, save_file
+
+from stablehand.domain.errors import BadSettings, CheckpointBroken, RecipeUnsupported
+from stablehand.engine.batch import Batch, Failed, Finished
+from stablehand.engine.checkpoints import load_folder, weight_bytes
+from stablehand.engine.devices import choose
+from stablehand.engine.residents import Residents
+from stablehand.engine.text import CHUNK_POSITIONS
+
+UNET = "unet/diffusion_pytorch_model.safetensors"
+VAE = "vae/diffusion_pytorch_model.safetensors"
+TEXT = "text_encoder/model.safetensors"
+
+
+@pytest.fixture
+def copy(tiny: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny, tmp_path / "copy"))
+
+
+def test_a_folder_loads(tiny: Path) -> None:
+    resident = load_folder("tiny", tiny, PLACEMENT)
+    assert resident.latent_channels == 4
+    assert resident.pixels_per_latent == 8
+    assert resident.size_bytes >= weight_bytes(tiny, torch.float32) > 500_000
+
+
+def test_half_precision_files_load(copy: Path) -> None:
+    for name in (UNET, VAE, TEXT):
+        half = {key: tensor.half() for key, tensor in load_file(copy / name).items()}
+        (copy / name).unlink()
+        save_file(half, copy / name.replace(".safetensors", ".fp16.safetensors"), {"format": "pt"})
+    assert next(load_folder("tiny", copy, PLACEMENT).unet.parameters()).dtype == torch.float32
+
+
+def truncate(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-1000])
+
+
+def garble(file: Path) -> None:
+    file.write_bytes(b"\xff" * 4096)
+
+
+def edit(change: Callable[[dict[str, torch.Tensor]], None]) -> Callable[[Path], None]:
+    def rewrite(file: Path) -> None:
+        tensors = load_file(file)
+        change(tensors)
+        save_file(tensors, file, {"format": "pt"})
+
+    return rewrite
+
+
+def spoil_one_value(tensors: dict[str, torch.Tensor]) -> None:
+    tensors[max(tensors)].view(-1)[0] = torch.nan
+
+
+def drop_one(tensors: dict[str, torch.Tensor]) -> None:
+    del tensors[min(tensors)]
+
+
+def reshape_one(tensors: dict[str, torch.Tensor]) -> None:
+    name = max(name for name, tensor in tensors.items() if tensor.dim() == 1)
+    tensors[name] = torch.zeros(len(tensors[name]) + 1)
+
+
+@pytest.mark.parametrize("file", [UNET, VAE, TEXT])
+@pytest.mark.parametrize(
+    "damage",
+    [Path.unlink, truncate, garble, edit(spoil_one_value), edit(drop_one), edit(reshape_one)],
+    ids=["missing", "truncated", "garbled", "not-a-number", "tensor-lacking", "wrong-shape"],
+)
+def test_damaged_weights_are_named(copy: Path, file: str, damage: Callable[[Path], None]) -> None:
+    damage(copy / file)
+    with pytest.raises(CheckpointBroken) as caught:
+        load_folder("tiny", copy, PLACEMENT)
+    assert str(copy / file) in caught.value.message
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["model_index.json", "unet/config.json", "text_encoder/config.json", "scheduler/scheduler_config.json"],
+)
+@pytest.mark.parametrize("content", [None, "{not json", "[]"])
+def test_damaged_configs_are_named(copy: Path, file: str, content: str | None) -> None:
+    if content is None:
+        (copy / file).unlink()
+    else:
+        (copy / file).write_text(content)
+    with pytest.raises(CheckpointBroken) as caught:
+        load_folder("tiny", copy, PLACEMENT)
+    assert file in caught.value.message
+
+
+def test_a_missing_folder_or_component_is_named(copy: Path, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointBroken, match="nowhere"):
+        load_folder("tiny", tmp_path / "nowhere", PLACEMENT)
+    shutil.rmtree(copy / "tokenizer")
+    with pytest.raises(CheckpointBroken, match="tokenizer"):
+        load_folder("tiny", copy, PLACEMENT)
+
+
+def test_parts_of_different_checkpoints_are_noticed(copy: Path) -> None:
+    config = json.loads((copy / "unet/config.json").read_text())
+    (copy / "unet/config.json").write_text(json.dumps({**config, "cross_attention_dim": 24}))
+    with pytest.raises(CheckpointBroken, match="width 24"):
+        load_folder("tiny", copy, PLACEMENT)
+
+
+def test_other_families_are_refused_by_name(copy: Path) -> None:
+    index = json.loads((copy / "model_index.json").read_text())
+    index |= {"_class_name": "StableDiffusionXLPipeline", "text_encoder_2": ["transformers", "CLIPTextModel"]}
+    (copy / "model_index.json").write_text(json.dumps(index))
+    with pytest.raises(RecipeUnsupported, match="StableDiffusionXLPipeline"):
+        load_folder("tiny", copy, PLACEMENT)
+
+
+def test_a_broken_checkpoint_fails_its_pictures_and_no_others(copy: Path, tiny: Path) -> None:
+    truncate(copy / UNET)
+    batch = Batch(PLACEMENT, Residents(PLACEMENT, 2**30))
+    batch.add("a", make_recipe(), "broken", copy)
+    batch.add("b", make_recipe(seed=2), "broken", copy)
+    batch.add("c", make_recipe(seed=3), "tiny", tiny)
+    results: dict[str, Finished | Failed] = {}
+    while batch.ids():
+        results |= {ended.picture_id: ended for ended in batch.tick()}
+    for name in ("a", "b"):
+        failed = results[name]
+        assert isinstance(failed, Failed)
+        assert failed.error.code == "checkpoint_broken"
+    assert isinstance(results["c"], Finished)
+
+
+def test_slots_make_room_by_last_use(tiny: Path, other_tiny: Path) -> None:
+    one = load_folder("x", tiny, PLACEMENT).size_bytes
+    residents = Residents(PLACEMENT, budget_bytes=int(2.5 * one))
+    residents.admit("a", tiny, ())
+    residents.admit("b", other_tiny, ())
+    assert residents.get("a") is not None
+    residents.admit("c", tiny, ())
+    assert residents.slots() == ["a", "c"]
+    assert residents.admit("d", tiny, {"a", "c"}) is None  # both are being drawn with
+    assert residents.admit("d", tiny, {"a"}) is not None
+    assert residents.slots() == ["a", "d"]
+
+
+def test_two_checkpoints_take_turns_when_only_one_fits(tiny: Path, other_tiny: Path) -> None:
+    one = load_folder("x", tiny, PLACEMENT).size_bytes
+    batch = Batch(PLACEMENT, Residents(PLACEMENT, budget_bytes=int(1.5 * one)))
+    batch.add("first", make_recipe(), "a", tiny)
+    batch.add("second", make_recipe(), "b", other_tiny)
+    batch.add("third", make_recipe(seed=2), "a", tiny)
+    order: list[str] = []
+    for _ in range(100):
+        order += [ended.picture_id for ended in batch.tick() if isinstance(ended, Finished)]
+        assert len(batch.residents.slots()) <= 1
+        if not batch.ids():
+            break
+    assert sorted(order) == ["first", "second", "third"]
+
+
+def test_long_prompts_become_chunks(tiny: Path) -> None:
+    text = load_folder("tiny", tiny, PLACEMENT).text
+    for letters, chunks in ((0, 1), (1, 1), (75, 1), (76, 2), (150, 2), (151, 3)):
+        prompt = "x" * letters
+        assert len(text.chunks(prompt)) == chunks
+        assert {len(chunk) for chunk in text.chunks(prompt)} == {CHUNK_POSITIONS}
+        [encoded] = text.encode([prompt])
+        assert encoded.shape == (chunks * CHUNK_POSITIONS, 16)
+    first, second = text.chunks("y" * 80)
+    assert first[0] == second[0]  # each chunk begins anew
+    assert second[7:] == (first[-1],) * 70  # and is filled up with its end
+
+
+def test_encoded_prompts_are_remembered_but_not_for_ever(tiny: Path) -> None:
+    text = load_folder("tiny", tiny, PLACEMENT).text
+    text._cache_chunks = 2
+    calls: list[int] = []
+    encoder = text._encoder
+
+    def counting(input_ids: torch.Tensor) -> Any:
+        calls.append(len(input_ids))
+        return encoder(input_ids=input_ids)
+
+    text._encoder = counting
+    text.encode(["a", "b"])
+    text.encode(["a"])
+    assert calls == [2]
+    text.encode(["c"])  # pushes "b" out
+    text.encode(["a", "b"])
+    assert calls == [2, 1, 1]
+    text.encode(["d", "e"], exact=True)
+    assert calls == [2, 1, 1, 1, 1]
+
+
+def test_device_choice() -> None:
+    assert choose("fp32", threads=1).precision == "fp32"
+    with pytest.raises(BadSettings, match="int4"):
+        choose("int4")
+    if not torch.cuda.is_available():
+        with pytest.raises(BadSettings, match="fp16"):
+            choose("fp16")

@@ -1,0 +1,173 @@
+"""A picture does not depend on its neighbours: whoever joins, leaves or fails, it is drawn as if it were alone."""
+
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import PLACEMENT, holding, make_recipe
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stablehand.domain.recipes import Recipe
+from stablehand.engine.batch import Batch, Failed, Finished
+from stablehand.engine.checkpoints import Resident, load_folder
+from stablehand.engine.samplers import METHODS
+
+FOLDER = Path("in-memory")
+#: 1e-3 of full scale, in bytes
+TOLERANCE = 255e-3
+
+PROMPTS = ("", "a red house", "a blue castle by the sea, " * 4, "a very long list of white boats, " * 8)
+
+
+@pytest.fixture(scope="module")
+def shared(tiny: Path) -> Resident:
+    return load_folder("tiny", tiny, PLACEMENT)
+
+
+@pytest.fixture(scope="module")
+def alone(shared: Resident) -> Callable[[Recipe], Any]:
+    """The pixels of a recipe drawn with nobody else in the batch, remembered."""
+    known: dict[Recipe, Any] = {}
+
+    def draw(recipe: Recipe) -> Any:
+        if recipe not in known:
+            batch = Batch(PLACEMENT, holding(shared))
+            batch.add("alone", recipe, "tiny", FOLDER)
+            [finished] = run(batch)
+            assert isinstance(finished, Finished)
+            known[recipe] = finished.pixels
+        return known[recipe]
+
+    return draw
+
+
+def run(batch: Batch) -> list[Finished | Failed]:
+    return [ended for _ in ticks(batch) for ended in _]
+
+
+def ticks(batch: Batch) -> Iterator[list[Finished | Failed]]:
+    for _ in range(10_000):
+        if not batch.ids():
+            return
+        yield batch.tick()
+    raise AssertionError(f"the batch never ends: {batch.ids()}")
+
+
+def difference(first: Any, second: Any) -> float:
+    return float(np.abs(first.astype(np.float64) - second.astype(np.float64)).max())
+
+
+def any_recipe(chance: random.Random) -> Recipe:
+    return make_recipe(
+        prompt=chance.choice(PROMPTS),
+        negative_prompt=chance.choice(PROMPTS),
+        width=chance.choice((64, 64, 64, 96)),
+        height=chance.choice((64, 64, 64, 72)),
+        steps=chance.randint(1, 7),
+        sampler=chance.choice(sorted(METHODS)),
+        schedule=chance.choice(("Automatic", "Karras", "Uniform", "Normal")),
+        cfg_scale=chance.choice((1.0, 1.5, 4.0, 7.5)),
+        seed=chance.randint(0, 3),
+        exact=chance.random() < 0.15,
+    )
+
+
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 2**32))
+def test_in_company_equals_alone(seed: int, shared: Resident, alone: Callable[[Recipe], Any]) -> None:
+    """Pictures of all kinds join at random ticks, some are dropped, some parked and taken up again."""
+    chance = random.Random(seed)
+    batch = Batch(PLACEMENT, holding(shared))
+    recipes = {str(index): any_recipe(chance) for index in range(chance.randint(2, 10))}
+    to_come = list(recipes.items())
+    expected = set(recipes)
+    drawn: dict[str, Any] = {}
+    for _ in range(10_000):
+        while to_come and (chance.random() < 0.5 or not batch.ids()):
+            picture_id, recipe = to_come.pop()
+            batch.add(picture_id, recipe, "tiny", FOLDER)
+        if batch.ids() and chance.random() < 0.05:
+            victim = chance.choice(batch.ids())
+            batch.drop(victim)
+            expected.discard(victim)
+        if batch.ids() and chance.random() < 0.1:
+            moved = chance.choice(batch.ids())
+            batch.add(moved, recipes[moved], "tiny", FOLDER, batch.park(moved))
+        for ended in batch.tick():
+            assert isinstance(ended, Finished), ended
+            drawn[ended.picture_id] = ended.pixels
+        if not to_come and not batch.ids():
+            break
+    assert set(drawn) == expected
+    for picture_id, pixels in drawn.items():
+        recipe = recipes[picture_id]
+        assert pixels.shape == (recipe.height, recipe.width, 3)
+        # A difference below the tolerance may still round to the neighbouring byte.
+        assert difference(pixels, alone(recipe)) <= max(1.0, TOLERANCE), recipe
+
+
+def test_latents_in_company_equal_those_alone(shared: Resident) -> None:
+    """The same without the rounding to bytes: 1e-3 of full scale, and far below."""
+    recipes = [any_recipe(random.Random(seed)) for seed in range(12)]
+
+    def latents(ids: list[int]) -> dict[int, torch.Tensor]:
+        batch = Batch(PLACEMENT, holding(shared))
+        for index in ids:
+            batch.add(str(index), recipes[index], "tiny", FOLDER)
+        finished: dict[int, torch.Tensor] = {}
+        for _ in ticks(batch):
+            finished |= {int(picture.id): picture.state.latent for picture in batch._drawn.values()}
+        return finished
+
+    together = latents(list(range(len(recipes))))
+    for index, ours in together.items():
+        lonely = latents([index])[index]
+        assert float((ours - lonely).abs().max()) <= 1e-4 * float(lonely.abs().max())
+
+
+def test_neighbours_and_prompts_matter_to_this_checkpoint(alone: Callable[[Recipe], Any]) -> None:
+    """The tests above could not fail if the tiny network ignored what it is asked."""
+    base = make_recipe()
+    for change in ({"prompt": "a blue castle"}, {"seed": 2}, {"cfg_scale": 2.0}, {"steps": 5}, {"sampler": "Euler a"}):
+        assert difference(alone(base), alone(make_recipe(**change))) > 20, change
+
+
+@pytest.mark.parametrize("sampler", sorted(METHODS))
+@pytest.mark.parametrize("cfg_scale", [1.0, 6.0])
+def test_exact_pictures_are_bit_equal_in_any_company(
+    sampler: str, cfg_scale: float, shared: Resident, alone: Callable[[Recipe], Any]
+) -> None:
+    exact = make_recipe(sampler=sampler, cfg_scale=cfg_scale, exact=True, prompt=PROMPTS[2], negative_prompt="fog")
+    for company in range(3):
+        chance = random.Random(company)
+        # Forget encoded prompts: they must be bit-equal by themselves, not because they were remembered.
+        shared.text._cache.clear()
+        batch = Batch(PLACEMENT, holding(shared))
+        for index in range(company * 3):
+            batch.add(f"neighbour {index}", any_recipe(chance), "tiny", FOLDER)
+        batch.add("exact", exact, "tiny", FOLDER)
+        pixels = next(
+            ended.pixels for ended in run(batch) if isinstance(ended, Finished) and ended.picture_id == "exact"
+        )
+        assert np.array_equal(pixels, alone(exact))
+
+
+def test_a_parked_picture_goes_on_exactly(shared: Resident, alone: Callable[[Recipe], Any]) -> None:
+    recipe = make_recipe(sampler="Euler a", steps=6, exact=True)
+    for ticks_before in range(7):
+        first, second = Batch(PLACEMENT, holding(shared)), Batch(PLACEMENT, holding(shared))
+        first.add("parked", recipe, "tiny", FOLDER)
+        for _ in range(ticks_before):
+            first.tick()
+        state = first.park("parked")
+        assert first.ids() == []
+        assert (state is None) == (ticks_before == 0)
+        second.add("parked", recipe, "tiny", FOLDER, state)
+        [finished] = run(second)
+        assert isinstance(finished, Finished)
+        assert np.array_equal(finished.pixels, alone(recipe))

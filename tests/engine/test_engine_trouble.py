@@ -1,0 +1,270 @@
+"""Out of memory, values that are not numbers, faults: the guilty picture is told, its neighbours are drawn."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import PLACEMENT, holding, make_recipe
+
+from stablehand.engine.batch import Batch, Failed, Finished
+from stablehand.engine.caps import RECOVERY_CALLS, Caps
+from stablehand.engine.checkpoints import Resident, load_folder
+from stablehand.engine.decode import decode
+from stablehand.engine.devices import Placement
+from stablehand.engine.residents import Residents
+
+FOLDER = Path("in-memory")
+
+
+class Troubled:
+    """A network with a hook before each call, which may raise, and one after it, which may change the answer."""
+
+    def __init__(
+        self,
+        network: Any,
+        before: Callable[[torch.Tensor], None] = lambda _sample: None,
+        after: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = lambda _sample, answer: answer,
+    ) -> None:
+        self._network = network
+        self._before = before
+        self._after = after
+        self.rows: list[int] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._network, name)
+
+    def __call__(self, sample: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        self.rows.append(len(sample))
+        self._before(sample)
+        answer = self._network(sample, *args, **kwargs)
+        return (self._after(sample, answer[0]), *answer[1:])
+
+    def decode(self, latents: torch.Tensor, **kwargs: Any) -> Any:
+        self.rows.append(len(latents))
+        self._before(latents)
+        answer = self._network.decode(latents, **kwargs)
+        return (self._after(latents, answer[0]),)
+
+
+def no_more_than(rows: int) -> Callable[[torch.Tensor], None]:
+    def check(sample: torch.Tensor) -> None:
+        if len(sample) > rows:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    return check
+
+
+def run(batch: Batch) -> dict[str, Finished | Failed]:
+    results: dict[str, Finished | Failed] = {}
+    for _ in range(1000):
+        if not batch.ids():
+            return results
+        results |= {ended.picture_id: ended for ended in batch.tick()}
+    raise AssertionError("the batch never ends")
+
+
+@pytest.fixture
+def undisturbed(tiny: Path) -> Callable[[int], np.ndarray]:
+    """The pixels that seed N gives when nothing goes wrong."""
+    healthy = load_folder("tiny", tiny, PLACEMENT)
+
+    def draw(seed: int) -> np.ndarray:
+        batch = Batch(PLACEMENT, holding(healthy))
+        batch.add("x", make_recipe(seed=seed), "tiny", FOLDER)
+        finished = run(batch)["x"]
+        assert isinstance(finished, Finished)
+        return finished.pixels
+
+    return draw
+
+
+def add_seeds(batch: Batch, count: int) -> None:
+    for seed in range(count):
+        batch.add(str(seed), make_recipe(seed=seed), "tiny", FOLDER)
+
+
+def assert_drawn(result: Finished | Failed, pixels: np.ndarray) -> None:
+    assert isinstance(result, Finished), result
+    assert np.abs(result.pixels.astype(int) - pixels.astype(int)).max() <= 1
+
+
+def test_out_of_memory_shrinks_the_group_and_loses_nobody(
+    batch: Batch, resident: Resident, undisturbed: Callable[[int], np.ndarray]
+) -> None:
+    resident.unet = Troubled(resident.unet, before=no_more_than(5))
+    add_seeds(batch, 6)
+    results = run(batch)
+    for seed in range(6):
+        assert_drawn(results[str(seed)], undisturbed(seed))
+    assert resident.unet.rows[:3] == [12, 6, 2]
+    assert all(rows <= 5 for rows in resident.unet.rows[2:])
+
+
+def test_a_picture_that_does_not_fit_alone_fails_and_its_neighbours_do_not(
+    batch: Batch, resident: Resident, undisturbed: Callable[[int], np.ndarray]
+) -> None:
+    def check(sample: torch.Tensor) -> None:
+        if sample.shape[-1] > 8:
+            raise RuntimeError("[enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: can't allocate memory")
+
+    resident.unet = Troubled(resident.unet, before=check)
+    batch.add("huge", make_recipe(width=1024), "tiny", FOLDER)
+    batch.add("huge too", make_recipe(width=1024, seed=9), "tiny", FOLDER)
+    add_seeds(batch, 2)
+    results = run(batch)
+    for name in ("huge", "huge too"):
+        failed = results[name]
+        assert isinstance(failed, Failed)
+        assert failed.error.code == "out_of_memory"
+        assert "1024×64" in failed.error.message
+        assert failed.error.hint
+    for seed in range(2):
+        assert_drawn(results[str(seed)], undisturbed(seed))
+
+
+def test_out_of_memory_in_the_decoder_shrinks_its_batch(
+    batch: Batch, resident: Resident, undisturbed: Callable[[int], np.ndarray]
+) -> None:
+    resident.vae = Troubled(resident.vae, before=no_more_than(1))
+    add_seeds(batch, 3)
+    results = run(batch)
+    for seed in range(3):
+        assert_drawn(results[str(seed)], undisturbed(seed))
+    assert resident.vae.rows == [3, 1, 1, 1]
+
+
+def test_memory_of_idle_checkpoints_is_given_up_before_a_picture_is(
+    tiny: Path, other_tiny: Path, resident: Resident
+) -> None:
+    residents = holding(resident)
+    residents._load = load_folder
+    assert residents.admit("idle", other_tiny, {"tiny"}) is not None
+
+    def check(_sample: torch.Tensor) -> None:
+        if "idle" in residents.slots():
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    resident.unet = Troubled(resident.unet, before=check)
+    batch = Batch(PLACEMENT, residents)
+    batch.add("x", make_recipe(), "tiny", FOLDER)
+    assert isinstance(run(batch)["x"], Finished)
+    assert residents.slots() == ["tiny"]
+
+
+def test_an_unforeseen_error_costs_only_the_picture_that_causes_it(
+    batch: Batch, resident: Resident, undisturbed: Callable[[int], np.ndarray]
+) -> None:
+    cursed = 3.0
+
+    def check(sample: torch.Tensor) -> None:
+        if torch.isclose(sample, torch.tensor(cursed), rtol=1e-6).any():
+            raise ValueError("cannot broadcast something\nlong trace")
+
+    resident.unet = Troubled(resident.unet, before=check)
+    add_seeds(batch, 4)
+    batch.tick()
+    with torch.inference_mode():
+        ask = batch._running["2"].ask
+        ask.latent[0, 0, 0] = cursed * (ask.sigma**2 + 1) ** 0.5  # what the network sees of it is the cursed value
+    results = run(batch)
+    failed = results["2"]
+    assert isinstance(failed, Failed)
+    assert failed.error.code == "engine_fault"
+    assert failed.error.message.endswith("ValueError: cannot broadcast something")
+    for seed in (0, 1, 3):
+        assert_drawn(results[str(seed)], undisturbed(seed))
+
+
+def test_values_that_are_not_numbers_fail_their_own_picture_only(
+    batch: Batch, resident: Resident, undisturbed: Callable[[int], np.ndarray]
+) -> None:
+    def spoil(sample: torch.Tensor, answer: torch.Tensor) -> torch.Tensor:
+        answer = answer.clone()
+        answer[1, 0, 0, 0] = torch.nan  # the second picture's conditional row
+        return answer if len(sample) == 6 else self_healed(answer)
+
+    def self_healed(answer: torch.Tensor) -> torch.Tensor:
+        return answer.nan_to_num(0.0)
+
+    resident.unet = Troubled(resident.unet, after=spoil)
+    add_seeds(batch, 3)
+    [failed] = batch.tick()
+    assert isinstance(failed, Failed)
+    assert (failed.picture_id, failed.error.code) == ("1", "not_finite")
+    assert "step 1" in failed.error.message
+    assert batch.ids() == ["0", "2"]
+    resident.unet = resident.unet._network
+    results = run(batch)
+    for seed in (0, 2):
+        assert_drawn(results[str(seed)], undisturbed(seed))
+
+
+def test_a_decoder_that_overflows_in_half_precision_decodes_that_picture_in_float32(tiny: Path) -> None:
+    half = Placement(torch.device("cpu"), "test", "bf16", 2**30)
+    resident = load_folder("tiny", tiny, half)
+    latents = [torch.full((4, 8, 8), 0.5), torch.full((4, 8, 8), 0.7)]
+    with torch.inference_mode():
+        expected: list[Any] = list(decode(resident, latents))
+
+        def overflow(latents: torch.Tensor, answer: torch.Tensor) -> torch.Tensor:
+            if answer.dtype == torch.bfloat16:
+                answer[0] = torch.inf
+            return answer
+
+        resident.vae = Troubled(resident.vae, after=overflow)
+        mended: list[Any] = list(decode(resident, latents))
+        assert resident.vae.rows == [2, 1]
+        assert next(resident.vae.parameters()).dtype == torch.bfloat16
+        assert np.array_equal(mended[1], expected[1])
+        assert np.abs(mended[0].astype(int) - expected[0].astype(int)).mean() < 4  # rounding to bfloat16 apart
+
+        resident.vae = Troubled(resident.vae, after=lambda _latents, answer: answer * torch.nan)
+        assert decode(resident, latents) == [None, None]
+
+
+def test_a_lost_device_fails_everything_as_such(batch: Batch, resident: Resident) -> None:
+    def check(_sample: torch.Tensor) -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered\nCompile with TORCH_USE_CUDA_DSA")
+
+    resident.unet = Troubled(resident.unet, before=check)
+    add_seeds(batch, 2)
+    results = run(batch)
+    assert {result.error.code for result in results.values() if isinstance(result, Failed)} == {"device_lost"}
+    assert len(results) == 2
+
+
+def test_weights_that_do_not_fit_say_so(tiny: Path) -> None:
+    def load(*_: Any) -> Resident:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    batch = Batch(PLACEMENT, Residents(PLACEMENT, 2**30, load=load))
+    batch.add("x", make_recipe(), "tiny", tiny)
+    failed = run(batch)["x"]
+    assert isinstance(failed, Failed)
+    assert failed.error.code == "out_of_memory"
+
+
+def test_caps_halve_after_failure_and_recover() -> None:
+    caps = Caps(call_seconds=1.0)
+    assert caps.rows("a", 16) == 16
+    caps.failed("a", 16)
+    assert caps.rows("a", 16) == 8
+    for _ in range(RECOVERY_CALLS):
+        caps.succeeded("a", 8, 0.001)
+    assert caps.rows("a", 16) == 16
+    caps.failed("a", 1)
+    assert caps.rows("a", 16) == 1
+    assert caps.rows("b", 16) == 16
+
+
+def test_caps_keep_calls_short() -> None:
+    caps = Caps(call_seconds=1.0)
+    caps.rows("a", 64)
+    caps.succeeded("a", 10, 2.5)
+    assert caps.rows("a", 64) == 4
+    for _ in range(50):
+        caps.succeeded("a", 4, 40.0)
+    assert caps.rows("a", 64) == 1
