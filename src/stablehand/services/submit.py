@@ -44,6 +44,14 @@ def submit(services: Services, account: Account, order: JobOrder, *, idempotency
     return enqueue(services, account, recipe, seeds, tier=tier, remembered=remembered)
 
 
+def check(services: Services, account: Account, order: JobOrder) -> dict[str, str]:
+    """field -> what it must be, of everything for which ``submit`` would refuse the order. Stores nothing."""
+    found = problems(order)
+    _choose_checkpoint(services, order, found)
+    _choose_tier(account, order, found)
+    return found
+
+
 def enqueue(
     services: Services,
     account: Account,

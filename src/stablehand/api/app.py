@@ -1,0 +1,117 @@
+"""The Flask application: every door, its guards and its documentation, put together."""
+
+import inspect
+from typing import NoReturn
+
+from flask import Flask, request
+from flask_openapi.openapi import OpenAPI
+from pydantic import ValidationError
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from stablehand import __version__
+from stablehand.api import (
+    agents,
+    checkpoints,
+    errors,
+    guards,
+    health,
+    images,
+    jobs,
+    me,
+    metrics,
+    page,
+    reading,
+    samplers,
+    status,
+)
+from stablehand.api.door import Door
+from stablehand.api.live import Live
+from stablehand.api.options import Options
+from stablehand.api.schemas import Error, JobIn
+from stablehand.domain.errors import InvalidFields
+from stablehand.services import Services
+
+DESCRIPTION = (
+    "Pictures from words, for many people at once. Order with `POST /api/v1/jobs`, wait with "
+    "`GET /api/v1/jobs/{id}?wait=60`, fetch each picture from `/api/v1/images/{id}/file`. Errors have one shape: a "
+    "stable `code`, what happened, what to do, and every wrong field at once."
+)
+
+
+def create_app(services: Services, options: Options) -> Flask:
+    """All doors in front of ``services``. Starts no thread; ``app.extensions["live"]`` does when told to."""
+    door = Door(services, options)
+
+    def refuse(error: ValidationError) -> NoReturn:
+        wrong = errors.fields_of(error)
+        if error.title == JobIn.__name__:
+            wrong = jobs.all_problems(door, request.get_json(), wrong)
+        raise InvalidFields(wrong) from error
+
+    app = OpenAPI(
+        "stablehand",
+        info={"title": "Stablehand", "version": __version__, "description": DESCRIPTION},
+        validation_error_model=Error,
+        validation_error_callback=refuse,
+        static_folder=None,
+    )
+    app.openapi_version = "3.1.0"
+    app.config.update(
+        SECRET_KEY=options.secret_key,
+        MAX_CONTENT_LENGTH=options.max_body_bytes,
+        MAX_FORM_MEMORY_SIZE=options.max_body_bytes,
+        # The bundle would otherwise send the document to a validator on another host.
+        SWAGGER_CONFIG={"validatorUrl": None, "supportedSubmitMethods": ["get", "post", "patch", "delete"]},
+        PROPAGATE_EXCEPTIONS=False,
+    )
+    app.url_map.strict_slashes = False
+
+    reading.install(app)
+    gate = guards.Gate(options)
+    measured = metrics.install(app, door)
+    for blueprint in (
+        jobs.routes(door),
+        images.routes(door),
+        checkpoints.routes(door),
+        samplers.routes(),
+        status.routes(door),
+        me.routes(door),
+        health.routes(door),
+    ):
+        app.register_api(blueprint)
+    app.register_blueprint(agents.routes(door, measured))
+    app.register_blueprint(page.routes(options.static_dir))
+    app.view_functions["openapi.openapi"] = app.view_functions["swagger.swagger"]
+
+    guards.install(app, gate, _query_names(app) | agents.QUERY_NAMES)
+    _read_bodies_first(app)
+    errors.install(app)
+
+    app.extensions["live"] = Live(app, door, gate)
+    if options.trusted_proxies:
+        count = options.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
+    return app
+
+
+def _query_names(app: Flask) -> dict[str, frozenset[str]]:
+    """endpoint -> the query parameters its view declares."""
+    names = {}
+    for endpoint, view in app.view_functions.items():
+        model = inspect.get_annotations(inspect.unwrap(view)).get("query")
+        names[endpoint] = frozenset(model.model_fields) if model else frozenset()
+    return names
+
+
+def _read_bodies_first(app: Flask) -> None:
+    """Answer for an unreadable body in its own words, before its fields are looked at."""
+    endpoints = {
+        endpoint
+        for endpoint, view in app.view_functions.items()
+        if "body" in inspect.get_annotations(inspect.unwrap(view))
+    }
+
+    @app.before_request
+    def read_body() -> None:
+        if request.endpoint in endpoints:
+            reading.read_object(request)

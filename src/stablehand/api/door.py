@@ -1,0 +1,75 @@
+"""What every route is given: the use cases, the options, the budgets, and who is asking."""
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Response, current_app, g
+from flask_openapi.blueprint import APIBlueprint
+from flask_openapi.models.tag import Tag
+from pydantic import BaseModel
+
+from stablehand.api.budget import Budget
+from stablehand.api.options import Options
+from stablehand.api.schemas import Error
+from stablehand.domain.accounts import Account
+from stablehand.services import Services
+from stablehand.services.accounts import owner
+
+#: answers that any route of the native API can give
+COMMON_ERRORS: dict[Any, Any] = {
+    400: Error,
+    403: Error,
+    404: Error,
+    405: Error,
+    413: Error,
+    421: Error,
+    422: Error,
+    500: Error,
+}
+#: what further answers a route with a JSON body can give
+BODY_ERRORS: dict[Any, Any] = {415: Error}
+
+
+@dataclass(slots=True)
+class Door:
+    services: Services
+    options: Options
+    claims: Budget = field(init=False)
+    waits: Budget = field(init=False)
+    sockets: Budget = field(init=False)
+    _owner: Account | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.claims = Budget("claims", self.options.max_claims)
+        self.waits = Budget("waiting requests", self.options.max_waits, self.options.max_waits_an_account)
+        self.sockets = Budget("sockets", self.options.max_sockets)
+
+    @property
+    def account(self) -> Account:
+        """Whoever is asking. Without authentication that is the built-in owner."""
+        with self._lock:
+            if self._owner is None:
+                self._owner = owner(self.services)
+            return self._owner
+
+
+def blueprint(name: str, description: str) -> APIBlueprint:
+    """A blueprint of the native API: same prefix, same documented errors."""
+    return APIBlueprint(
+        name,
+        __name__,
+        url_prefix="/api/v1",
+        abp_tags=[Tag(name=name, description=description)],
+        abp_responses=COMMON_ERRORS,
+    )
+
+
+def reply(model: BaseModel, status: int = 200) -> Response:
+    """A pydantic model as a JSON answer."""
+    return current_app.response_class(model.model_dump_json(), status=status, mimetype="application/json")
+
+
+def request_id() -> str:
+    return str(g.get("request_id", ""))

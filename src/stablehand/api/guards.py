@@ -1,0 +1,148 @@
+"""Guards of the first day: who may knock, from which page, and what a browser may do with the answer.
+
+Host names are checked against DNS rebinding: a foreign name that resolves to this machine still sends its own Host.
+Origin is checked on every write and on the Socket.IO handshake, whatever the Content-Type says.
+"""
+
+import secrets
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, g, request
+
+from stablehand.api.errors import BadHost, BadOrigin
+from stablehand.api.options import Options
+from stablehand.domain.errors import InvalidFields
+
+#: asked by machines that reach the server by whatever name they have; the agents' doors carry their own token
+EXEMPT = ("/agent/v1/", "/healthz", "/readyz", "/metrics")
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+CSP = (
+    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "connect-src 'self'; base-uri 'self'; form-action 'self'; object-src 'none'; frame-ancestors 'none'"
+)
+#: the documentation page starts itself from an inline script
+DOCS_CSP = CSP.replace("script-src 'self'", "script-src 'self' 'unsafe-inline'")
+
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+CORS_METHODS = "GET, POST, PATCH, DELETE"
+CORS_HEADERS = "Content-Type, Authorization, Idempotency-Key"
+
+
+class Gate:
+    """The rules about Host and Origin, for Flask and for the Socket.IO handshake alike."""
+
+    def __init__(self, options: Options) -> None:
+        public = urlsplit(options.public_url or "")
+        self._public_origin = f"{public.scheme}://{public.netloc}".lower() if public.netloc else None
+        self._hosts = {name.lower() for name in options.allowed_hosts}
+        if public.hostname:
+            self._hosts.add(public.hostname.lower())
+        # "*" means any site, but only for requests with an API key; there are none yet.
+        self.other_origins = frozenset(origin.rstrip("/").lower() for origin in options.cors_origins) - {"*"}
+
+    def knows_host(self, host: str) -> bool:
+        """Whether a Host header (name or address, with or without port) is one of this server's own."""
+        name = _name_of(host)
+        if name is None:
+            return False
+        if name == "localhost" or name.endswith(".localhost") or name in self._hosts or host.lower() in self._hosts:
+            return True
+        try:
+            return ip_address(name).is_loopback
+        except ValueError:
+            return False
+
+    def knows_origin(self, origin: str, host: str, scheme: str) -> bool:
+        """Whether a write from a page at ``origin`` may pass: our own page's, or a configured one's."""
+        given = origin.lower()
+        if given in self.other_origins or given == self._public_origin:
+            return True
+        return given == f"{scheme}://{host}".lower() and self.knows_host(host)
+
+
+def _name_of(host: str) -> str | None:
+    """The name in a Host header without port and brackets; None when it is not one."""
+    try:
+        parts = urlsplit(f"//{host}")
+        _ = parts.port  # raises ValueError for nonsense after the colon
+    except ValueError:
+        return None
+    if parts.username or parts.path or parts.query or parts.fragment:
+        return None
+    return parts.hostname
+
+
+def install(app: Flask, gate: Gate, query_names: dict[str, frozenset[str]]) -> None:
+    """Stand guard before and after every request. ``query_names``: endpoint -> query parameters it knows."""
+
+    @app.before_request
+    def name_request() -> None:
+        g.request_id = secrets.token_hex(8)
+
+    @app.before_request
+    def check_caller() -> Response | None:
+        if not request.path.startswith(EXEMPT):
+            if not gate.knows_host(request.host):
+                raise BadHost(
+                    "This server does not answer to the name in the Host header.",
+                    hint="Set api.public_url or api.allowed_hosts to the names it is reached by.",
+                )
+            origin = request.headers.get("Origin")
+            if (
+                origin
+                and request.method not in SAFE_METHODS
+                and not gate.knows_origin(origin, request.host, request.scheme)
+            ):
+                raise BadOrigin(
+                    "A page of another site may not write here.",
+                    hint="Set api.cors_origins to the sites whose pages may.",
+                )
+            # Browsers say where a request comes from even where they send no Origin.
+            if (
+                not origin
+                and request.method not in SAFE_METHODS
+                and request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}
+            ):
+                raise BadOrigin("A page of another site may not write here.")
+            if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+                return app.make_response(("", 204))
+        return None
+
+    @app.before_request
+    def refuse_stray_parameters() -> None:
+        if request.url_rule and request.path.startswith(("/api/", "/agent/")):
+            known = query_names.get(request.endpoint or "", frozenset())
+            stray = {name: "is not a known parameter" for name in request.args if name not in known}
+            if stray:
+                raise InvalidFields(stray)
+
+    @app.after_request
+    def dress(response: Response) -> Response:
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        csp = DOCS_CSP if request.path.startswith("/openapi/") else CSP
+        response.headers.setdefault("Content-Security-Policy", csp)
+        response.headers["X-Request-Id"] = g.get("request_id", "")
+        if request.path.startswith("/api/"):
+            response.headers.setdefault("Cache-Control", "no-store")
+        if gate.other_origins and not request.path.startswith(EXEMPT):
+            response.vary.add("Origin")
+            origin = request.headers.get("Origin", "")
+            if origin.lower() in gate.other_origins:
+                response.headers["Access-Control-Allow-Origin"] = origin
+                response.headers["Access-Control-Expose-Headers"] = "Retry-After, X-Request-Id"
+                if request.method == "OPTIONS":
+                    response.headers["Access-Control-Allow-Methods"] = CORS_METHODS
+                    response.headers["Access-Control-Allow-Headers"] = CORS_HEADERS
+                    response.headers["Access-Control-Max-Age"] = "600"
+        return response

@@ -1,0 +1,212 @@
+"""Socket.IO: what changed, pushed to the browsers of the account it belongs to.
+
+Websocket transport only, so that several server processes need no sticky sessions. Every event is a hint: the page
+fetches the truth by REST on each connect. Each socket holds one of the server's threads, hence the cap.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import parse_qs
+
+import structlog
+from flask import Flask, request
+from flask_socketio import SocketIO, join_room, leave_room
+from werkzeug.wrappers import Response
+
+from stablehand.api.door import Door
+from stablehand.api.errors import BadHost, BadOrigin, shape, status_of
+from stablehand.api.guards import Gate
+from stablehand.api.views import image_out, job_out, shot_out
+from stablehand.domain.errors import Busy, NotFound, StablehandError
+from stablehand.domain.events import Event, ImageAdded, JobChanged, PreviewShown, ShotChanged
+from stablehand.services.watch import unwatch, watch
+
+PATH = "/socket.io"
+#: jobs that one socket may watch at a time
+MAX_WATCHED = 16
+#: a client only ever says which job it looks at
+MAX_MESSAGE_BYTES = 4096
+
+log = structlog.get_logger("stablehand.live")
+
+
+class WebsocketOnly(StablehandError):
+    """Somebody asked for Socket.IO's long polling."""
+
+    code = "websocket_only"
+
+
+class Live:
+    """The Socket.IO server in front of the application, and the thread that carries the feed to it."""
+
+    def __init__(self, app: Flask, door: Door, gate: Gate) -> None:
+        self._door = door
+        self._watched: dict[str, set[str]] = {}  # socket -> jobs it watches
+        self._lock = threading.Lock()
+        self._subscription = door.services.feed.subscribe()
+        self._pump = threading.Thread(target=self._carry, name="live", daemon=True)
+        self.socketio = SocketIO(
+            app,
+            async_mode="threading",
+            path=PATH,
+            transports=["websocket"],
+            cors_allowed_origins=[],  # the gate below has looked at Origin and Host by then
+            async_handlers=False,
+            manage_session=False,
+            max_http_buffer_size=MAX_MESSAGE_BYTES,
+        )
+        app.wsgi_app = SocketGate(app.wsgi_app, door, gate)  # type: ignore[method-assign]
+        self._listen()
+
+    def start(self) -> None:
+        self._pump.start()
+
+    def stop(self) -> None:
+        """Say goodbye to every socket and end the thread."""
+        self._subscription.close()
+        if self._pump.is_alive():
+            self._pump.join(timeout=2.0)
+        with self._lock:
+            sockets = list(self._watched)
+        for socket in sockets:
+            self.socketio.server.disconnect(socket)
+
+    def _listen(self) -> None:
+        handlers: dict[str, Callable[..., Any]] = {
+            "connect": self._connect,
+            "disconnect": self._disconnect,
+            "watch": self._begin_watching,
+            "unwatch": self._stop_watching,
+        }
+        for name, handler in handlers.items():
+            self.socketio.on_event(name, handler)
+        self.socketio.default_exception_handler = _broke
+
+    def _connect(self, auth: object = None) -> None:
+        del auth
+        with self._lock:
+            self._watched[_socket()] = set()
+        join_room(_account_room(self._door.account.id))
+
+    def _disconnect(self, reason: object = None) -> None:
+        del reason
+        with self._lock:
+            watched = self._watched.pop(_socket(), set())
+        for job_id in watched:
+            unwatch(self._door.services, job_id)
+
+    def _begin_watching(self, message: object = None) -> dict[str, Any]:
+        job_id = _job_id(message)
+        with self._lock:
+            mine = self._watched.get(_socket())
+            if job_id is None or mine is None or (len(mine) >= MAX_WATCHED and job_id not in mine):
+                return shape("bad_watch", f'Send {{"job_id": …}}, for at most {MAX_WATCHED} jobs at a time.')
+            if job_id in mine:
+                return {}
+            mine.add(job_id)
+        try:
+            watch(self._door.services, self._door.account, job_id)
+        except NotFound as error:
+            with self._lock:
+                mine.discard(job_id)
+            return shape(error.code, error.message, error.hint)
+        join_room(_watch_room(job_id))
+        return {}
+
+    def _stop_watching(self, message: object = None) -> dict[str, Any]:
+        job_id = _job_id(message)
+        with self._lock:
+            mine = self._watched.get(_socket(), set())
+            if job_id is None or job_id not in mine:
+                return {}
+            mine.discard(job_id)
+        leave_room(_watch_room(job_id))
+        unwatch(self._door.services, job_id)
+        return {}
+
+    def _carry(self) -> None:
+        while True:
+            event = self._subscription.get()
+            if event is None:
+                return  # closed
+            name, body, room = _told(event)
+            self.socketio.emit(name, body, to=room)
+
+
+class SocketGate:
+    """WSGI in front of Socket.IO's handshake: Host, Origin, transport and the cap on sockets.
+
+    A websocket occupies its request until it ends, so that holding a place here counts open sockets exactly.
+    """
+
+    def __init__(self, inner: Any, door: Door, gate: Gate) -> None:
+        self._inner = inner
+        self._door = door
+        self._gate = gate
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path != PATH and not path.startswith(PATH + "/"):
+            return self._inner(environ, start_response)  # type: ignore[no-any-return]
+        try:
+            self._check(environ)
+            with self._door.sockets.hold():
+                return self._inner(environ, start_response)  # type: ignore[no-any-return]
+        except StablehandError as error:
+            response = Response(
+                json.dumps(shape(error.code, error.message, error.hint)),
+                status=400 if isinstance(error, WebsocketOnly) else status_of(error),
+                mimetype="application/json",
+            )
+            if isinstance(error, Busy):
+                response.headers["Retry-After"] = str(error.retry_after_seconds)
+            return response(environ, start_response)
+
+    def _check(self, environ: dict[str, Any]) -> None:
+        host = environ.get("HTTP_HOST", "")
+        if not self._gate.knows_host(host):
+            raise BadHost("This server does not answer to the name in the Host header.", hint="See api.allowed_hosts.")
+        origin = environ.get("HTTP_ORIGIN")
+        if origin and not self._gate.knows_origin(origin, host, environ.get("wsgi.url_scheme", "http")):
+            raise BadOrigin("A page of another site may not listen here.", hint="See api.cors_origins.")
+        transport = parse_qs(environ.get("QUERY_STRING", "")).get("transport")
+        if transport != ["websocket"] or environ.get("HTTP_UPGRADE", "").lower() != "websocket":
+            raise WebsocketOnly("Live events come by websocket only.", hint='Connect with transports: ["websocket"].')
+
+
+def _told(event: Event) -> tuple[str, dict[str, Any], str]:
+    """(event name, body, room) of what happened."""
+    room = _account_room(event.account_id)
+    match event:
+        case JobChanged():
+            return "job", job_out(event.job).model_dump(mode="json"), room
+        case ShotChanged():
+            return "shot", {"job_id": event.job_id, **shot_out(event.shot).model_dump(mode="json")}, room
+        case ImageAdded():
+            return "image", image_out(event.image).model_dump(mode="json"), room
+        case PreviewShown():
+            body = {"job_id": event.job_id, "index": event.index, "progress": event.progress, "image": event.data_url}
+            return "preview", body, _watch_room(event.job_id)
+
+
+def _broke(error: Exception) -> None:
+    log.error("broke", exc_info=error)
+
+
+def _socket() -> str:
+    return str(request.sid)  # type: ignore[attr-defined]
+
+
+def _job_id(message: object) -> str | None:
+    job_id = message.get("job_id") if isinstance(message, dict) else None
+    return job_id if isinstance(job_id, str) and len(job_id) <= 64 else None
+
+
+def _account_room(account_id: str) -> str:
+    return f"account:{account_id}"
+
+
+def _watch_room(job_id: str) -> str:
+    return f"watch:{job_id}"

@@ -1,0 +1,37 @@
+"""What the doors are told about the place they stand in: plain values, chosen by wiring."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether the door may be opened, with a word on each thing that was looked at."""
+
+    ready: bool
+    stored: bool  #: whether the store can be read at all
+    checks: dict[str, str]  #: what was looked at -> "ok" or what is missing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    secret_key: str
+    readiness: Callable[[], Readiness]
+    on_hello: Callable[[str], None] = lambda agent_id: None  #: told which agent has just said hello
+    static_dir: Path  #: the built page; may be missing
+    public_url: str | None = None
+    allowed_hosts: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
+    trusted_proxies: int = 0
+    max_body_bytes: int = 1_048_576
+    max_picture_bytes: int = 64 * 1_048_576
+    save_format: str = "webp"  #: of pictures whose order names none
+    quality: int = 90
+    log_requests: bool = False
+    metrics: bool = True
+    #: thread budget; the rest of the server's threads stays free for short requests
+    max_sockets: int = 128
+    max_claims: int = 32
+    max_waits: int = 48
+    max_waits_an_account: int = 4

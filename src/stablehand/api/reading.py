@@ -1,0 +1,113 @@
+"""Strict JSON: what a request's body may be before any field is looked at."""
+
+import json
+import math
+from typing import Any, NoReturn
+
+from flask import Flask, Request
+from flask.json.provider import DefaultJSONProvider
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from stablehand.api.errors import BadJson, UnsupportedType
+
+#: no body of ours nests deeper than a handful
+MAX_DEPTH = 32
+
+
+class NotStrict(ValueError):
+    """Python's parser would take it, JSON does not, or nothing of ours can mean it."""
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise NotStrict(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise NotStrict("a number is too large")
+    return number
+
+
+class StrictJson(DefaultJSONProvider):
+    """JSON as RFC 8259 has it: no NaN, no Infinity (nor 1e999), bounded depth, no key twice, no half of
+    a surrogate pair."""
+
+    sort_keys = False
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        """Raises ValueError for anything that is not strict JSON."""
+        del kwargs
+        try:
+            value = json.loads(s, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_no_key_twice)
+        except RecursionError as error:
+            raise NotStrict("it is nested too deeply") from error
+        _bound_depth(value)
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise NotStrict("a text holds half of a surrogate pair") from error
+        return value
+
+    def dumps(self, obj: Any, **kwargs: Any) -> str:
+        return super().dumps(obj, allow_nan=False, **kwargs)
+
+
+def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise NotStrict("a key stands twice")
+    return found
+
+
+def _bound_depth(value: Any) -> None:
+    layer = [value]
+    for _ in range(MAX_DEPTH):
+        layer = [
+            inner
+            for outer in layer
+            if isinstance(outer, (dict, list))
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not layer:
+            return
+    raise NotStrict("it is nested too deeply")
+
+
+class StrictRequest(Request):
+    """A request whose unreadable JSON says what is wrong with it, never what it held."""
+
+    def on_json_loading_failed(self, e: ValueError | None) -> NoReturn:
+        if e is None:
+            raise _not_json()
+        if isinstance(e, json.JSONDecodeError):
+            where = f"line {e.lineno}, column {e.colno}: {e.msg}"
+        elif isinstance(e, UnicodeDecodeError):
+            where = "it is not UTF-8"
+        elif isinstance(e, NotStrict):
+            where = str(e)
+        else:
+            where = "a number is too long"  # Python's own guard against quadratic parsing
+        raise BadJson(f"The body is not valid JSON: {where}.", hint="Send one JSON object.") from e
+
+
+def _not_json() -> UnsupportedType:
+    return UnsupportedType("This route takes JSON only.", hint="Send the body with Content-Type: application/json.")
+
+
+def read_object(request: Request) -> dict[str, Any]:
+    """The request's body as one JSON object. Raises UnsupportedType, BadJson or RequestEntityTooLarge."""
+    limit = request.max_content_length
+    if limit is not None and (request.content_length or 0) > limit:
+        raise RequestEntityTooLarge  # before a word of it is read
+    if not request.is_json:
+        raise _not_json()
+    body = request.get_json()
+    if not isinstance(body, dict):
+        raise BadJson("The body is not a JSON object.", hint='Send an object, such as {"prompt": "a red house"}.')
+    return body
+
+
+def install(app: Flask) -> None:
+    app.request_class = StrictRequest
+    app.json = StrictJson(app)

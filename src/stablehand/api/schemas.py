@@ -1,0 +1,289 @@
+"""What goes in and out of the native API, as pydantic models: the source of the OpenAPI document.
+
+In and Out stay apart. Ranges are checked once, in the domain; the models only document them.
+"""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from stablehand.domain.agents import AgentState
+from stablehand.domain.jobs import State
+from stablehand.domain.orders import LIMITS, PROMPT_MAX_CHARACTERS, SIDE_MULTIPLE
+from stablehand.domain.recipes import Format
+
+
+class In(BaseModel):
+    """Types are taken as they stand: "20" is no number here."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Query(BaseModel):
+    """Query parameters arrive as text, so they are converted; unknown ones are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Out(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+def _ranged(field: str, description: str, **more: Any) -> Any:
+    low, high = LIMITS[field]
+    return Field(None, description=description, json_schema_extra={"minimum": low, "maximum": high, **more})
+
+
+class JobIn(In):
+    """An order for pictures. Only ``prompt`` is needed."""
+
+    prompt: str = Field(
+        description="What to draw.",
+        json_schema_extra={"minLength": 1, "maxLength": PROMPT_MAX_CHARACTERS},
+        examples=["a red house in a meadow at sunset, purple mountains"],
+    )
+    negative_prompt: str | None = Field(
+        None, description="What to avoid.", json_schema_extra={"maxLength": PROMPT_MAX_CHARACTERS}
+    )
+    kind: str | None = Field(None, description="`text`: from words alone.", json_schema_extra={"enum": ["text", None]})
+    checkpoint: str | None = Field(None, description="Name or id from `/checkpoints`; default: the default checkpoint.")
+    width: int | None = _ranged("width", "Pixels; default: the checkpoint's own size.", multipleOf=SIDE_MULTIPLE)
+    height: int | None = _ranged("height", "Pixels; default: the checkpoint's own size.", multipleOf=SIDE_MULTIPLE)
+    steps: int | None = _ranged("steps", "Denoising steps; default 20.")
+    sampler: str | None = Field(None, description="A label or alias from `/samplers`; default `DPM++ 2M`.")
+    schedule: str | None = Field(None, description="A label or alias from `/schedules`; default `Automatic`.")
+    cfg_scale: float | None = _ranged("cfg_scale", "Guidance; 1 is none and costs half. Default 7.")
+    seed: int | None = _ranged("seed", "Seed of the first picture, counting up; -1 or none: random.")
+    count: int | None = _ranged("count", "How many pictures; default 1.")
+    format: str | None = Field(
+        None, description="File format of the pictures.", json_schema_extra={"enum": ["png", "webp", "jpeg", None]}
+    )
+    quality: int | None = _ranged("quality", "Of WebP and JPEG.")
+    exact: bool | None = Field(None, description="Bit-equal whatever else is drawn at the same time; slower.")
+    tier: str | None = Field(None, description="Class of service; default: the account's best.")
+
+
+class ImagePatch(In):
+    starred: bool = Field(description="Whether it is one of the favourites.")
+
+
+class IdempotencyHeader(BaseModel):
+    """Read from the request's headers, of which there are always others."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    idempotency_key: str | None = Field(
+        None,
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="Sending the same order again with the same key within a day returns the first job.",
+    )
+
+
+class ById(BaseModel):
+    id: str = Field(description="As returned when it was made.", min_length=1, max_length=64)
+
+
+class Nothing(Query):
+    """No query parameters."""
+
+
+class WaitQuery(Query):
+    wait: float = Field(0, ge=0, le=60, allow_inf_nan=False, description="Seconds to wait for the job to end.")
+
+
+class PageQuery(Query):
+    limit: int = Field(50, ge=1, le=200, description="Items a page.")
+    cursor: str | None = Field(None, max_length=200, description="`next_cursor` of the page before.")
+
+
+class JobsQuery(PageQuery):
+    state: Literal["active", "finished", "queued", "running", "succeeded", "failed", "cancelled"] | None = Field(
+        None, description="Only jobs in this state; `active`: not ended, `finished`: ended."
+    )
+
+
+class ImagesQuery(PageQuery):
+    trashed: bool = Field(False, description="Those in the trash instead of the others.")
+    search: str | None = Field(None, max_length=200, description="Words that the prompt must hold.")
+
+
+class DownloadQuery(Query):
+    download: bool = Field(False, description="Answer as an attachment with a file name.")
+
+
+class ErrorBody(Out):
+    code: str = Field(description="Stable; meant for programs.")
+    message: str = Field(description="What happened.")
+    hint: str = Field(description="What to do.")
+    fields: dict[str, str] = Field(description="Field -> what it must be; every wrong one at once.")
+
+
+class Error(Out):
+    error: ErrorBody
+
+
+class RecipeOut(Out):
+    prompt: str
+    negative_prompt: str
+    kind: str
+    checkpoint: str
+    width: int
+    height: int
+    steps: int
+    sampler: str
+    schedule: str
+    cfg_scale: float
+    seed: int
+    format: Format
+    quality: int
+    exact: bool
+
+
+class ImageOut(Out):
+    id: str
+    job_id: str
+    index: int = Field(description="Which picture of its job, from 0.")
+    width: int
+    height: int
+    format: Format
+    seed: int
+    created_at: datetime
+    starred: bool
+    deleted_at: datetime | None = Field(description="Since when it lies in the trash.")
+    recipe: RecipeOut
+    infotext: str = Field(description="The parameters as they stand in the file.")
+    size_bytes: int
+
+
+class ShotErrorOut(Out):
+    code: str
+    message: str
+    hint: str
+
+
+class ShotOut(Out):
+    index: int
+    state: State
+    progress: float = Field(description="0 to 1.")
+    image_id: str | None
+    seed: int
+    error: ShotErrorOut | None
+
+
+class QueueOut(Out):
+    ahead: int = Field(description="Pictures that come before its next one.")
+    eta_seconds: float | None
+    reason: str | None = Field(description="What holds it up, when that is not the queue.")
+
+
+class JobOut(Out):
+    id: str
+    kind: str
+    state: State
+    tier: str
+    created_at: datetime
+    finished_at: datetime | None
+    recipe: RecipeOut
+    count: int
+    cancel_requested: bool
+    retry_of: str | None
+    shots: list[ShotOut]
+    queue: QueueOut | None
+    images: list[ImageOut]
+
+
+class JobPage(Out):
+    items: list[JobOut]
+    next_cursor: str | None
+
+
+class ImagePage(Out):
+    items: list[ImageOut]
+    next_cursor: str | None
+
+
+class CheckpointOut(Out):
+    id: str
+    name: str
+    family: str
+    sha256: str | None = Field(description="Null until it has been computed.")
+    native_size: int = Field(description="Pixels a side.")
+    resident: bool = Field(description="In an agent's memory now.")
+    builtin: bool
+    default: bool
+    size_bytes: int
+
+
+class CheckpointPage(Out):
+    items: list[CheckpointOut]
+    next_cursor: str | None
+
+
+class NamedOut(Out):
+    name: str
+    aliases: list[str]
+
+
+class NamedPage(Out):
+    items: list[NamedOut]
+    next_cursor: str | None
+
+
+class QueueCount(Out):
+    queued: int
+    running: int
+
+
+class DeviceOut(Out):
+    kind: str
+    name: str
+    precision: str
+
+
+class AgentOut(Out):
+    name: str
+    pool: str
+    state: AgentState
+    runtime: str | None
+    device: DeviceOut | None
+    seats: int
+    running: int
+    resident: list[str] = Field(description="Names of the checkpoints in its memory.")
+
+
+class StatusOut(Out):
+    version: str
+    ready: bool = Field(description="Whether an agent can take work now.")
+    queue: QueueCount
+    agents: list[AgentOut]
+    authentication: bool
+
+
+class LimitsOut(Out):
+    steps: tuple[int, int]
+    count: tuple[int, int]
+    side: tuple[int, int]
+    cfg_scale: tuple[float, float]
+    prompt_length: int
+    queued_shots: int
+
+
+class MeOut(Out):
+    id: str
+    name: str
+    role: str
+    tiers: list[str]
+    limits: LimitsOut
+
+
+class HealthOut(Out):
+    status: Literal["ok"]
+
+
+class ReadyOut(Out):
+    ready: bool
+    checks: dict[str, str]
+    agents: dict[str, str] = Field(description="Agent -> state; never a reason not to be ready.")

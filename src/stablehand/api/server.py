@@ -1,0 +1,126 @@
+"""The HTTP server: gunicorn with threads, run from Python. One worker process holds everything that lives; the parent
+only watches it, so that a crash of native code costs seconds, not the service.
+"""
+
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from gunicorn.workers.gthread import ThreadWorker
+
+from stablehand.domain.errors import BadSettings, StablehandError
+
+THREADS = 256
+#: after a signal: the embedded agent's grace, the goodbye to sockets and the last answers together stay below this
+GRACEFUL_SECONDS = 5
+#: how long answers in the making may still take once everything else has ended
+DRAIN_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What the worker process is made of. ``start`` makes it there, after the fork; ``stop`` ends what it started."""
+
+    start: Callable[[], Flask]
+    on_ready: Callable[[], None]
+    stop: Callable[[], None]
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises BadSettings when the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(512)
+    except OSError as error:
+        listener.close()
+        if isinstance(error, socket.gaierror):
+            raise BadSettings(
+                f"The host {host} is not known.", hint="Set api.host to an address of this machine."
+            ) from error
+        raise BadSettings(
+            f"Port {port} on {host} cannot be used: {error.strerror}.",
+            hint="Is Stablehand running already? Choose another with --port, or --port 0 for a free one.",
+        ) from error
+    return listener
+
+
+def run(service: Service, listener: socket.socket) -> None:
+    """Serve until SIGTERM or SIGINT; raises SystemExit then."""
+    _Server(service, listener).run()
+
+
+class _Server(BaseApplication):  # type: ignore[misc]
+    def __init__(self, service: Service, listener: socket.socket) -> None:
+        self.service = service
+        self._listener = listener
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in {
+            "bind": f"fd://{self._listener.fileno()}",
+            "worker_class": _Worker,
+            "workers": 1,
+            "threads": THREADS,
+            "timeout": 120,
+            "graceful_timeout": GRACEFUL_SECONDS,
+            "keepalive": 15,
+            "loglevel": "warning",
+            "control_socket_disable": True,
+            # X-Forwarded headers count only as api.trusted_proxies says.
+            "forwarded_allow_ips": "",
+            "proc_name": "stablehand",
+            "worker_exit": _leave,
+        }.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        try:
+            return self.service.start()
+        except StablehandError as error:
+            sys.stderr.write(f"{error.message}\n{error.hint}\n")
+            sys.exit(ThreadWorker.WORKER_BOOT_ERROR if hasattr(ThreadWorker, "WORKER_BOOT_ERROR") else 3)
+
+
+class _Worker(ThreadWorker):  # type: ignore[misc]
+    """gunicorn's threaded worker, which ends what the service started before it closes its own doors."""
+
+    _ending = False
+
+    def run(self) -> None:
+        threading.Thread(target=self.app.service.on_ready, name="ready", daemon=True).start()
+        super().run()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # Ctrl+C reaches this process and its parent, which then sends a signal of its own: once is enough.
+        if not self._ending:
+            self._ending = True
+            threading.Thread(target=self._end, args=(sig, frame), name="end", daemon=True).start()
+
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        self.handle_exit(sig, frame)
+
+    def _end(self, sig: int, frame: FrameType | None) -> None:
+        try:
+            self.app.service.stop()
+        finally:
+            super().handle_exit(sig, frame)
+            time.sleep(DRAIN_SECONDS)
+            # Requests that wait for a job or for work would hold the interpreter for up to a minute.
+            _leave()
+
+
+def _leave(*_: Any) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)

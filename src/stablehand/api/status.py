@@ -1,0 +1,34 @@
+"""The state of the whole service, for people."""
+
+from flask import Response
+from flask_openapi.blueprint import APIBlueprint
+
+from stablehand import __version__
+from stablehand.api.door import Door, blueprint, reply
+from stablehand.api.schemas import QueueCount, StatusOut
+from stablehand.api.views import agent_out
+from stablehand.domain.agents import AgentState
+from stablehand.services.agents import list_agents
+from stablehand.services.catalogue import list_checkpoints
+from stablehand.services.status import queue_status
+
+
+def routes(door: Door) -> APIBlueprint:
+    api = blueprint("status", "The service as a whole.")
+
+    @api.get("/status", responses={200: StatusOut})
+    def read_status() -> Response:
+        """Look at the queue and the agents."""
+        names = {checkpoint.id: checkpoint.name for checkpoint in list_checkpoints(door.services)}
+        agents = [agent for agent in list_agents(door.services) if agent.incarnation is not None]
+        count = queue_status(door.services)
+        status = StatusOut(
+            version=__version__,
+            ready=any(agent.state is AgentState.READY for agent in agents),
+            queue=QueueCount(queued=count.queued, running=count.running),
+            agents=[agent_out(agent, names) for agent in agents],
+            authentication=False,
+        )
+        return reply(status)
+
+    return api

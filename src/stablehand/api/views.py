@@ -1,0 +1,92 @@
+"""From the domain's nouns to what leaves the door. One function a noun, used by REST and by Socket.IO alike."""
+
+from stablehand.api import schemas
+from stablehand.domain.agents import Agent
+from stablehand.domain.checkpoints import Checkpoint
+from stablehand.domain.images import Image
+from stablehand.domain.jobs import Job, Shot
+from stablehand.domain.recipes import Recipe
+
+
+def recipe_out(recipe: Recipe) -> schemas.RecipeOut:
+    return schemas.RecipeOut(**{name: getattr(recipe, name) for name in schemas.RecipeOut.model_fields})
+
+
+def image_out(image: Image) -> schemas.ImageOut:
+    return schemas.ImageOut(
+        id=image.id,
+        job_id=image.job_id,
+        index=image.index,
+        width=image.width,
+        height=image.height,
+        format=image.format,
+        seed=image.seed,
+        created_at=image.created_at,
+        starred=image.starred,
+        deleted_at=image.deleted_at,
+        recipe=recipe_out(image.recipe),
+        infotext=image.infotext,
+        size_bytes=image.size_bytes,
+    )
+
+
+def shot_out(shot: Shot) -> schemas.ShotOut:
+    error = shot.error
+    return schemas.ShotOut(
+        index=shot.index,
+        state=shot.state,
+        progress=shot.progress,
+        image_id=shot.image_id,
+        seed=shot.seed,
+        error=schemas.ShotErrorOut(code=error.code, message=error.message, hint=error.hint) if error else None,
+    )
+
+
+def job_out(job: Job) -> schemas.JobOut:
+    place = job.queue
+    return schemas.JobOut(
+        id=job.id,
+        kind=job.recipe.kind,
+        state=job.state,
+        tier=job.tier,
+        created_at=job.created_at,
+        finished_at=job.finished_at,
+        recipe=recipe_out(job.recipe),
+        count=job.count,
+        cancel_requested=job.cancel_requested,
+        retry_of=job.retry_of,
+        shots=[shot_out(shot) for shot in job.shots],
+        queue=schemas.QueueOut(ahead=place.ahead, eta_seconds=place.eta_seconds, reason=place.reason)
+        if place
+        else None,
+        images=[image_out(image) for image in job.images],
+    )
+
+
+def checkpoint_out(checkpoint: Checkpoint, *, resident: bool, default: bool) -> schemas.CheckpointOut:
+    return schemas.CheckpointOut(
+        id=checkpoint.id,
+        name=checkpoint.name,
+        family=checkpoint.family,
+        sha256=checkpoint.sha256,
+        native_size=checkpoint.native_size,
+        resident=resident,
+        builtin=checkpoint.builtin,
+        default=default,
+        size_bytes=checkpoint.size_bytes,
+    )
+
+
+def agent_out(agent: Agent, checkpoint_names: dict[str, str]) -> schemas.AgentOut:
+    """``checkpoint_names``: id -> name."""
+    device = agent.device
+    return schemas.AgentOut(
+        name=agent.name,
+        pool=agent.pool,
+        state=agent.state,
+        runtime=agent.runtime,
+        device=schemas.DeviceOut(kind=device.kind, name=device.name, precision=device.precision) if device else None,
+        seats=agent.seats,
+        running=agent.running,
+        resident=[checkpoint_names.get(checkpoint_id, checkpoint_id) for checkpoint_id in agent.resident],
+    )

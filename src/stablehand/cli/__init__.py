@@ -1,0 +1,48 @@
+"""The command line. Each command has its own file and imports what it runs inside it, so that --help is quick."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from stablehand.cli.agent import agent
+from stablehand.cli.agents import agents
+from stablehand.cli.archive import backup, restore
+from stablehand.cli.describe import openapi, reference, settings, version
+from stablehand.cli.doctor import doctor
+from stablehand.cli.migrate import migrate
+from stablehand.cli.serve import serve
+from stablehand.domain.errors import StablehandError
+
+app = typer.Typer(
+    name="stablehand",
+    help="A self-hosted Stable Diffusion service for many people at once.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (serve, agent, migrate, doctor, backup, restore, settings, openapi, version):
+    app.command()(command)
+app.command(hidden=True)(reference)
+app.add_typer(agents, name="agents")
+
+
+@app.callback()
+def options(
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and end.", is_eager=True)] = False,
+) -> None:
+    if show_version:
+        version()
+        raise typer.Exit
+
+
+def main() -> None:
+    """The console command: errors of ours end it with their message and hint, not with a traceback."""
+    try:
+        app()
+    except StablehandError as error:
+        sys.stderr.write(f"{error.message}\n")
+        if error.hint:
+            sys.stderr.write(f"{error.hint}\n")
+        sys.exit(2)

@@ -1,0 +1,46 @@
+"""serve: the whole service on this machine."""
+
+from typing import Annotated, Any, Literal
+
+import typer
+
+from stablehand.cli.options import Config, DataDir
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on. Default: 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one. Default: 7868.")] = None,
+    data_dir: DataDir = None,
+    config: Config = None,
+    no_agent: Annotated[bool, typer.Option("--no-agent", help="Start no agent of its own.")] = False,
+    role: Annotated[Literal["all"], typer.Option(help="What this process does.")] = "all",
+) -> None:
+    """Serve the page and the API, and draw with an agent of its own."""
+    from stablehand import __version__, wiring
+    from stablehand.api import server
+    from stablehand.cli import logs
+    from stablehand.settings import load
+
+    del role  # one choice so far
+    given: dict[str, Any] = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    settings = load(data_dir=data_dir, config=config, command_line={"api": given})
+    logs.set_up(settings.observability)
+    wiring.check_exposure(settings)
+    wiring.prepare_data_dir(settings)
+    lock = wiring.lock_data_dir(settings)
+    listener = server.bind(settings.api.host, settings.api.port)
+    wiring.migrate(settings)
+
+    address, bound_port = listener.getsockname()[:2]
+    url = f"http://[{address}]:{bound_port}" if ":" in address else f"http://{address}:{bound_port}"
+    arguments = ["--data-dir", str(settings.data_dir), *(("--config", str(config.absolute())) if config else ())]
+    serving = wiring.Serving(settings, server_url=url, with_agent=not no_agent, child_arguments=tuple(arguments))
+
+    def ready() -> None:
+        typer.echo(f"Stablehand {__version__} is ready at {settings.api.public_url or url} (Ctrl+C ends it)")
+        serving.start_child()
+
+    try:
+        server.run(server.Service(start=serving.start, on_ready=ready, stop=serving.stop), listener)
+    finally:
+        lock.close()

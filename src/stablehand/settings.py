@@ -1,0 +1,293 @@
+"""The one table of settings: where each value comes from, what it means and what it must be.
+
+Values come, first found first used, from the command line, the environment (``STABLEHAND_SECTION__NAME``), a YAML file
+(``--config``, else ``stablehand.yaml`` in the data directory) and the defaults below. A YAML file whose single root key
+is ``stable-diffusion-webui`` is read as if its content stood at the root. Unknown keys are refused, never ignored.
+"""
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from platformdirs import user_data_path
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from stablehand.domain.errors import BadSettings
+
+PREFIX = "STABLEHAND_"
+FILE_NAME = "stablehand.yaml"
+#: root key of the configuration file of the web UI whose place this service takes
+FOREIGN_ROOT = "stable-diffusion-webui"
+
+
+def _as_list(value: Any) -> Any:
+    """One value or a comma-separated text where a list is meant: how people write them in the environment."""
+    if isinstance(value, str):
+        if value.lstrip().startswith("["):
+            return yaml.safe_load(value)
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+def _absolute(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
+Names = Annotated[list[str], NoDecode, BeforeValidator(_as_list)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ApiSettings(Section):
+    host: str = Field(
+        "127.0.0.1", description="Address to listen on. Anything but loopback needs `api.authentication`."
+    )
+    port: int = Field(7868, ge=0, le=65535, description="Port to listen on; 0 takes a free one and prints it.")
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/\s]+$",
+        description="Address that browsers use, such as `https://images.example.org`.",
+    )
+    allowed_hosts: Names = Field(
+        default_factory=list, description="Further names that may stand in a request's Host header."
+    )
+    cors_origins: Names = Field(
+        default_factory=list,
+        description="Origins of other sites whose pages may call the API; `*` passes only requests with an API key.",
+    )
+    authentication: bool = Field(
+        False, description="Accounts and sign-in. This version has none yet and refuses `true`."
+    )
+    trusted_proxies: int = Field(
+        0, ge=0, le=8, description="How many reverse proxies in front of the server set X-Forwarded headers."
+    )
+    max_body_bytes: int = Field(
+        1_048_576, ge=1024, description="Largest request body of the native API; agents' pictures have their own limit."
+    )
+
+
+class ModelsSettings(Section):
+    location: Path | None = Field(
+        None, description="Folder with `checkpoints/`, `loras/` and so on. Default: `models` in the data directory."
+    )
+    default_model: str | None = Field(
+        None, description="Name of the default checkpoint. Default: the bundled Postcard."
+    )
+
+
+class ComputeSettings(Section):
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field("auto", description="What the engine computes in.")
+    runtime: Literal["native", "null"] = Field(
+        "native", description="How the embedded agent draws; `null` paints gradients in milliseconds, for trials."
+    )
+    seats: int | None = Field(
+        None, ge=1, le=256, description="Pictures drawn at once. Default: measured on the device."
+    )
+    threads: int | None = Field(None, ge=1, description="CPU threads of the engine. Default: the machine's cores.")
+    xformers: bool = Field(
+        False, description="Memory-efficient attention; PyTorch's own is always used, so this changes nothing."
+    )
+    cuda: bool = Field(False, description="`true` refuses to start an agent on a machine without CUDA.")
+
+
+class QueueSettings(Section):
+    max_size: int = Field(10_000, ge=1, description="Queued pictures that one account may have.")
+    timeout: float = Field(600.0, gt=0, description="Seconds that one attempt at a picture may run.")
+    retry_count: int = Field(3, ge=0, description="Reported errors after which a picture fails.")
+    lease_seconds: float = Field(30.0, ge=3, description="Length of a lease; an agent renews it at least three times.")
+
+
+class StorageSettings(Section):
+    output_dir: Path | None = Field(
+        None, description="Folder of the local object store. Default: `objects` in the data directory."
+    )
+    save_format: Literal["png", "webp", "jpeg"] = Field("webp", description="File format when a request names none.")
+    quality: int = Field(90, ge=1, le=100, description="Quality of WebP and JPEG when a request names none.")
+    trash_days: float = Field(30.0, ge=0, description="Days that a deleted picture can be restored.")
+
+
+class MailSettings(Section):
+    """Nothing to set in this version."""
+
+
+class TiersSettings(Section):
+    """Nothing to set in this version."""
+
+
+class AuthSettings(Section):
+    secret_key: SecretStr | None = Field(
+        None, description="Key for signatures, at least 32 characters. Default: made once into the data directory."
+    )
+
+
+class ObservabilitySettings(Section):
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least important line to log.")
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="`auto` writes text to a terminal and JSON lines elsewhere."
+    )
+    log_requests: bool = Field(False, description="One line for every request, not only for those that went wrong.")
+    metrics: bool = Field(True, description="Prometheus metrics at `/metrics`.")
+
+
+class Settings(BaseSettings):
+    """Every setting of every command."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix=PREFIX, env_nested_delimiter="__", case_sensitive=False
+    )
+
+    api: ApiSettings = ApiSettings()
+    models: ModelsSettings = ModelsSettings()
+    compute: ComputeSettings = ComputeSettings()
+    queue: QueueSettings = QueueSettings()
+    storage: StorageSettings = StorageSettings()
+    mail: MailSettings = MailSettings()
+    tiers: TiersSettings = TiersSettings()
+    auth: AuthSettings = AuthSettings()
+    observability: ObservabilitySettings = ObservabilitySettings()
+
+    #: where everything is kept; not a key of the file, since the file may lie in it
+    _data_dir: Path = Path()
+
+    @property
+    def data_dir(self) -> Path:
+        return self._data_dir
+
+    @property
+    def models_dir(self) -> Path:
+        return _absolute(self.models.location) if self.models.location else self._data_dir / "models"
+
+    @property
+    def objects_dir(self) -> Path:
+        return _absolute(self.storage.output_dir) if self.storage.output_dir else self._data_dir / "objects"
+
+    @property
+    def database_path(self) -> Path:
+        return self._data_dir / "stablehand.db"
+
+
+def default_data_dir() -> Path:
+    """``./data`` when the working directory is a clone of the project, else the platform's place for user data."""
+    here = Path.cwd()
+    if (here / "src" / "stablehand" / "settings.py").is_file():
+        return here / "data"
+    return user_data_path("stablehand", appauthor=False)
+
+
+def load(
+    *,
+    data_dir: Path | None = None,
+    config: Path | None = None,
+    command_line: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Settings:
+    """Read all sources into one checked table.
+
+    ``command_line`` holds sections with the values given as options. Raises BadSettings naming every wrong key at once.
+    """
+    root = (data_dir or Path(os.environ.get("STABLEHAND_DATA_DIR") or default_data_dir())).expanduser().absolute()
+    file = _from_file(config, root)
+    _refuse_unknown_sections(os.environ)
+
+    class Sourced(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=file)
+
+    try:
+        options: dict[str, Any] = {section: dict(values) for section, values in (command_line or {}).items()}
+        settings = Sourced(**options)
+    except ValidationError as error:
+        raise BadSettings(
+            "These settings are not valid:\n" + "\n".join(f"  {line}" for line in _explain(error)),
+            hint="`stablehand settings` lists every setting with its meaning.",
+        ) from error
+    settings._data_dir = root
+    return settings
+
+
+def rows() -> Iterator[tuple[str, str, str, str]]:
+    """(key, environment variable, default, meaning) of every setting, in the table's order."""
+    for section, field in Settings.model_fields.items():
+        model = field.annotation
+        if not (isinstance(model, type) and issubclass(model, Section)):
+            continue
+        for name, info in model.model_fields.items():
+            default = info.get_default(call_default_factory=True)
+            shown = "" if default is None else str(default).lower() if isinstance(default, bool) else str(default)
+            yield f"{section}.{name}", f"{PREFIX}{section}__{name}".upper(), shown, info.description or ""
+
+
+def _from_file(config: Path | None, data_dir: Path) -> dict[str, Any]:
+    """The YAML file's sections. Relative paths in it are meant from the file's own folder."""
+    from_environment = os.environ.get("STABLEHAND_CONFIG")
+    named = config or (Path(from_environment) if from_environment else None)
+    path = named or data_dir / FILE_NAME
+    if not path.is_file():
+        if named:
+            raise BadSettings(f"The configuration file {path} does not exist.", hint="Check the path after --config.")
+        return {}
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise BadSettings(f"{path} is not valid YAML: {error}", hint="Correct the file and start again.") from error
+    if content is None:
+        return {}
+    if isinstance(content, dict) and set(content) == {FOREIGN_ROOT}:
+        content = content[FOREIGN_ROOT] or {}
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise BadSettings(f"{path} must hold sections such as `api:` and `queue:`.", hint="See `stablehand settings`.")
+    # An empty section ("mail:") is written as null.
+    sections = {key: {} if value is None else value for key, value in content.items()}
+    for section, name in (("models", "location"), ("storage", "output_dir")):
+        values = sections.get(section)
+        if isinstance(values, dict) and isinstance(values.get(name), str):
+            sections[section] = {**values, name: str(path.parent.absolute() / Path(values[name]).expanduser())}
+    return sections
+
+
+def _refuse_unknown_sections(variables: Mapping[str, str]) -> None:
+    """Refuse ``STABLEHAND_APY__PORT``.
+
+    Names with single underscores only are left alone: container platforms inject such variables for a service called
+    stablehand.
+    """
+    for name in variables:
+        section, separator, _ = name.upper().removeprefix(PREFIX).lower().partition("__")
+        if name.upper().startswith(PREFIX) and separator and section not in Settings.model_fields:
+            near = difflib.get_close_matches(section, Settings.model_fields, n=1, cutoff=0.5)
+            raise BadSettings(
+                f"The environment variable {name} belongs to no section of the settings.",
+                hint=f"Did you mean the section {near[0]}?" if near else "Unset it, or see `stablehand settings`.",
+            )
+
+
+def _explain(error: ValidationError) -> Iterator[str]:
+    """One line a problem; an unknown key is answered with the nearest known one."""
+    known = [key for key, *_ in rows()]
+    for problem in error.errors(include_url=False, include_input=False):
+        key = ".".join(str(part) for part in problem["loc"][:2])
+        if problem["type"] == "extra_forbidden":
+            names = known if "." in key else list(Settings.model_fields)
+            near = difflib.get_close_matches(key, names, n=1, cutoff=0.5)
+            yield f"{key}: unknown" + (f"; did you mean {near[0]}?" if near else "; no such setting")
+        else:
+            yield f"{key}: {problem['msg'][0].lower()}{problem['msg'][1:]}"

@@ -1,0 +1,46 @@
+"""Sites: one for each test that writes, one for all tests that must leave no trace."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from stablehand import settings, wiring
+from tests.api.site import Site, make_site
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with every migration run, to copy from."""
+    table = settings.load(data_dir=tmp_path_factory.mktemp("template"))
+    wiring.prepare_data_dir(table)
+    wiring.migrate(table)
+    return table.database_path
+
+
+@pytest.fixture
+def make(tmp_path: Path, template: Path) -> Iterator[Callable[..., Site]]:
+    """Make sites; keywords change the doors' options."""
+    made: list[Site] = []
+
+    def make(**changes: object) -> Site:
+        site = make_site(tmp_path / f"site-{len(made)}", template=template, **changes)
+        made.append(site)
+        return site
+
+    yield make
+    for site in made:
+        site.services.store.close()
+
+
+@pytest.fixture
+def site(make: Callable[..., Site]) -> Site:
+    return make()
+
+
+@pytest.fixture(scope="module")
+def quiet_site(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[Site]:
+    """Shared by the tests of a module, none of which may leave anything behind."""
+    site = make_site(tmp_path_factory.mktemp("quiet"), template=template)
+    yield site
+    site.services.store.close()

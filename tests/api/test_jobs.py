@@ -1,0 +1,165 @@
+"""Orders through the door: from submit to the end, with everything that a client may ask on the way."""
+
+import threading
+from typing import Any
+
+from tests.api.site import Make, Site
+
+RECIPE = {
+    "prompt",
+    "negative_prompt",
+    "kind",
+    "checkpoint",
+    "width",
+    "height",
+    "steps",
+    "sampler",
+    "schedule",
+    "cfg_scale",
+    "seed",
+    "format",
+    "quality",
+    "exact",
+}
+JOB = {
+    "id",
+    "kind",
+    "state",
+    "tier",
+    "created_at",
+    "finished_at",
+    "recipe",
+    "count",
+    "cancel_requested",
+    "retry_of",
+    "shots",
+    "queue",
+    "images",
+}
+
+
+def test_an_order_is_accepted_with_its_defaults(site: Site) -> None:
+    job = site.order(sampler="k_euler_a", schedule="karras", seed=7, count=3)
+    assert set(job) == JOB
+    assert set(job["recipe"]) == RECIPE
+    assert job["state"] == "queued"
+    assert job["tier"] == "premium"
+    assert (job["recipe"]["sampler"], job["recipe"]["schedule"]) == ("Euler a", "Karras")
+    assert (job["recipe"]["steps"], job["recipe"]["cfg_scale"], job["recipe"]["quality"]) == (20, 7.0, 90)
+    assert [shot["seed"] for shot in job["shots"]] == [7, 8, 9]
+    assert job["created_at"].endswith("Z")
+    assert job["queue"]["ahead"] == 0
+    assert site.client.get(f"/api/v1/jobs/{job['id']}").get_json()["recipe"] == job["recipe"]
+
+
+def test_settings_choose_the_file_format(make: Make) -> None:
+    site = make(save_format="png", quality=77)
+    answer = site.client.post("/api/v1/jobs", json={"prompt": "x", "checkpoint": "tiny"}).get_json()
+    assert (answer["recipe"]["format"], answer["recipe"]["quality"]) == ("png", 77)
+
+
+def test_from_order_to_pictures(site: Site) -> None:
+    job = site.order(count=2, seed=100)
+    assert site.draw() == 2
+    done = site.client.get(f"/api/v1/jobs/{job['id']}").get_json()
+    assert done["state"] == "succeeded"
+    assert done["finished_at"].endswith("Z")
+    assert done["queue"] is None
+    assert [(shot["state"], shot["progress"]) for shot in done["shots"]] == [("succeeded", 1.0)] * 2
+    assert [image["seed"] for image in done["images"]] == [100, 101]
+    assert [shot["image_id"] for shot in done["shots"]] == [image["id"] for image in done["images"]]
+
+
+def test_waiting_for_the_end(site: Site) -> None:
+    job = site.order()
+    answers: list[Any] = []
+    waiter = threading.Thread(
+        target=lambda: answers.append(site.app.test_client().get(f"/api/v1/jobs/{job['id']}?wait=30").get_json())
+    )
+    waiter.start()
+    site.draw()
+    waiter.join(timeout=20)
+    assert answers[0]["state"] == "succeeded"
+    assert site.client.get(f"/api/v1/jobs/{site.order()['id']}?wait=0.05").get_json()["state"] == "queued"
+
+
+def test_the_same_key_orders_once(site: Site) -> None:
+    body = {"prompt": "a red house", "checkpoint": "tiny"}
+    headers = {"Idempotency-Key": "once"}
+    first = site.client.post("/api/v1/jobs", json=body, headers=headers)
+    second = site.client.post("/api/v1/jobs", json=body, headers=headers)
+    assert first.status_code == second.status_code == 202
+    assert first.get_json()["id"] == second.get_json()["id"]
+    other = site.client.post("/api/v1/jobs", json={**body, "steps": 5}, headers=headers)
+    assert other.status_code == 409
+    assert other.get_json()["error"]["code"] == "idempotency_conflict"
+    assert site.stored()["jobs"] == 1
+
+
+def test_cancel_and_retry(site: Site) -> None:
+    job = site.order(count=2, seed=5)
+    cancelled = site.client.delete(f"/api/v1/jobs/{job['id']}")
+    assert cancelled.status_code == 200
+    assert cancelled.get_json()["state"] == "cancelled"
+    again = site.client.post(f"/api/v1/jobs/{job['id']}/retry")
+    assert again.status_code == 202
+    assert again.get_json()["retry_of"] == job["id"]
+    assert [shot["seed"] for shot in again.get_json()["shots"]] == [5, 6]
+    too_early = site.client.post(f"/api/v1/jobs/{again.get_json()['id']}/retry")
+    assert too_early.status_code == 409
+
+
+def test_a_failed_job_says_why(site: Site) -> None:
+    job = site.order()
+    site.hello()
+    lease = site.claim()[0]
+    failure = {
+        "shot_id": lease["shot_id"],
+        "token": lease["token"],
+        "error_class": "final",
+        "code": "checkpoint_broken",
+        "message": "The weights are truncated.",
+        "hint": "Fetch the file again.",
+    }
+    assert site.tell("fail", failures=[failure]).get_json() == {"accepted": [lease["shot_id"]]}
+    failed = site.client.get(f"/api/v1/jobs/{job['id']}").get_json()
+    assert failed["state"] == "failed"
+    assert failed["shots"][0]["error"] == {
+        "code": "checkpoint_broken",
+        "message": "The weights are truncated.",
+        "hint": "Fetch the file again.",
+    }
+
+
+def test_lists_page_and_filter(site: Site) -> None:
+    ids = [site.order(seed=seed)["id"] for seed in range(5)]
+    site.client.delete(f"/api/v1/jobs/{ids[0]}")
+    first = site.client.get("/api/v1/jobs?limit=2").get_json()
+    assert [job["id"] for job in first["items"]] == [ids[4], ids[3]]
+    second = site.client.get(f"/api/v1/jobs?limit=2&cursor={first['next_cursor']}").get_json()
+    assert [job["id"] for job in second["items"]] == [ids[2], ids[1]]
+    last = site.client.get(f"/api/v1/jobs?limit=2&cursor={second['next_cursor']}").get_json()
+    assert [job["id"] for job in last["items"]] == [ids[0]]
+    assert last["next_cursor"] is None
+    finished = site.client.get("/api/v1/jobs?state=finished").get_json()["items"]
+    assert [job["id"] for job in finished] == [ids[0]]
+    assert len(site.client.get("/api/v1/jobs?state=active").get_json()["items"]) == 4
+
+
+def test_past_the_cap_waits_are_sent_away(make: Make) -> None:
+    site = make(max_waits=0)
+    job = site.order()
+    answer = site.client.get(f"/api/v1/jobs/{job['id']}?wait=1")
+    assert answer.status_code == 503
+    assert answer.get_json()["error"]["code"] == "busy"
+    assert int(answer.headers["Retry-After"]) > 0
+    assert site.client.get(f"/api/v1/jobs/{job['id']}").status_code == 200
+
+
+def test_a_full_queue_is_said(make: Make) -> None:
+    site = make(yaml="queue: {max_size: 3}")
+    site.order(count=3)
+    answer = site.client.post("/api/v1/jobs", json={"prompt": "one more", "checkpoint": "tiny"})
+    assert answer.status_code == 429
+    assert answer.get_json()["error"]["code"] == "queue_full"
+    assert int(answer.headers["Retry-After"]) > 0
