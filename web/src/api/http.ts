@@ -1,0 +1,47 @@
+/** The one HTTP client of the page: our own origin, our error shape. */
+
+import axios, { isAxiosError, type AxiosRequestConfig } from 'axios'
+
+import { ApiFailure, failureFrom, UNREACHABLE } from '@/domain/failures'
+
+import { readJson, writeJson } from './json'
+
+const BASE = '/api/v1'
+
+const client = axios.create({
+  baseURL: BASE,
+  timeout: 30_000,
+  headers: { 'Content-Type': 'application/json' },
+  transformRequest: (body: unknown) => (body === undefined ? body : writeJson(body)),
+  transformResponse: (text: unknown) => readIfJson(text),
+})
+
+/** Sends a request and returns its body; raises ApiFailure and nothing else. */
+export async function request<T>(config: AxiosRequestConfig): Promise<T> {
+  try {
+    return (await client.request<T>(config)).data
+  } catch (error) {
+    throw asFailure(error)
+  }
+}
+
+/** The address of something the browser fetches by itself, such as a picture. */
+export function addressOf(path: string): string {
+  return `${BASE}${path}`
+}
+
+function readIfJson(text: unknown): unknown {
+  if (typeof text !== 'string' || text === '') return undefined
+  try {
+    return readJson(text)
+  } catch {
+    // A proxy's error page: failureFrom says its status, and a success without JSON has no body to give.
+    return undefined
+  }
+}
+
+function asFailure(error: unknown): unknown {
+  if (!isAxiosError(error)) return error
+  if (!error.response) return new ApiFailure(UNREACHABLE)
+  return failureFrom(error.response.data, error.response.status)
+}

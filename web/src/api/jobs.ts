@@ -1,0 +1,26 @@
+import type { JobOrder } from '@/domain/drafts'
+import type { Job } from '@/domain/jobs'
+import type { Page } from '@/domain/pages'
+
+import { request } from './http'
+
+/** The key makes a second sending of the same order, after a lost answer, harmless. */
+export function submitJob(order: JobOrder, idempotencyKey: string): Promise<Job> {
+  return request({ method: 'POST', url: '/jobs', data: order, headers: { 'Idempotency-Key': idempotencyKey } })
+}
+
+export function listJobs(query: { limit: number; cursor?: string; state?: string }): Promise<Page<Job>> {
+  return request({ url: '/jobs', params: query })
+}
+
+export function getJob(id: string): Promise<Job> {
+  return request({ url: `/jobs/${encodeURIComponent(id)}` })
+}
+
+export function cancelJob(id: string): Promise<Job> {
+  return request({ method: 'DELETE', url: `/jobs/${encodeURIComponent(id)}` })
+}
+
+export function retryJob(id: string): Promise<Job> {
+  return request({ method: 'POST', url: `/jobs/${encodeURIComponent(id)}/retry`, data: {} })
+}

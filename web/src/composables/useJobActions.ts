@@ -1,0 +1,30 @@
+import type { Job } from '@/domain/jobs'
+import { useJobs } from '@/stores/jobs'
+
+import { useNotice } from './useNotice'
+
+/** What can be done with a job, wherever it is shown. */
+export function useJobActions() {
+  const jobs = useJobs()
+  const notice = useNotice()
+
+  async function cancel(job: Job): Promise<void> {
+    try {
+      await jobs.cancel(job.id)
+    } catch (error) {
+      notice.fail(error)
+    }
+  }
+
+  /** A new job for the pictures that did not come, with the same seeds. */
+  async function retry(job: Job): Promise<void> {
+    try {
+      await jobs.retry(job.id)
+      notice.say('In the queue again')
+    } catch (error) {
+      notice.fail(error)
+    }
+  }
+
+  return { cancel, retry }
+}

@@ -1,0 +1,37 @@
+import { useToast } from '@nuxt/ui/composables'
+
+import { ApiFailure } from '@/domain/failures'
+
+/** Short notices that come and go. */
+export function useNotice() {
+  const toast = useToast()
+
+  function say(title: string): void {
+    toast.add({ title, icon: 'i-lucide-check', color: 'primary', duration: 2_500 })
+  }
+
+  /** Shows what went wrong and what to do. What is no answer of the server is a defect of the page, and thrown on. */
+  function fail(error: unknown): void {
+    if (!(error instanceof ApiFailure)) throw error
+    const fields = Object.entries(error.fields).map(([name, text]) => `${name}: ${text}`)
+    toast.add({
+      title: error.message,
+      description: [error.hint, ...fields].filter(Boolean).join(' '),
+      icon: 'i-lucide-triangle-alert',
+      color: 'error',
+      duration: 8_000,
+    })
+  }
+
+  function offerUndo(title: string, undo: () => void): void {
+    toast.add({
+      title,
+      icon: 'i-lucide-trash-2',
+      color: 'neutral',
+      duration: 7_000,
+      actions: [{ label: 'Undo', color: 'primary', variant: 'soft', onClick: undo }],
+    })
+  }
+
+  return { say, fail, offerUndo }
+}

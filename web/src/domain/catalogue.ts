@@ -1,0 +1,35 @@
+/** What a server offers: checkpoints, samplers, schedules. */
+
+export interface Checkpoint {
+  id: string
+  name: string
+  family: string
+  sha256: string | null
+  /** Pixels a side. */
+  native_size: number
+  resident: boolean
+  builtin: boolean
+  default: boolean
+  size_bytes: number
+}
+
+export interface Named {
+  name: string
+  aliases: string[]
+}
+
+/** The native size while no checkpoint is known yet. */
+const USUAL_SIZE = 512
+
+/** The checkpoint a draft means: the one it names, else the default. */
+export function chosenCheckpoint(checkpoints: readonly Checkpoint[], name: string | null): Checkpoint | undefined {
+  return (
+    checkpoints.find((checkpoint) => checkpoint.name === name) ??
+    checkpoints.find((checkpoint) => checkpoint.default) ??
+    checkpoints[0]
+  )
+}
+
+export function nativeSize(checkpoint: Checkpoint | undefined): number {
+  return checkpoint?.native_size ?? USUAL_SIZE
+}

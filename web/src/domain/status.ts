@@ -1,0 +1,29 @@
+/** How the service is: its agents and its queue. */
+
+export interface Agent {
+  name: string
+  pool: string
+  state: 'starting' | 'ready' | 'draining' | 'gone'
+  runtime: string
+  device: { kind: string; name: string; precision: string } | null
+  seats: number
+  running: number
+  /** Names of checkpoints in memory. */
+  resident: string[]
+}
+
+export interface Status {
+  version: string
+  ready: boolean
+  queue: { queued: number; running: number }
+  agents: Agent[]
+  authentication: boolean
+}
+
+export type Readiness = 'ready' | 'starting' | 'absent'
+
+/** Whether anybody can draw right now. */
+export function readiness(status: Status): Readiness {
+  if (status.agents.some((agent) => agent.state === 'ready')) return 'ready'
+  return status.agents.some((agent) => agent.state === 'starting') ? 'starting' : 'absent'
+}

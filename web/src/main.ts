@@ -1,0 +1,24 @@
+import './styles/main.css'
+
+import ui from '@nuxt/ui/vue-plugin'
+import { QueryClient, VueQueryPlugin } from '@tanstack/vue-query'
+import { createPinia } from 'pinia'
+import { createApp } from 'vue'
+
+import App from './App.vue'
+import { ApiFailure } from './domain/failures'
+import { router } from './router'
+
+/** A refusal stays one; only silence and the server's own trouble are worth asking again. */
+function worthAskingAgain(failures: number, error: Error): boolean {
+  return failures < 3 && (!(error instanceof ApiFailure) || error.status === 0 || error.status >= 500)
+}
+
+createApp(App)
+  .use(createPinia())
+  .use(router)
+  .use(VueQueryPlugin, {
+    queryClient: new QueryClient({ defaultOptions: { queries: { retry: worthAskingAgain } } }),
+  })
+  .use(ui)
+  .mount('#app')

@@ -1,0 +1,35 @@
+/** The draft in the form, kept in this browser between visits. */
+
+import { useLocalStorage } from '@vueuse/core'
+import { defineStore } from 'pinia'
+
+import { draftOf, FRESH_DRAFT, restoreDraft, type Draft } from '@/domain/drafts'
+import type { Recipe } from '@/domain/recipes'
+
+export const useDraft = defineStore('draft', () => {
+  const draft = useLocalStorage<Draft>('stablehand-draft', { ...FRESH_DRAFT }, {
+    serializer: { read: readStored, write: JSON.stringify },
+  })
+
+  /** Takes over every parameter of a picture, its seed included. */
+  function use(recipe: Recipe): void {
+    draft.value = draftOf(recipe, draft.value)
+  }
+
+  /** Back to the defaults; the words stay. */
+  function reset(): void {
+    const { prompt, negativePrompt } = draft.value
+    draft.value = { ...FRESH_DRAFT, prompt, negativePrompt }
+  }
+
+  return { draft, use, reset }
+})
+
+function readStored(text: string): Draft {
+  try {
+    return restoreDraft(JSON.parse(text))
+  } catch {
+    // Half-written or foreign text under our key: begin afresh, as on a first visit.
+    return { ...FRESH_DRAFT }
+  }
+}
