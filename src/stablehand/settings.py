@@ -92,6 +92,9 @@ class ComputeSettings(Section):
     runtime: Literal["native", "null"] = Field(
         "native", description="How the embedded agent draws; `null` paints gradients in milliseconds, for trials."
     )
+    null_seconds_per_step: float = Field(
+        0.002, ge=0, le=60, description="Seconds that the null runtime takes for one step of all its pictures."
+    )
     seats: int | None = Field(
         None, ge=1, le=256, description="Pictures drawn at once. Default: measured on the device."
     )

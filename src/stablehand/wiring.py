@@ -34,6 +34,8 @@ STATIC_DIR = Path(__file__).parent / "static"
 
 #: name of the agent that ``serve`` keeps
 CHILD_NAME = "local"
+#: pictures that the null runtime draws at once unless compute.seats says otherwise
+NULL_SEATS = 8
 #: how long the child may go on with running pictures after the server was told to end, and how long it may take at most
 CHILD_GRACE_SECONDS = 1.0
 CHILD_STOP_SECONDS = 3.0
@@ -191,7 +193,9 @@ def runtime_factory(settings: Settings) -> RuntimeFactory:
     def null() -> Runtime:
         from stablehand.runtimes.null import NullRuntime  # noqa: PLC0415 - the native one is the usual one
 
-        return NullRuntime() if settings.compute.seats is None else NullRuntime(seats=settings.compute.seats)
+        return NullRuntime(
+            seconds_per_step=settings.compute.null_seconds_per_step, seats=settings.compute.seats or NULL_SEATS
+        )
 
     return null if settings.compute.runtime == "null" else native
 
