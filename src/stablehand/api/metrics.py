@@ -112,8 +112,10 @@ def install(app: Flask, door: Door) -> Metrics:
         seconds = time.perf_counter() - g.get("started", time.perf_counter())
         metrics.requests.labels(route, request.method, response.status_code).inc()
         metrics.latency.labels(route, request.method).observe(seconds)
-        if response.status_code >= 500 or door.options.log_requests:
-            write = log.warning if response.status_code >= 500 else log.info
+        # 503 is how a busy or starting server answers on purpose, as often as it is asked.
+        went_wrong = response.status_code >= 500 and response.status_code != 503
+        if went_wrong or door.options.log_requests:
+            write = log.warning if went_wrong else log.info
             # The route, not the path or the query: those may hold what people search for.
             write(
                 "request",

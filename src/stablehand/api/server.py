@@ -14,6 +14,7 @@ from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import ThreadWorker
 
 from stablehand.domain.errors import BadSettings, StablehandError
@@ -89,7 +90,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
             return self.service.start()
         except StablehandError as error:
             sys.stderr.write(f"{error.message}\n{error.hint}\n")
-            sys.exit(ThreadWorker.WORKER_BOOT_ERROR if hasattr(ThreadWorker, "WORKER_BOOT_ERROR") else 3)
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)  # tells the parent not to try again
 
 
 class _Worker(ThreadWorker):  # type: ignore[misc]
@@ -117,10 +118,11 @@ class _Worker(ThreadWorker):  # type: ignore[misc]
             super().handle_exit(sig, frame)
             time.sleep(DRAIN_SECONDS)
             # Requests that wait for a job or for work would hold the interpreter for up to a minute.
-            _leave()
+            _leave(None, None)
 
 
-def _leave(*_: Any) -> None:
+def _leave(arbiter: Any, worker: Any) -> None:
+    """End the process without waiting for threads that wait for others."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
