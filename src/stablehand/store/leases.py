@@ -86,7 +86,8 @@ class Leases(Transactions):
             touch(agent, tx, resident)
             release(tx, never_arrived(tx, agent), changes)
             held = leases_of(tx, agent)
-            free = seats if agent.seats == 0 else min(seats, agent.seats - len(held))
+            # Finished pictures on their way here hold no seat there any more: as many again may be on the road.
+            free = seats if agent.seats == 0 else min(seats, 2 * agent.seats - len(held))
             candidates = tx.session.execute(
                 select(ShotRow.id, ShotRow.losses)
                 .where(ShotRow.state == State.QUEUED, ShotRow.pool == agent.pool)
