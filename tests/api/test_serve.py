@@ -108,7 +108,7 @@ def test_a_crashed_worker_comes_back(service: RunningService) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_in_good_order_in_the_middle_of_work(service: RunningService, number: signal.Signals) -> None:
     service.start()
-    job = service.submit(**ORDER, steps=150, count=64)
+    job = service.submit(**ORDER, steps=150, count=16)
     eventually(lambda: service.job(job["id"])["state"] == "running", "the job runs")
     os.kill(servers_of(service)[0].pid, number)
     eventually(lambda: not service.survivors(), "all have ended")
