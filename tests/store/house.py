@@ -1,11 +1,14 @@
 """A house with a real database and real object files, a clock that tests turn, and agents made of messages."""
 
+import functools
 import io
+import tempfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from PIL import Image as PillowImage
+from sqlalchemy import select
 
 from stablehand.adapters.doorbell import Doorbell
 from stablehand.adapters.objects import Objects
@@ -40,7 +43,8 @@ from stablehand.services.hello import hello
 from stablehand.services.release import release
 from stablehand.services.renew import renew
 from stablehand.services.submit import submit
-from stablehand.store import Store
+from stablehand.store import DATABASE_NAME, Store
+from stablehand.store.models import ChargeRow
 
 
 class Clock:
@@ -69,9 +73,22 @@ def found(name: str, *, path: str | None = None, stamp: str = "s") -> Found:
     )
 
 
+@functools.cache
+def migrated_database() -> bytes:
+    """A fresh database file; migrating once is enough for all tests that are not about it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "fresh.db"
+        store = Store(Store.url_of(path))
+        store.migrate()
+        store.close()
+        return path.read_bytes()
+
+
 def open_services(folder: Path, *, clock: Clock | None = None, limits: Limits | None = None) -> Services:
-    store = Store(Store.url_of(folder / "stablehand.db"), clock=clock)
-    store.migrate()
+    path = folder / DATABASE_NAME
+    if not path.exists():
+        path.write_bytes(migrated_database())
+    store = Store(Store.url_of(path), clock=clock)
     services = Services(
         store=store,
         objects=Objects(folder / "objects"),
@@ -107,9 +124,13 @@ class House:
     def job(self, job_id: str) -> Job:
         return self.services.store.job(job_id, account_id=self.account.id, progress=self.services.feed.progress)
 
-    def agent(self, name: str = "one", *, seats: int = 8) -> "Hand":
+    def charges(self) -> list[float]:
+        with self.services.store.reading() as tx:
+            return list(tx.session.scalars(select(ChargeRow.device_seconds).order_by(ChargeRow.number)))
+
+    def agent(self, name: str = "one", *, seats: int = 8, incarnation: str = "first") -> "Hand":
         register_agent(self.services, name, "default", hash_token(name))
-        return Hand(self.services, name, seats).hello()
+        return Hand(self.services, name, seats).hello(incarnation)
 
 
 @dataclass
@@ -146,9 +167,9 @@ class Hand:
         shots = [Held(shot_id=lease.shot_id, token=lease.token, progress=progress) for lease in leases]
         return renew(self.services, self.agent, Renew(incarnation=self.incarnation, shots=shots))
 
-    def upload(self, lease: Lease) -> Picture:
+    def upload(self, lease: Lease, data: bytes | None = None) -> Picture:
         recipe = lease.recipe
-        data = picture_bytes(recipe["width"], recipe["height"])
+        data = data or picture_bytes(recipe["width"], recipe["height"])
         uploaded = upload(self.services, self.agent, lease.shot_id, lease.token, data)
         return Picture(
             shot_id=lease.shot_id,

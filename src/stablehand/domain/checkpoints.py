@@ -1,6 +1,6 @@
 """A checkpoint: the weights of one Stable Diffusion network, known by its own id from the moment it is seen."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -53,14 +53,14 @@ def match_files(known: Mapping[str, str], found: Iterable[Found]) -> dict[str, s
 
 
 def find(checkpoints: Iterable[Checkpoint], text: str) -> Checkpoint | None:
-    """The checkpoint that somebody means: by id, or by name, path or file name without regard to case."""
+    """The checkpoint that somebody means: by id, else by name, path or file name without regard to case."""
     known = list(checkpoints)
     wanted = text.strip()
     folded = wanted.casefold()
-    for entry in known:
-        if entry.id == wanted:
-            return entry
-    for entry in known:
-        if folded in (entry.name.casefold(), entry.path.casefold(), entry.path.rpartition("/")[2].casefold()):
-            return entry
-    return None
+    spellings: tuple[Callable[[Checkpoint], bool], ...] = (
+        lambda entry: entry.id == wanted,
+        lambda entry: entry.name.casefold() == folded,
+        lambda entry: entry.path.casefold() == folded,
+        lambda entry: entry.path.rpartition("/")[2].casefold() == folded,
+    )
+    return next((entry for matches in spellings for entry in known if matches(entry)), None)

@@ -90,7 +90,7 @@ def restore(file: Path, data_dir: Path, *, objects_dir: Path | None = None) -> B
                 f"{place} is not empty.", hint="Restore into a new data directory; nothing is ever overwritten."
             )
     images = _check(file)
-    with _disk_trouble(file):
+    with _disk_trouble(file), _archive_trouble(file):
         data_dir.mkdir(parents=True, exist_ok=True)
         unfinished = data_dir / f".{DATABASE_NAME}.restoring"
         objects = Objects(folder)
@@ -151,11 +151,12 @@ def _check(file: Path) -> int:
     """Read the whole backup against its manifest; returns how many pictures are in it. Raises BadBackup."""
     found: dict[str, str] = {}
     manifest: Mapping[str, object] | None = None
-    for name, content in _members(file):
-        if name == MANIFEST:
-            manifest = _parse(content.read())
-        else:
-            found[name] = hashlib.file_digest(content, "sha256").hexdigest()  # type: ignore[arg-type]
+    with _archive_trouble(file):
+        for name, content in _members(file):
+            if name == MANIFEST:
+                manifest = _parse(content.read())
+            else:
+                found[name] = hashlib.file_digest(content, "sha256").hexdigest()  # type: ignore[arg-type]
     if manifest is None or manifest.get("format") != FORMAT:
         raise BadBackup(f"{file.name} is not a whole Stablehand backup.", hint=_DAMAGED)
     if manifest.get("version") != FORMAT_VERSION or not Store.knows(manifest.get("revision")):
@@ -178,14 +179,20 @@ def _parse(data: bytes) -> dict[str, object]:
 
 
 def _members(file: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    """(name, content) of the files in an archive. Raises BadBackup when it is none."""
+    """(name, content) of the files in an archive; each must be read before the next is asked for."""
+    with tarfile.open(file, "r:*") as archive:
+        for member in archive:
+            content = archive.extractfile(member) if member.isfile() else None
+            if content is None:
+                raise BadBackup(f"{file.name} holds {member.name}, which is not a file.", hint=_DAMAGED)
+            yield member.name, content
+
+
+@contextlib.contextmanager
+def _archive_trouble(file: Path) -> Iterator[None]:
+    """What the archive's layers say when it is damaged, in our words."""
     try:
-        with tarfile.open(file, "r:*") as archive:
-            for member in archive:
-                content = archive.extractfile(member) if member.isfile() else None
-                if content is None:
-                    raise BadBackup(f"{file.name} holds {member.name}, which is not a file.", hint=_DAMAGED)
-                yield member.name, content
+        yield
     except FileNotFoundError:
         raise BadBackup(f"There is no file {file}.", hint="Check the path.") from None
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:

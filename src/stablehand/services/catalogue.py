@@ -122,6 +122,6 @@ def _places(models_dir: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _free_name(path: str, place: Path, taken: set[str]) -> str:
-    """The shortest name that no other checkpoint has: without suffix, with it, or the whole path."""
+    """The file's or folder's name without suffix, unless another checkpoint has it already: then the path."""
     stem = place.name[: -len(weights.SUFFIX)] if place.is_file() else place.name
-    return next(name for name in (stem, place.name, path) if name.casefold() not in taken or name == path)
+    return path if stem.casefold() in taken else stem

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from stablehand.domain.jobs import State
 from stablehand.services import Services
 
 
@@ -14,5 +13,5 @@ class QueueStatus:
 
 def queue_status(services: Services) -> QueueStatus:
     """Counts over all accounts."""
-    counts = services.store.queue_counts()
-    return QueueStatus(queued=counts[State.QUEUED], running=counts[State.RUNNING])
+    queued, running = services.store.queue_counts()
+    return QueueStatus(queued=queued, running=running)

@@ -7,11 +7,10 @@ from sqlalchemy import func, select
 
 from stablehand.domain.agents import Agent, AgentDevice, AgentState
 from stablehand.domain.errors import Unauthorized
-from stablehand.domain.jobs import State
 from stablehand.store.changes import Changes
 from stablehand.store.endings import lose
 from stablehand.store.holdings import check_not_superseded, forget_incarnation, leases_of
-from stablehand.store.models import AgentRow, ShotRow
+from stablehand.store.models import IS_RUNNING, AgentRow, ShotRow
 from stablehand.store.rows import agent_from
 from stablehand.store.transactions import Transaction, Transactions
 
@@ -95,7 +94,5 @@ class Agents(Transactions):
 
 
 def _agent(tx: Transaction, row: AgentRow) -> Agent:
-    running = tx.session.scalar(
-        select(func.count()).select_from(ShotRow).where(ShotRow.state == State.RUNNING, ShotRow.agent_id == row.id)
-    )
+    running = tx.session.scalar(select(func.count()).select_from(ShotRow).where(IS_RUNNING, ShotRow.agent_id == row.id))
     return agent_from(row, running=running or 0, now=tx.now)

@@ -7,10 +7,10 @@ from datetime import timedelta
 from sqlalchemy import or_, select, update
 
 from stablehand.domain.attempts import after_error, after_loss, after_release
-from stablehand.domain.jobs import ShotError, State
+from stablehand.domain.jobs import ShotError
 from stablehand.store.changes import Changes
 from stablehand.store.holdings import cancelled_jobs, forget_incarnation, leases_of, valid
-from stablehand.store.models import AgentRow, ShotRow
+from stablehand.store.models import IS_RUNNING, AgentRow, ShotRow
 from stablehand.store.rows import error_from
 from stablehand.store.settling import end_attempt, settle
 from stablehand.store.transactions import Transaction, Transactions
@@ -84,14 +84,12 @@ class Endings(Transactions):
         too_old = timedelta(seconds=timeout_seconds)
         with self.reading() as tx:
             due = or_(ShotRow.lease_until <= tx.now, ShotRow.leased_at <= tx.now - too_old)
-            if tx.session.scalar(select(ShotRow.id).where(ShotRow.state == State.RUNNING, due).limit(1)) is None:
+            if tx.session.scalar(select(ShotRow.id).where(IS_RUNNING, due).limit(1)) is None:
                 return Changes()
         changes = Changes()
         with self.writing() as tx:
             due = or_(ShotRow.lease_until <= tx.now, ShotRow.leased_at <= tx.now - too_old)
-            shots = tx.session.scalars(
-                select(ShotRow).where(ShotRow.state == State.RUNNING, due).with_for_update(skip_locked=True)
-            ).all()
+            shots = tx.session.scalars(select(ShotRow).where(IS_RUNNING, due).with_for_update(skip_locked=True)).all()
             slow = [shot for shot in shots if shot.lease_until is None or shot.lease_until > tx.now]
             lose(tx, [shot for shot in shots if shot not in slow], changes)
             cancelled = cancelled_jobs(tx, slow)

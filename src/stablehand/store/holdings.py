@@ -7,9 +7,8 @@ from datetime import timedelta
 from sqlalchemy import exists, select
 
 from stablehand.domain.errors import Superseded, UnknownIncarnation
-from stablehand.domain.jobs import State
 from stablehand.domain.leases import is_stray
-from stablehand.store.models import AgentRow, JobRow, ShotRow
+from stablehand.store.models import IS_QUEUED, IS_RUNNING, AgentRow, JobRow, ShotRow
 from stablehand.store.transactions import Transaction
 
 #: How many ended processes of an agent are remembered, to tell one that comes back from a new one.
@@ -72,7 +71,7 @@ def touch(agent: AgentRow, tx: Transaction, resident: Sequence[str]) -> None:
 
 def leases_of(tx: Transaction, agent: AgentRow) -> Sequence[ShotRow]:
     """The running shots of an agent, locked in a writing transaction on databases that lock rows."""
-    query = select(ShotRow).where(ShotRow.state == State.RUNNING, ShotRow.agent_id == agent.id).with_for_update()
+    query = select(ShotRow).where(IS_RUNNING, ShotRow.agent_id == agent.id).with_for_update()
     return tx.session.scalars(query).all()
 
 
@@ -91,7 +90,7 @@ def valid(tx: Transaction, agent_id: str, incarnation: str, named: Mapping[str, 
         select(ShotRow)
         .where(
             ShotRow.id.in_(list(named)),
-            ShotRow.state == State.RUNNING,
+            IS_RUNNING,
             ShotRow.agent_id == agent_id,
             ShotRow.incarnation == incarnation,
         )
@@ -110,4 +109,4 @@ def cancelled_jobs(tx: Transaction, shots: Iterable[ShotRow]) -> set[str]:
 
 
 def has_queued(tx: Transaction, pool: str) -> bool:
-    return bool(tx.session.scalar(select(exists().where(ShotRow.state == State.QUEUED, ShotRow.pool == pool))))
+    return bool(tx.session.scalar(select(exists().where(IS_QUEUED, ShotRow.pool == pool))))

@@ -30,7 +30,7 @@ from stablehand.store.holdings import (
     touch,
     valid,
 )
-from stablehand.store.models import AgentRow, CheckpointRow, JobRow, ShotRow
+from stablehand.store.models import IS_QUEUED, AgentRow, CheckpointRow, JobRow, ShotRow
 from stablehand.store.rows import checkpoint_from, shot_from
 from stablehand.store.settling import settle
 from stablehand.store.transactions import Transaction, Transactions
@@ -90,7 +90,7 @@ class Leases(Transactions):
             free = seats if agent.seats == 0 else min(seats, 2 * agent.seats - len(held))
             candidates = tx.session.execute(
                 select(ShotRow.id, ShotRow.losses)
-                .where(ShotRow.state == State.QUEUED, ShotRow.pool == agent.pool)
+                .where(IS_QUEUED, ShotRow.pool == agent.pool)
                 .order_by(ShotRow.tier_rank, ShotRow.tag, ShotRow.index)
                 .limit(max(0, free))
                 .with_for_update(skip_locked=True)

@@ -15,6 +15,7 @@ from sqlalchemy import (
     String,
     Text,
     TypeDecorator,
+    literal,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -165,6 +166,11 @@ class ShotRow(Table):
     confirmed: Mapped[bool] = mapped_column(default=False)  #: a renewal has listed this lease
     leased_at: Mapped[datetime | None]
     lease_until: Mapped[datetime | None]
+
+
+#: Written into the SQL as they stand, because a partial index answers only what provably lies inside it.
+IS_QUEUED = ShotRow.state == literal("queued", literal_execute=True)
+IS_RUNNING = ShotRow.state == literal("running", literal_execute=True)
 
 
 class ImageRow(Table):

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import Tuple, func, literal, select, tuple_
 
 from stablehand.domain.agents import AgentState, state_of, waiting_reason
 from stablehand.domain.jobs import QueuePlace, State
 from stablehand.domain.pace import MEASUREMENTS, average_pace
-from stablehand.store.models import AgentRow, ChargeRow, CheckpointRow, JobRow, ShotRow
+from stablehand.store.models import IS_QUEUED, IS_RUNNING, AgentRow, ChargeRow, CheckpointRow, JobRow, ShotRow
 from stablehand.store.rows import Progress
 from stablehand.store.transactions import Transaction
 
@@ -27,7 +27,7 @@ class Places:
         """``ahead``: shots that are claimed before its next one. ``eta_seconds``: until its last picture is done."""
         queued = [shot for shot in shots if shot.state == State.QUEUED]
         agents = self._agents_of(job.pool)
-        ahead = self._count(_before(queued[0])) if queued else 0
+        ahead = self._count_before(queued[0]) if queued else 0
         return QueuePlace(
             ahead=ahead, eta_seconds=self._eta(job, queued, agents), reason=self._reason(job, queued, agents)
         )
@@ -43,10 +43,9 @@ class Places:
     def _eta(self, job: JobRow, queued: list[ShotRow], agents: list[AgentState]) -> float | None:
         seconds = self._running_seconds(job.pool)
         if queued:
-            until_last = or_(_before(queued[-1]), ShotRow.id == queued[-1].id)
             costs = self._tx.session.execute(
                 select(ShotRow.checkpoint_id, func.sum(ShotRow.cost))
-                .where(ShotRow.state == State.QUEUED, until_last)
+                .where(IS_QUEUED, ShotRow.pool == job.pool, _order_of(queued[-1]) >= _ORDER)
                 .group_by(ShotRow.checkpoint_id)
             )
             for checkpoint_id, cost in costs:
@@ -58,9 +57,7 @@ class Places:
     def _running_seconds(self, pool: str) -> float | None:
         if pool not in self._running:
             seconds: float | None = 0.0
-            for shot in self._tx.session.scalars(
-                select(ShotRow).where(ShotRow.state == State.RUNNING, ShotRow.pool == pool)
-            ):
+            for shot in self._tx.session.scalars(select(ShotRow).where(IS_RUNNING, ShotRow.pool == pool)):
                 left = shot.cost * (1 - self._progress(shot.id))
                 seconds = _add(seconds, left, self._pace(shot.checkpoint_id))
             self._running[pool] = seconds
@@ -83,18 +80,21 @@ class Places:
             self._agents[pool] = [_agent_state(row, self._tx.now) for row in rows]
         return self._agents[pool]
 
-    def _count(self, condition: ColumnElement[bool]) -> int:
-        query = select(func.count()).select_from(ShotRow).where(ShotRow.state == State.QUEUED, condition)
+    def _count_before(self, shot: ShotRow) -> int:
+        query = (
+            select(func.count())
+            .select_from(ShotRow)
+            .where(IS_QUEUED, ShotRow.pool == shot.pool, _order_of(shot) > _ORDER)
+        )
         return self._tx.session.scalar(query) or 0
 
 
-def _before(shot: ShotRow) -> ColumnElement[bool]:
-    """Shots of the same pool that are claimed before ``shot``."""
-    earlier = or_(ShotRow.tag < shot.tag, and_(ShotRow.tag == shot.tag, ShotRow.index < shot.index))
-    return and_(
-        ShotRow.pool == shot.pool,
-        or_(ShotRow.tier_rank < shot.tier_rank, and_(ShotRow.tier_rank == shot.tier_rank, earlier)),
-    )
+#: What decides which shot of a pool is claimed next.
+_ORDER = tuple_(ShotRow.tier_rank, ShotRow.tag, ShotRow.index)
+
+
+def _order_of(shot: ShotRow) -> Tuple:
+    return tuple_(literal(shot.tier_rank), literal(shot.tag), literal(shot.index))
 
 
 def _agent_state(row: AgentRow, now: datetime) -> AgentState:

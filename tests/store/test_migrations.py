@@ -1,0 +1,73 @@
+"""The schema: made from nothing, the same as the models, and used as intended."""
+
+from pathlib import Path
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import event, text
+
+from stablehand.store import Store
+from stablehand.store.models import Table
+from tests.store.house import House
+
+
+def test_a_database_made_from_nothing_is_what_the_models_say(tmp_path: Path) -> None:
+    store = Store(Store.url_of(tmp_path / "deep" / "new.db"))
+    store.migrate()
+    assert store.is_current()
+    with store.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Table.metadata) == []
+        assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
+        assert connection.scalar(text("PRAGMA synchronous")) == 2
+        assert connection.scalar(text("PRAGMA foreign_keys")) == 1
+    store.migrate()
+    assert store.is_current()
+    store.close()
+
+
+def test_an_empty_database_is_not_current(tmp_path: Path) -> None:
+    store = Store(Store.url_of(tmp_path / "empty.db"))
+    assert not store.is_current()
+    assert Store.knows("0001")
+    assert not Store.knows("9999")
+    store.close()
+
+
+def test_the_clock_is_the_databases(tmp_path: Path) -> None:
+    store = Store(Store.url_of(tmp_path / "new.db"))
+    store.migrate()
+    with store.reading() as tx:
+        assert tx.now.tzinfo is not None
+        assert tx.session.scalar(text("SELECT unixepoch('now')")) - int(tx.now.timestamp()) in (0, 1)
+    store.close()
+
+
+def test_the_hot_questions_are_answered_by_indexes(house: House) -> None:
+    house.order(count=3)
+    hand = house.agent()
+    asked: list[tuple[str, object]] = []
+
+    @event.listens_for(house.services.store.engine, "before_cursor_execute")
+    def note(*said: object) -> None:
+        _, _, statement, parameters, *_ = said
+        assert isinstance(statement, str)
+        if statement.startswith("SELECT") and "FROM shots" in statement:
+            asked.append((statement, parameters))
+
+    lease = hand.claim_one()
+    hand.renew(lease)
+    hand.draw(lease)
+    job_id = lease.job_id
+    house.job(job_id)
+    house.services.store.queue_counts()
+    event.remove(house.services.store.engine, "before_cursor_execute", note)
+    assert len(asked) > 8
+    with house.services.store.engine.connect() as connection:
+        for statement, parameters in asked:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()  # type: ignore[arg-type]
+            steps = " / ".join(str(row[-1]) for row in plan)
+            assert "SCAN shots" not in steps.replace("SCAN shots USING", "USING"), f"{statement}\n{steps}"
+            if "ORDER BY shots.tier_rank" in statement:
+                assert "shots_in_order" in steps
+                assert "TEMP B-TREE" not in steps
