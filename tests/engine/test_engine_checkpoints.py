@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import PLACEMENT, make_recipe
+from drawing import PLACEMENT, make_recipe
 from safetensors.torch import load_file, save_file
 
 from stablehand.domain.errors import BadSettings, CheckpointBroken, RecipeUnsupported

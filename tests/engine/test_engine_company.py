@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import PLACEMENT, holding, make_recipe
+from drawing import PLACEMENT, holding, make_recipe
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

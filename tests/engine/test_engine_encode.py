@@ -6,7 +6,7 @@ import zlib
 from typing import Any
 
 import pytest
-from conftest import make_recipe
+from drawing import make_recipe
 from PIL import Image as Pictures
 
 from stablehand.runtimes.encode import encode

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import make_recipe
+from drawing import make_recipe
 
 from stablehand.engine.batch import Batch, Failed, Finished
 from stablehand.engine.checkpoints import Resident

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import PLACEMENT, holding, make_recipe
+from drawing import PLACEMENT, holding, make_recipe
 
 from stablehand.engine.batch import Batch, Failed, Finished
 from stablehand.engine.caps import RECOVERY_CALLS, Caps

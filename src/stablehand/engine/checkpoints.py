@@ -88,8 +88,8 @@ def load_folder(slot: Slot, folder: Path, placement: Placement) -> Resident:
         return network
 
     text_encoder = load_weights("text_encoder", CLIPTextModel, dtype=dtype)
-    unet = load_weights("unet", UNet2DConditionModel, torch_dtype=dtype).to(memory_format=placement.memory_format)
-    vae = load_weights("vae", AutoencoderKL, torch_dtype=dtype).to(memory_format=placement.memory_format)
+    unet = load_weights("unet", UNet2DConditionModel, dtype=dtype).to(memory_format=placement.memory_format)
+    vae = load_weights("vae", AutoencoderKL, dtype=dtype).to(memory_format=placement.memory_format)
     with _naming(folder / "tokenizer" / "vocab.json"):
         tokenizer = CLIPTokenizer.from_pretrained(str(folder / "tokenizer"), local_files_only=True)
     scheduler = _read_json(folder / "scheduler" / "scheduler_config.json")
@@ -182,5 +182,5 @@ def _read_json(file: Path) -> dict[str, Any]:
 def _quiet() -> None:
     """The loaders' own bars and advice say nothing to a person who runs a server."""
     diffusers_logging.set_verbosity_error()
-    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()

@@ -22,6 +22,13 @@ class Residents:
         self._load = load
         self._residents: OrderedDict[Slot, Resident] = OrderedDict()
 
+    @classmethod
+    def of(cls, resident: Resident) -> "Residents":
+        """Slots that hold one checkpoint, which is loaded already."""
+        residents = cls(resident.placement, resident.size_bytes)
+        residents._residents[resident.slot] = resident
+        return residents
+
     def slots(self) -> list[Slot]:
         return list(self._residents)
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from stablehand.domain.errors import RecipeUnsupported
+from stablehand.domain.samplers import AUTOMATIC_SCHEDULES
 from stablehand.engine.levels import NoiseLevels
 from stablehand.engine.noise import Noise
 from stablehand.engine.schedules import SCHEDULES, Sigmas
@@ -122,14 +123,13 @@ class Method:
     """A sampler with what it needs to begin."""
 
     sample: Sampler
-    automatic: str = "Uniform"  #: the schedule that Automatic means
     own_sigmas: Callable[[NoiseLevels, int], Sigmas] | None = None  #: set for samplers to which no schedule applies
     variance_preserving: bool = False  #: form of the latent in the state
 
 
 #: Labels of domain.samplers.SAMPLERS.
 METHODS: dict[str, Method] = {
-    "DPM++ 2M": Method(dpmpp_2m, automatic="Karras"),
+    "DPM++ 2M": Method(dpmpp_2m),
     "Euler a": Method(euler_ancestral),
     "Euler": Method(euler),
     "DDIM": Method(ddim, own_sigmas=ddim_sigmas, variance_preserving=True),
@@ -151,7 +151,7 @@ def plan_sigmas(sampler: str, schedule: str, steps: int, levels: NoiseLevels) ->
     method = find_method(sampler)
     if method.own_sigmas is not None:
         return method.own_sigmas(levels, steps)
-    label = method.automatic if schedule == "Automatic" else schedule
+    label = AUTOMATIC_SCHEDULES.get(sampler, "Uniform") if schedule == "Automatic" else schedule
     if label not in SCHEDULES:
         raise RecipeUnsupported(
             f"This engine has no schedule called {schedule!r}.", hint=f"It knows Automatic, {', '.join(SCHEDULES)}."
