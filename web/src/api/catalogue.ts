@@ -5,7 +5,7 @@ import type { Status } from '@/domain/status'
 import { request } from './http'
 
 export async function listCheckpoints(): Promise<Checkpoint[]> {
-  return (await request<Page<Checkpoint>>({ url: '/checkpoints', params: { limit: 200 } })).items
+  return (await request<Page<Checkpoint>>({ url: '/checkpoints' })).items
 }
 
 export async function listSamplers(): Promise<Named[]> {

@@ -27,6 +27,7 @@ export function useGenerate() {
         Object.entries(errors.value).filter(([field]) => !changed.includes(field as keyof Draft)),
       )
     },
+    { flush: 'sync' },
   )
 
   /** Whether an order went out. */

@@ -1,0 +1,34 @@
+/** Jobs and images for tests: whole ones, of which a test says only what matters to it. */
+
+import type { Image } from './images'
+import type { Job, Shot } from './jobs'
+import type { Recipe } from './recipes'
+
+export function aRecipe(with_: Partial<Recipe> = {}): Recipe {
+  return {
+    prompt: 'a red house in a meadow', negative_prompt: '', kind: 'text', checkpoint: 'postcard', width: 256, height: 256,
+    steps: 20, sampler: 'DPM++ 2M', schedule: 'Automatic', cfg_scale: 7, seed: '41', format: 'webp', quality: 90,
+    exact: false, ...with_,
+  }
+}
+
+export function aShot(with_: Partial<Shot> = {}): Shot {
+  return { index: 0, state: 'queued', progress: 0, image_id: null, seed: '41', error: null, ...with_ }
+}
+
+export function aJob(with_: Partial<Job> = {}): Job {
+  const shots = with_.shots ?? [aShot()]
+  return {
+    id: 'j1', kind: 'text', state: 'queued', tier: 'premium', created_at: '2026-11-20T12:00:00Z', finished_at: null,
+    recipe: aRecipe(), count: shots.length, cancel_requested: false, retry_of: null, shots, queue: null, images: [],
+    ...with_,
+  }
+}
+
+export function anImage(with_: Partial<Image> = {}): Image {
+  return {
+    id: 'i1', job_id: 'j1', index: 0, width: 256, height: 256, format: 'webp', seed: '41',
+    created_at: '2026-11-20T12:00:05Z', starred: false, deleted_at: null, recipe: aRecipe(), infotext: '',
+    size_bytes: 20_000, ...with_,
+  }
+}

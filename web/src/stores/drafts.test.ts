@@ -1,0 +1,36 @@
+// @vitest-environment happy-dom
+import { createPinia, setActivePinia } from 'pinia'
+import { beforeEach, expect, it } from 'vitest'
+import { nextTick } from 'vue'
+
+import { FRESH_DRAFT } from '@/domain/drafts'
+import { aRecipe } from '@/domain/fixtures'
+
+import { useDraft } from './drafts'
+
+const KEY = 'stablehand-draft'
+
+beforeEach(() => {
+  localStorage.clear()
+  setActivePinia(createPinia())
+})
+
+it('remembers the last settings', async () => {
+  useDraft().draft.steps = 33
+  await nextTick()
+  setActivePinia(createPinia())
+  expect(useDraft().draft.steps).toBe(33)
+})
+
+it.each(['{', 'null', '{"steps":"many"}'])('begins afresh from %s', (stored) => {
+  localStorage.setItem(KEY, stored)
+  expect(useDraft().draft).toEqual(FRESH_DRAFT)
+})
+
+it('takes over a picture, and gives back the defaults but not the words', () => {
+  const store = useDraft()
+  store.use(aRecipe({ steps: 12 }))
+  expect(store.draft).toMatchObject({ prompt: 'a red house in a meadow', steps: 12, seed: '41' })
+  store.reset()
+  expect(store.draft).toEqual({ ...FRESH_DRAFT, prompt: 'a red house in a meadow' })
+})
