@@ -30,6 +30,8 @@ def backup(
     finally:
         services.store.close()
     typer.echo(f"{file}: {summary.images} pictures, {summary.size_bytes / 1e6:.1f} MB.")
+    if summary.missing:
+        typer.echo(f"The bytes of these pictures are gone: {', '.join(summary.missing)}", err=True)
 
 
 def restore(
@@ -43,8 +45,6 @@ def restore(
     from stablehand.settings import load
 
     settings = load(data_dir=data_dir, config=config)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    with wiring.lock_data_dir(settings):
-        summary = unpack(file, settings.data_dir, objects_dir=settings.objects_dir)
+    summary = unpack(file, settings.data_dir, objects_dir=settings.objects_dir)
     wiring.migrate(settings)
     typer.echo(f"{settings.data_dir}: {summary.images} pictures restored.")

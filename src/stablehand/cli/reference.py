@@ -1,26 +1,37 @@
 """Reference pages made from the code, so that they cannot lag behind it."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import click
 import typer
 
 from stablehand import settings, wiring
 from stablehand.api import Readiness, create_app
+from stablehand.api.door import COMMON_ERRORS
 
 NOTE = "<!-- Written from the code by `stablehand reference docs/reference`. -->\n"
 
 
+COMMON = {str(status) for status in COMMON_ERRORS}
+
+
 def document() -> dict[str, Any]:
     """The OpenAPI document, without a server and without touching anybody's data."""
+    with application() as app:
+        spec: dict[str, Any] = app.api_doc
+        return spec
+
+
+@contextmanager
+def application() -> Iterator[Any]:
+    """The application as it is by default, over an empty directory."""
     with tempfile.TemporaryDirectory() as folder:
         table = settings.load(data_dir=Path(folder))
         options = wiring.options(table, readiness=lambda: Readiness(ready=True, stored=True, checks={}))
-        app = create_app(wiring.open_services(table), options)
-        spec: dict[str, Any] = app.api_doc  # type: ignore[attr-defined]
-        return spec
+        yield create_app(wiring.open_services(table), options)
 
 
 def pages() -> dict[str, str]:
@@ -46,11 +57,30 @@ def _settings() -> str:
 
 
 def _routes() -> str:
-    lines = ["# Routes", "", NOTE, "| Method | Path | What it does | Answers |", "|---|---|---|---|"]
-    for path, operations in sorted(document()["paths"].items()):
-        for method, operation in operations.items():
-            answers = ", ".join(sorted(operation["responses"]))
-            lines.append(f"| {method.upper()} | `{path}` | {operation['summary']} | {answers} |")
+    lines = [
+        "# Routes",
+        "",
+        NOTE,
+        f"Besides the answers named here, every route under `/api` may give {', '.join(sorted(COMMON))}, in the "
+        "one shape of errors. The whole document is served at `/openapi/`.",
+        "",
+        "| Method | Path | What it does | Answers |",
+        "|---|---|---|---|",
+    ]
+    with application() as app:
+        for path, operations in sorted(app.api_doc["paths"].items()):
+            for method, operation in operations.items():
+                answers = ", ".join(sorted(set(operation["responses"]) - COMMON))
+                lines.append(f"| {method.upper()} | `{path}` | {operation['summary']} | {answers} |")
+        lines += ["", "Agents speak the protocol of `stablehand/protocol.py`, with a bearer token:", ""]
+        for rule in sorted(app.url_map.iter_rules(), key=lambda rule: str(rule.rule)):
+            if rule.rule.startswith("/agent/"):
+                method = min(rule.methods - {"HEAD", "OPTIONS"})
+                lines.append(f"* {method} `{rule.rule.replace('<', '{').replace('>', '}')}`")
+    lines += [
+        "",
+        "Prometheus reads `/metrics`; browsers hear of changes by Socket.IO at `/socket.io` (websocket only).",
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -58,9 +88,7 @@ def _commands() -> str:
     from stablehand.cli import app
 
     lines = ["# Commands", "", NOTE]
-    root = typer.main.get_command(app)
-    assert isinstance(root, click.Group)
-    _describe(root, "stablehand", lines)
+    _describe(typer.main.get_command(app), "stablehand", lines)
     return "\n".join(lines) + "\n"
 
 
@@ -73,10 +101,11 @@ def _describe(group: Any, name: str, lines: list[str]) -> None:
             _describe(child, full, lines)
             continue
         arguments = " ".join(
-            param.human_readable_name.upper() for param in child.params if param.param_type_name == "argument"
+            (param.metavar or param.name).upper() for param in child.params if param.param_type_name == "argument"
         )
         lines += [f"## `{full}{' ' + arguments if arguments else ''}`", "", str(child.help or "").strip(), ""]
         for param in child.params:
             if param.param_type_name == "option" and not param.hidden:
                 lines.append(f"* `{' '.join(param.opts)}`: {param.help}")
-        lines.append("")
+        if lines[-1]:
+            lines.append("")

@@ -1,0 +1,124 @@
+"""The commands that people run beside the server."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import openapi_spec_validator
+
+from stablehand import __version__
+from tests.api.site import write_checkpoint
+from tests.running import ServiceFactory
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("STABLEHAND_")}
+    return subprocess.run(
+        [sys.executable, "-m", "stablehand", *arguments],
+        env={**inherited, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_help_and_version() -> None:
+    helped = run("--help")
+    assert helped.returncode == 0
+    for command in ("serve", "agent", "agents", "migrate", "doctor", "backup", "restore"):
+        assert f"  {command} " in helped.stdout
+    assert run("version").stdout.strip() == run("--version").stdout.strip() == __version__
+
+
+def test_the_document_can_be_printed() -> None:
+    openapi_spec_validator.validate(json.loads(run("openapi").stdout))
+
+
+def test_settings_are_listed() -> None:
+    listed = run("settings").stdout
+    assert "queue.lease_seconds (STABLEHAND_QUEUE__LEASE_SECONDS) = 30.0" in listed
+
+
+def test_migrate_twice(tmp_path: Path) -> None:
+    for _ in range(2):
+        done = run("migrate", "--data-dir", str(tmp_path))
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "stablehand.db").is_file()
+
+
+def test_a_bad_setting_ends_with_words_and_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "stablehand.yaml").write_text("api: {prot: 1}\n")
+    refused = run("serve", "--data-dir", str(tmp_path))
+    assert refused.returncode == 2
+    assert "did you mean api.port?" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_doctor_says_what_is_wrong_and_masks_secrets(tmp_path: Path) -> None:
+    secret = "s3cret" * 8
+    examined = run("doctor", "--data-dir", str(tmp_path), STABLEHAND_AUTH__SECRET_KEY=secret, STABLEHAND_API__PORT="0")
+    assert "python: Python" in examined.stdout
+    assert "libraries: torch" in examined.stdout
+    assert "auth.secret_key = ****" in examined.stdout
+    assert secret not in examined.stdout + examined.stderr
+    assert not list(tmp_path.iterdir()), "it changes nothing"
+
+    run("migrate", "--data-dir", str(tmp_path))
+    ill = run(
+        "doctor", "--data-dir", str(tmp_path), STABLEHAND_MODELS__DEFAULT_MODEL="lost", STABLEHAND_COMPUTE__CUDA="true"
+    )
+    assert ill.returncode == 1
+    assert "PROBLEM  checkpoint: the default checkpoint lost" in ill.stdout
+    assert "models.default_model" in ill.stdout
+
+
+def test_an_agent_of_ones_own(make_service: ServiceFactory) -> None:
+    service = make_service(COMPUTE__RUNTIME="null")
+    added = run("agents", "add", "attic", "--data-dir", str(service.data_dir))
+    assert added.returncode == 0, added.stderr
+    token = added.stdout.strip()
+    assert len(token) >= 32
+    service.start()
+    answer = service.http.post(
+        "/agent/v1/hello",
+        json={"incarnation": "one", "runtime": "null", "device": {"kind": "none", "name": "attic"}},
+        headers={"Authorization": f"Bearer {token}"},
+    )
+    assert answer.status_code == 200
+    assert {agent["name"] for agent in service.get("/api/v1/status")["agents"]} == {"attic", "local"}
+
+
+def test_backup_while_it_runs_and_restore_elsewhere(make_service: ServiceFactory, tmp_path: Path) -> None:
+    first = make_service(COMPUTE__RUNTIME="null")
+    write_checkpoint(first.data_dir / "models" / "checkpoints" / "tiny")
+    first.start()
+    job = first.submit(prompt="a red house", checkpoint="tiny", width=64, height=64, count=2)
+    done = first.finished(job["id"])
+    file = tmp_path / "backup.tar.gz"
+    saved = run("backup", str(file), "--data-dir", str(first.data_dir))
+    assert saved.returncode == 0, saved.stderr
+    assert "2 pictures" in saved.stdout
+    bytes_of = {image["id"]: first.http.get(f"/api/v1/images/{image['id']}/file").content for image in done["images"]}
+    first.stop()
+
+    second = make_service(COMPUTE__RUNTIME="null")
+    restored = run("restore", str(file), "--data-dir", str(second.data_dir))
+    assert restored.returncode == 0, restored.stderr
+    write_checkpoint(second.data_dir / "models" / "checkpoints" / "tiny")
+    second.start()
+    assert second.job(job["id"]) == done
+    for image_id, data in bytes_of.items():
+        assert second.http.get(f"/api/v1/images/{image_id}/file").content == data
+
+    again = run("restore", str(file), "--data-dir", str(second.data_dir))
+    assert again.returncode == 2
+    assert "is not empty" in again.stderr
+
+
+def test_backup_of_nothing_is_said(tmp_path: Path) -> None:
+    refused = run("backup", str(tmp_path / "b.tar"), "--data-dir", str(tmp_path / "nowhere"))
+    assert refused.returncode == 2
+    assert "no database" in refused.stderr

@@ -1,0 +1,147 @@
+"""One table of settings: where values come from, who wins, and what is refused with which words."""
+
+from pathlib import Path
+
+import pytest
+
+from stablehand import settings, wiring
+from stablehand.domain.errors import BadSettings
+
+FOREIGN = """
+stable-diffusion-webui:
+  api:
+    host: 127.0.0.1
+    port: 7868
+    cors_origins: ["*"]
+    authentication: false
+  models:
+    location: ./models
+    default_model: v1-5-pruned
+  compute:
+    precision: fp16
+    xformers: true
+    cuda: false
+  queue:
+    max_size: 100
+    timeout: 300
+    retry_count: 2
+  storage:
+    output_dir: ./outputs
+    save_format: png
+    quality: 95
+"""
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    for name in [name for name in os.environ if name.startswith("STABLEHAND_")]:
+        monkeypatch.delenv(name)
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "stablehand.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_defaults(tmp_path: Path) -> None:
+    table = settings.load(data_dir=tmp_path)
+    assert (table.api.host, table.api.port) == ("127.0.0.1", 7868)
+    assert table.models_dir == tmp_path / "models"
+    assert table.objects_dir == tmp_path / "objects"
+    assert (table.storage.save_format, table.storage.quality) == ("webp", 90)
+
+
+def test_the_file_of_the_original_design_is_taken_as_it_stands(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "etc"
+    elsewhere.mkdir()
+    table = settings.load(data_dir=tmp_path / "data", config=write(elsewhere, FOREIGN))
+    assert table.models_dir == elsewhere / "models"
+    assert table.objects_dir == elsewhere / "outputs"
+    assert table.models.default_model == "v1-5-pruned"
+    assert table.compute.precision == "fp16"
+    assert (table.queue.max_size, table.queue.timeout, table.queue.retry_count) == (100, 300, 2)
+    assert (table.storage.save_format, table.storage.quality) == ("png", 95)
+    wiring.check_exposure(table)
+
+
+def test_the_command_line_beats_the_environment_beats_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "api: {port: 1, host: localhost}\nqueue: {max_size: 5}\n")
+    monkeypatch.setenv("STABLEHAND_API__PORT", "2")
+    assert settings.load(data_dir=tmp_path).api.port == 2
+    table = settings.load(data_dir=tmp_path, command_line={"api": {"port": 3}})
+    assert (table.api.port, table.api.host, table.queue.max_size) == (3, "localhost", 5)
+
+
+def test_lists_in_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STABLEHAND_API__ALLOWED_HOSTS", "a.example, b.example")
+    monkeypatch.setenv("STABLEHAND_API__CORS_ORIGINS", '["https://c.example"]')
+    table = settings.load(data_dir=tmp_path)
+    assert table.api.allowed_hosts == ["a.example", "b.example"]
+    assert table.api.cors_origins == ["https://c.example"]
+
+
+def test_the_data_directory_and_file_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STABLEHAND_DATA_DIR", str(tmp_path / "here"))
+    monkeypatch.setenv("STABLEHAND_CONFIG", str(write(tmp_path, "api: {port: 9}\n")))
+    table = settings.load()
+    assert (table.data_dir, table.api.port) == (tmp_path / "here", 9)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("api: {prot: 80}", ["api.prot", "did you mean api.port"]),
+        ("quue: {max_size: 3}", ["quue", "did you mean queue"]),
+        ("api: {port: eighty}", ["api.port"]),
+        (
+            "api: {port: 80000}\nqueue: {max_size: 0}\nstorage: {save_format: gif}",
+            ["api.port", "queue.max_size", "save_format"],
+        ),
+        ("api: [1, 2]", ["api"]),
+        ("- a\n- b", ["sections"]),
+        ("api: {port: [", ["not valid YAML"]),
+        ("auth: {password: x}", ["auth.password"]),
+    ],
+)
+def test_what_is_wrong_is_said_at_once(tmp_path: Path, text: str, words: list[str]) -> None:
+    write(tmp_path, text)
+    with pytest.raises(BadSettings) as refused:
+        settings.load(data_dir=tmp_path)
+    for word in words:
+        assert word in refused.value.message
+
+
+def test_a_missing_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(BadSettings, match="does not exist"):
+        settings.load(data_dir=tmp_path, config=tmp_path / "nowhere.yaml")
+
+
+def test_unknown_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STABLEHAND_PORT_80_TCP_ADDR", "10.0.0.1")  # what container platforms inject
+    settings.load(data_dir=tmp_path)
+    monkeypatch.setenv("STABLEHAND_APY__PORT", "80")
+    with pytest.raises(BadSettings) as refused:
+        settings.load(data_dir=tmp_path)
+    assert "STABLEHAND_APY__PORT" in refused.value.message
+    assert "api" in refused.value.hint
+
+
+def test_secrets_do_not_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STABLEHAND_AUTH__SECRET_KEY", "s3cret" * 8)
+    table = settings.load(data_dir=tmp_path)
+    assert "s3cret" not in repr(table)
+    assert wiring.secret_key(table) == "s3cret" * 8
+    monkeypatch.setenv("STABLEHAND_AUTH__SECRET_KEY", "short")
+    with pytest.raises(BadSettings, match="shorter"):
+        wiring.secret_key(settings.load(data_dir=tmp_path))
+
+
+def test_a_clone_keeps_its_data_beside_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert settings.default_data_dir() != tmp_path / "data"
+    (tmp_path / "src" / "stablehand").mkdir(parents=True)
+    (tmp_path / "src" / "stablehand" / "settings.py").touch()
+    assert settings.default_data_dir() == tmp_path / "data"
