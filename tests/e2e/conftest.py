@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.e2e.browsing import BROWSER_ARGUMENTS, OpenPage
 
@@ -45,11 +45,12 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
             if parts.scheme not in ("data", "blob") and parts.netloc != own:
                 strangers.append(address)
 
+        def hear(message: ConsoleMessage) -> None:
+            if message.type == "error":
+                complaints.append(f"{message.text} ({message.location['url']})")
+
         context.on("request", lambda request: look(request.url))
-        context.on(
-            "console",
-            lambda message: complaints.append(f"{message.type}: {message.text}") if message.type == "error" else None,
-        )
+        context.on("console", hear)
         context.on("weberror", lambda error: complaints.append(f"uncaught: {error.error}"))
         page = context.new_page()
         page.on("websocket", lambda socket: look(socket.url))

@@ -105,9 +105,9 @@ def test_a_picture_is_found_again_after_a_restart(service: RunningService, open_
     service.start()
     page = open_page(service.url)
     page.get_by_role("link", name="Gallery").click()
-    picture = page.get_by_role("img", name="a windmill to keep").first
-    loaded(picture)
-    picture.click()
+    opener = page.get_by_role("button", name="Open: a windmill to keep").first
+    loaded(opener.locator("img"))
+    opener.click()
     viewer = page.get_by_role("dialog")
     loaded(viewer.get_by_role("img", name="a windmill to keep").first)
     expect(viewer).to_contain_text(str(job["images"][0]["seed"]))

@@ -1,0 +1,20 @@
+"""A full disk fails the job with its reason; the service stays up and works again."""
+
+from tests.running import ServiceFactory
+
+MEGABYTE = 1_000_000
+
+
+def test_a_full_disk_fails_the_job_with_its_reason(make_service: ServiceFactory) -> None:
+    service = make_service(COMPUTE__RUNTIME="null")
+    service.start()
+    service.stop()  # the database is made and put in order before files become short
+    service.start(file_size_limit=3 * MEGABYTE)
+    large = service.submit(prompt="large", width=2048, height=2048, format="png", steps=1)
+    done = service.finished(large["id"])
+    assert done["state"] == "failed"
+    assert done["shots"][0]["error"]["code"] == "storage_full"
+    assert done["shots"][0]["error"]["hint"]
+    small = service.finished(service.submit(prompt="small", width=64, height=64, steps=1)["id"])
+    assert small["state"] == "succeeded"
+    assert [image["job_id"] for image in service.images()] == [small["id"]]

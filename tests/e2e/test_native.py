@@ -1,0 +1,59 @@
+"""The real thing: the bundled checkpoint and the native engine draw what is asked, and say what is wrong."""
+
+import io
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image as Pictures
+
+import stablehand
+from tests.running import RunningService, eventually
+from training.judge import judge
+
+PROMPT = "a red house in a meadow at sunset, purple mountains"
+POSTCARD = Path(stablehand.__file__).parent / "builtin" / "checkpoints" / "postcard"
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    """With one more checkpoint in its models folder: a diffusers folder named ``dropped``."""
+    service = RunningService(tmp_path_factory.mktemp("native") / "data", COMPUTE__THREADS=2)
+    shutil.copytree(POSTCARD, service.data_dir / "models" / "checkpoints" / "dropped")
+    service.start()
+    yield service
+    service.end()
+    eventually(lambda: not service.survivors(), "no process is left behind", 10.0)
+
+
+def test_postcard_draws_what_it_is_asked(service: RunningService) -> None:
+    job = service.finished(service.submit(prompt=PROMPT, seed=7)["id"])
+    assert job["state"] == "succeeded", job
+    (image,) = job["images"]
+    assert (image["width"], image["height"], image["format"]) == (256, 256, "webp")
+    assert job["recipe"]["checkpoint"] == "postcard"
+    picture = Pictures.open(io.BytesIO(service.http.get(f"/api/v1/images/{image['id']}/file").content))
+    seen = judge(picture)
+    assert (seen.sky, seen.setting) == ("sunset", "meadow")
+    assert PROMPT in image["infotext"]
+    assert "Seed: 7," in image["infotext"]
+
+
+def test_broken_weights_fail_the_job_with_their_reason_and_nothing_else(service: RunningService) -> None:
+    weights = next((service.data_dir / "models" / "checkpoints" / "dropped" / "unet").glob("*.safetensors"))
+    whole = weights.read_bytes()
+    # The catalogue knows the folder as a good one; then the numbers behind the header are cut short.
+    weights.write_bytes(whole[: len(whole) // 2])
+    failed = service.finished(service.submit(prompt="a house", checkpoint="dropped", steps=2)["id"])
+    assert failed["state"] == "failed"
+    error = failed["shots"][0]["error"]
+    assert error["code"] == "checkpoint_broken"
+    assert error["message"]
+    assert error["hint"]
+    assert service.finished(service.submit(prompt="a house", steps=2)["id"])["state"] == "succeeded"
+    # Mended, it draws: a failure is not remembered against it.
+    weights.write_bytes(whole)
+    assert (
+        service.finished(service.submit(prompt="a house", checkpoint="dropped", steps=2)["id"])["state"] == "succeeded"
+    )
