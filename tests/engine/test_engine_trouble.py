@@ -13,7 +13,7 @@ from stablehand.engine.batch import Batch, Failed, Finished
 from stablehand.engine.caps import RECOVERY_CALLS, Caps
 from stablehand.engine.checkpoints import Resident, load_folder
 from stablehand.engine.decode import decode
-from stablehand.engine.devices import Placement
+from stablehand.engine.devices import Placement, _container_memory
 from stablehand.engine.residents import Residents
 
 FOLDER = Path("in-memory")
@@ -247,8 +247,55 @@ def test_weights_that_do_not_fit_say_so(tiny: Path) -> None:
     assert failed.error.code == "out_of_memory"
 
 
+def test_a_picture_too_large_for_the_memory_is_refused_before_it_is_tried(
+    batch: Batch, resident: Resident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a CPU the operating system would end the process instead of raising."""
+    resident.unet = Troubled(resident.unet)
+    monkeypatch.setattr(Placement, "free_bytes", lambda _self: 3_000_000)
+    batch.add("huge", make_recipe(width=1024, height=1024), "tiny", FOLDER)
+    batch.add("small", make_recipe(), "tiny", FOLDER)
+    results = run(batch)
+    huge = results["huge"]
+    assert isinstance(huge, Failed)
+    assert huge.error.code == "out_of_memory"
+    assert isinstance(results["small"], Finished)
+    assert set(resident.unet.rows) == {2}
+
+
+def test_a_picture_too_large_to_decode_is_refused(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch.add("x", make_recipe(steps=1), "tiny", FOLDER)
+    assert batch.tick() == []
+    monkeypatch.setattr(Placement, "free_bytes", lambda _self: 1000)
+    [failed] = batch.tick()
+    assert isinstance(failed, Failed)
+    assert failed.error.code == "out_of_memory"
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"memory.max": "1000", "memory.current": "700", "memory.stat": "anon 1\ninactive_file 200"}, (1000, 500)),
+        ({"memory.max": "max", "memory.current": "700", "memory.stat": "anon 1"}, (None, 0)),
+        (
+            {"memory/memory.limit_in_bytes": "900", "memory/memory.usage_in_bytes": "5", "memory/memory.stat": ""},
+            (900, 5),
+        ),
+        ({}, (None, 0)),
+    ],
+    ids=["v2", "v2-unlimited", "v1", "none"],
+)
+def test_a_containers_memory_limit_counts(
+    tmp_path: Path, files: dict[str, str], expected: tuple[int | None, int]
+) -> None:
+    (tmp_path / "memory").mkdir()
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    assert _container_memory(tmp_path) == expected
+
+
 def test_caps_halve_after_failure_and_recover() -> None:
-    caps = Caps(call_seconds=1.0)
+    caps = Caps(call_seconds=1.0, most=64)
     assert caps.rows("a", 16) == 16
     caps.failed("a", 16)
     assert caps.rows("a", 16) == 8
@@ -261,7 +308,7 @@ def test_caps_halve_after_failure_and_recover() -> None:
 
 
 def test_caps_keep_calls_short() -> None:
-    caps = Caps(call_seconds=1.0)
+    caps = Caps(call_seconds=1.0, most=64)
     caps.rows("a", 64)
     caps.succeeded("a", 10, 2.5)
     assert caps.rows("a", 64) == 4

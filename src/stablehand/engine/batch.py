@@ -23,9 +23,15 @@ from stablehand.engine.devices import Placement
 from stablehand.engine.faults import DeviceLost, EngineFault, NotFinite, is_device_lost, is_out_of_memory
 from stablehand.engine.pictures import Picture, attach, condition, detach
 from stablehand.engine.residents import Residents
-from stablehand.engine.rows import GroupKey, predict
+from stablehand.engine.rows import GroupKey, predict, row_bytes
 from stablehand.engine.samplers import SamplerState
 from stablehand.engine.turns import Turns
+
+#: Share of the free memory that one call may be planned to take.
+MEMORY_SHARE = 0.6
+#: Rows in one UNet call and pictures in one decoder call, however much memory there is: more gains nothing.
+ROWS_MOST = 64
+DECODED_MOST = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +72,9 @@ class Batch:
         self._drawn: dict[str, Picture] = {}  #: finished latents, waiting for the decoder
         self._turns: Turns[GroupKey] = Turns()
         on_gpu = placement.device.type == "cuda"
-        self._caps = Caps(call_seconds=0.25 if on_gpu else 0.6)
-        self._decode_caps = Caps(call_seconds=0.25 if on_gpu else 0.6)
+        call_seconds = 0.25 if on_gpu else 0.6
+        self._caps = Caps(call_seconds, ROWS_MOST)
+        self._decode_caps = Caps(call_seconds, DECODED_MOST)
         self._ticks = 0
 
     def add(self, picture_id: str, recipe: Recipe, slot: Slot, folder: Path, state: SamplerState | None = None) -> None:
@@ -196,6 +203,7 @@ class Batch:
         rows = sum(picture.rows for picture in pictures)
         start = time.perf_counter()
         try:
+            self._check_memory(rows * row_bytes(pictures[0].resident, key.shape))
             denoised, finite = predict(pictures[0].resident, pictures)
         except Exception as error:
             return self._shrink(self._caps, _kind(key), rows, pictures, error)
@@ -216,7 +224,8 @@ class Batch:
 
     def _fill(self, key: GroupKey, pictures: list[Picture]) -> list[Picture]:
         """Whole pictures up to the cap, those first that have waited longest; at least one."""
-        cap = self._caps.rows(_kind(key), self._memory_rows(pictures[0]))
+        memory_rows = int(MEMORY_SHARE * self._placement.free_bytes() / row_bytes(pictures[0].resident, key.shape))
+        cap = self._caps.rows(_kind(key), memory_rows)
         chosen: list[Picture] = []
         rows = 0
         for picture in sorted(pictures, key=lambda picture: picture.last_tick):
@@ -226,12 +235,10 @@ class Batch:
             rows += picture.rows
         return chosen
 
-    def _memory_rows(self, picture: Picture) -> int:
-        """An estimate from free memory; too high a guess costs a failed call, too low a guess throughput."""
-        _, height, width = picture.state.latent.shape
-        channels = picture.resident.unet.config.block_out_channels[0]
-        row_bytes = 48 * channels * height * width * self._placement.dtype.itemsize
-        return max(1, min(64, int(0.6 * self._placement.free_bytes() / row_bytes)))
+    def _check_memory(self, needed_bytes: int) -> None:
+        """Raises MemoryError for what cannot fit: a CPU's operating system would rather end the process than say so."""
+        if needed_bytes > self._placement.free_bytes():
+            raise MemoryError
 
     # Decoding
 
@@ -240,11 +247,13 @@ class Batch:
         oldest = next(iter(self._drawn.values()))
         kind = replace(oldest.group, chunks=0)
         alike = [picture for picture in self._drawn.values() if replace(picture.group, chunks=0) == kind]
-        pixels = oldest.recipe.width * oldest.recipe.height
-        cap = self._decode_caps.rows(_kind(kind), max(1, 2**21 // pixels))
+        picture_bytes = decoding.decode_bytes(oldest.resident, oldest.recipe.width * oldest.recipe.height)
+        memory_pictures = int(MEMORY_SHARE * self._placement.free_bytes() / picture_bytes)
+        cap = self._decode_caps.rows(_kind(kind), memory_pictures)
         pictures = alike[:cap]
         start = time.perf_counter()
         try:
+            self._check_memory(len(pictures) * picture_bytes)
             decoded = decoding.decode(oldest.resident, [picture.state.latent for picture in pictures])
         except Exception as error:
             return self._shrink(self._decode_caps, _kind(kind), len(pictures), pictures, error)

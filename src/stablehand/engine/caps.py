@@ -18,19 +18,20 @@ class _Cap:
 class Caps:
     """Learned per kind of call (any hashable key).
 
-    ``call_seconds`` bounds how long one call should take, so that newcomers, cancels and previews need not wait.
+    ``call_seconds`` bounds how long one call should take, so that newcomers, cancels and previews need not wait;
+    ``most`` bounds the rows however quick they are.
     """
 
-    def __init__(self, call_seconds: float) -> None:
+    def __init__(self, call_seconds: float, most: int) -> None:
         self._call_seconds = call_seconds
+        self._most = most
         self._caps: dict[Hashable, _Cap] = {}
 
     def rows(self, key: Hashable, memory_rows: int) -> int:
-        """The cap, at least 1; ``memory_rows`` is the estimate it starts from."""
-        cap = self._caps.setdefault(key, _Cap(max(1, memory_rows), max(1, memory_rows)))
-        if cap.seconds_per_row is None:
-            return cap.rows
-        return max(1, min(cap.rows, int(self._call_seconds / cap.seconds_per_row)))
+        """The cap, at least 1; ``memory_rows`` is what free memory is thought to allow at this moment."""
+        cap = self._caps.setdefault(key, _Cap(self._most, self._most))
+        patient_rows = self._most if cap.seconds_per_row is None else int(self._call_seconds / cap.seconds_per_row)
+        return max(1, min(cap.rows, memory_rows, patient_rows))
 
     def succeeded(self, key: Hashable, rows: int, seconds: float) -> None:
         """Fold one good call in; the time per row is smoothed, so one slow call does not shrink the cap."""

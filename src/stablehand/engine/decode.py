@@ -13,6 +13,12 @@ from stablehand.engine.checkpoints import Resident
 LEARNED_PICTURES = 64
 
 
+def decode_bytes(resident: Resident, pixels: int) -> int:
+    """About how much memory decoding a picture takes at its peak: a few tensors as wide as the last upsampling."""
+    widths = resident.vae.config.block_out_channels
+    return 5 * int(widths[min(1, len(widths) - 1)]) * pixels * resident.placement.dtype.itemsize
+
+
 def decode(resident: Resident, latents: Sequence[Tensor]) -> list[NDArray[np.uint8] | None]:
     """Latents of one shape to (H, W, 3) bytes each.
 

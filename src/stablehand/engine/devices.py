@@ -87,13 +87,34 @@ def _cpu_name() -> str:
 
 
 def _total_memory() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit, _ = _container_memory()
+    return min(machine, limit or machine)
 
 
 def _free_memory() -> int:
+    """What may still be allocated, here or in the container: on a CPU, asking for more ends the process unheard."""
+    free = _total_memory() // 2
     info = Path("/proc/meminfo")
     if info.exists():
         for line in info.read_text().splitlines():
             if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    return _total_memory() // 2
+                free = int(line.split()[1]) * 1024
+    limit, used = _container_memory()
+    return min(free, max(0, limit - used)) if limit else free
+
+
+def _container_memory(root: Path = Path("/sys/fs/cgroup")) -> tuple[int | None, int]:
+    """The limit of a control group (version 2, then 1), None without one, and what is used of it but for file cache."""
+    for folder, limit_name, used_name in (
+        (root, "memory.max", "memory.current"),
+        (root / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+    ):
+        try:
+            limit, used = (folder / limit_name).read_text().strip(), int((folder / used_name).read_text())
+            stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        except (OSError, ValueError):
+            continue
+        if limit.isdigit() and int(limit) < 2**60:  # version 1 writes a huge number for "no limit"
+            return int(limit), used - int(stat.get("inactive_file", 0))
+    return None, 0

@@ -35,6 +35,13 @@ def context_bucket(chunks: int) -> int:
     return 1 << (chunks - 1).bit_length()
 
 
+def row_bytes(resident: Resident, shape: tuple[int, int, int]) -> int:
+    """About how much memory one row's activations take at their peak, on the safe side of what was measured."""
+    _, height, width = shape
+    channels = resident.unet.config.block_out_channels[0]
+    return 48 * int(channels) * height * width * resident.placement.dtype.itemsize
+
+
 def predict(resident: Resident, pictures: Sequence["Picture"]) -> tuple[list[Tensor], list[bool]]:
     """One UNet call for pictures of one group.
 
