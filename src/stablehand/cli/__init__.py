@@ -8,6 +8,7 @@ import typer
 from stablehand.cli.agent import agent
 from stablehand.cli.agents import agents
 from stablehand.cli.archive import backup, restore
+from stablehand.cli.bench import bench
 from stablehand.cli.describe import openapi, reference, settings, version
 from stablehand.cli.doctor import doctor
 from stablehand.cli.migrate import migrate
@@ -26,6 +27,7 @@ for command in (serve, agent, migrate, doctor, backup, restore, settings, openap
     app.command()(command)
 app.command(hidden=True)(reference)
 app.add_typer(agents, name="agents")
+app.add_typer(bench, name="bench")
 
 
 def _show_version(asked: bool) -> None:
