@@ -15,11 +15,11 @@ from typing import Literal
 import httpx
 from packaging.version import Version
 
-from stablehand import wiring
 from stablehand.api import server
 from stablehand.domain.errors import StablehandError
 from stablehand.services.catalogue import default_checkpoint, list_checkpoints
 from stablehand.settings import Settings, rows
+from stablehand.wiring import exposure, serving
 
 PYTHON = "3.11"
 LIBRARIES = {"torch": "2.13", "diffusers": "0.42", "transformers": "5.0", "flask": "3.1", "sqlalchemy": "2.0.41"}
@@ -82,7 +82,7 @@ def _python() -> Iterator[Finding]:
 
 def _exposure(settings: Settings) -> Iterator[Finding]:
     try:
-        wiring.check_exposure(settings)
+        exposure.check_exposure(settings)
         yield Finding("exposure", "ok", f"serves on {settings.api.host}, this machine only")
     except StablehandError as error:
         yield Finding("exposure", "problem", error.message, error.hint)
@@ -134,7 +134,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
         else:
             yield Finding("checkpoint", "problem", f"{BUILTIN} is missing.", "Install the package again.")
         return
-    services = wiring.open_services(settings)
+    services = serving.open_services(settings)
     try:
         if not services.store.is_current():
             yield Finding("database", "problem", "its schema is not this version's.", "Run `stablehand migrate`.")
@@ -180,7 +180,7 @@ def _port(settings: Settings) -> Iterator[Finding]:
 
 
 def _page() -> Iterator[Finding]:
-    if (wiring.STATIC_DIR / "index.html").is_file():
+    if (serving.STATIC_DIR / "index.html").is_file():
         yield Finding("page", "ok", "the web page is built")
     else:
         yield Finding("page", "problem", "the web page has not been built.", "Run `make install`.")

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from stablehand import settings, wiring
+from stablehand import settings
+from stablehand.wiring import folders, serving
 from tests.api.site import Site, make_site
 
 
@@ -13,8 +14,8 @@ from tests.api.site import Site, make_site
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with every migration run, to copy from."""
     table = settings.load(data_dir=tmp_path_factory.mktemp("template"))
-    wiring.prepare_data_dir(table)
-    wiring.migrate(table)
+    folders.prepare_data_dir(table)
+    serving.migrate(table)
     return table.database_path
 
 

@@ -14,11 +14,12 @@ from flask.testing import FlaskClient
 from PIL import Image
 from werkzeug.test import TestResponse
 
-from stablehand import settings, wiring
+from stablehand import settings
 from stablehand.api import Options, Readiness, create_app
 from stablehand.services import Services
 from stablehand.services.agents import hash_token, register_agent
 from stablehand.services.catalogue import scan
+from stablehand.wiring import folders, serving
 
 TOKEN = "a-token-that-only-this-test-knows"
 INCARNATION = "first-life"
@@ -173,15 +174,15 @@ def make_site(folder: Path, *, template: Path | None = None, yaml: str = "", **c
     folder.mkdir(parents=True, exist_ok=True)
     (folder / settings.FILE_NAME).write_text(yaml)
     table = settings.load(data_dir=folder)
-    wiring.prepare_data_dir(table)
+    folders.prepare_data_dir(table)
     if template is not None:
         shutil.copy(template, table.database_path)
-    wiring.migrate(table)
+    serving.migrate(table)
     write_checkpoint(table.models_dir / "checkpoints" / "tiny")
-    services = wiring.open_services(table)
+    services = serving.open_services(table)
     scan(services, table.models_dir)
     hellos: list[str] = []
-    options = wiring.options(
+    options = serving.options(
         table, readiness=lambda: Readiness(ready=True, stored=True, checks={"store": "ok"}), on_hello=hellos.append
     )
     for name, value in changes.items():

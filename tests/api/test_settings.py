@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from stablehand import settings, wiring
+from stablehand import settings
 from stablehand.domain.errors import BadSettings
+from stablehand.wiring import exposure, folders
 
 FOREIGN = """
 stable-diffusion-webui:
@@ -64,7 +65,7 @@ def test_the_file_of_the_original_design_is_taken_as_it_stands(tmp_path: Path) -
     assert table.compute.precision == "fp16"
     assert (table.queue.max_size, table.queue.timeout, table.queue.retry_count) == (100, 300, 2)
     assert (table.storage.save_format, table.storage.quality) == ("png", 95)
-    wiring.check_exposure(table)
+    exposure.check_exposure(table)
 
 
 def test_the_command_line_beats_the_environment_beats_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,10 +134,10 @@ def test_secrets_do_not_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("STABLEHAND_AUTH__SECRET_KEY", "s3cret" * 8)
     table = settings.load(data_dir=tmp_path)
     assert "s3cret" not in repr(table)
-    assert wiring.secret_key(table) == "s3cret" * 8
+    assert folders.secret_key(table) == "s3cret" * 8
     monkeypatch.setenv("STABLEHAND_AUTH__SECRET_KEY", "short")
     with pytest.raises(BadSettings, match="shorter"):
-        wiring.secret_key(settings.load(data_dir=tmp_path))
+        folders.secret_key(settings.load(data_dir=tmp_path))
 
 
 def test_a_clone_keeps_its_data_beside_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

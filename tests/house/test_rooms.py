@@ -22,7 +22,7 @@ def loaded_after(statement: str) -> set[str]:
     "statement",
     [
         "import stablehand.api, stablehand.api.server",
-        "import stablehand.wiring",
+        "import stablehand.wiring.serving, stablehand.wiring.runtimes",
         "import stablehand.services.submit, stablehand.services.catalogue, stablehand.services.deliver",
         "import stablehand.agent.loop, stablehand.agent.child",
         "import stablehand.settings",
@@ -38,7 +38,12 @@ def test_help_is_quick_because_it_loads_little() -> None:
 
 
 def test_agents_need_no_server_libraries() -> None:
-    assert not loaded_after("import stablehand.agent.loop") & {"flask", "sqlalchemy", "gunicorn", "obstore"}
+    assert not loaded_after("import stablehand.agent.loop, stablehand.wiring.runtimes") & {
+        "flask",
+        "sqlalchemy",
+        "gunicorn",
+        "obstore",
+    }
 
 
 def source_files() -> list[Path]:

@@ -29,11 +29,11 @@ def agent(
     parent_pid: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Claim work from a server and draw it on this machine's device."""
-    from stablehand import wiring
     from stablehand.agent.loop import run_agent
     from stablehand.agent.settings import AgentSettings
     from stablehand.cli import logs
     from stablehand.settings import load
+    from stablehand.wiring import runtimes
 
     token = token_file.read_text(encoding="utf-8").strip()
     if not token:
@@ -51,7 +51,7 @@ def agent(
         grace_seconds=grace_seconds,
         parent_pid=parent_pid,
     )
-    raise typer.Exit(run_agent(told, wiring.runtime_factory(settings)))
+    raise typer.Exit(run_agent(told, runtimes.runtime_factory(settings)))
 
 
 def _given(**options: Any) -> dict[str, Any]:

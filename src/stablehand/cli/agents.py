@@ -19,14 +19,14 @@ def add(
     """Give an agent a token, printed once; an agent of that name gets a new one."""
     import secrets
 
-    from stablehand import wiring
     from stablehand.services.agents import hash_token, register_agent
     from stablehand.settings import load
+    from stablehand.wiring import folders, serving
 
     settings = load(data_dir=data_dir, config=config)
-    wiring.prepare_data_dir(settings)
-    wiring.migrate(settings)
-    services = wiring.open_services(settings)
+    folders.prepare_data_dir(settings)
+    serving.migrate(settings)
+    services = serving.open_services(settings)
     token = secrets.token_urlsafe(32)
     register_agent(services, name, pool, hash_token(token))
     typer.echo(token)

@@ -14,17 +14,17 @@ def backup(
     config: Config = None,
 ) -> None:
     """Write the database and all pictures to one file, also while the server runs."""
-    from stablehand import wiring
     from stablehand.domain.errors import BadSettings
     from stablehand.services.backup import backup as write
     from stablehand.settings import load
+    from stablehand.wiring import serving
 
     settings = load(data_dir=data_dir, config=config)
     if not settings.database_path.is_file():
         raise BadSettings(
             f"There is no database in {settings.data_dir}.", hint="Name the directory with --data-dir DIR."
         )
-    services = wiring.open_services(settings)
+    services = serving.open_services(settings)
     try:
         summary = write(services, file)
     finally:
@@ -40,11 +40,11 @@ def restore(
     config: Config = None,
 ) -> None:
     """Unpack a backup into an empty data directory."""
-    from stablehand import wiring
     from stablehand.services.backup import restore as unpack
     from stablehand.settings import load
+    from stablehand.wiring import serving
 
     settings = load(data_dir=data_dir, config=config)
     summary = unpack(file, settings.data_dir, objects_dir=settings.objects_dir)
-    wiring.migrate(settings)
+    serving.migrate(settings)
     typer.echo(f"{settings.data_dir}: {summary.images} pictures restored.")

@@ -7,10 +7,10 @@ from stablehand.cli.options import Config, DataDir
 
 def migrate(data_dir: DataDir = None, config: Config = None) -> None:
     """Bring the database to this version's schema (serve does it by itself)."""
-    from stablehand import wiring
     from stablehand.settings import load
+    from stablehand.wiring import folders, serving
 
     settings = load(data_dir=data_dir, config=config)
-    wiring.prepare_data_dir(settings)
-    wiring.migrate(settings)
+    folders.prepare_data_dir(settings)
+    serving.migrate(settings)
     typer.echo(f"{settings.database_path} is up to date.")

@@ -8,9 +8,10 @@ from typing import Any
 
 import typer
 
-from stablehand import settings, wiring
+from stablehand import settings
 from stablehand.api import Readiness, create_app
 from stablehand.api.door import COMMON_ERRORS
+from stablehand.wiring import serving
 
 NOTE = "<!-- Written from the code by `stablehand reference docs/reference`. -->\n"
 
@@ -30,8 +31,8 @@ def application() -> Iterator[Any]:
     """The application as it is by default, over an empty directory."""
     with tempfile.TemporaryDirectory() as folder:
         table = settings.load(data_dir=Path(folder))
-        options = wiring.options(table, readiness=lambda: Readiness(ready=True, stored=True, checks={}))
-        yield create_app(wiring.open_services(table), options)
+        options = serving.options(table, readiness=lambda: Readiness(ready=True, stored=True, checks={}))
+        yield create_app(serving.open_services(table), options)
 
 
 def pages() -> dict[str, str]:

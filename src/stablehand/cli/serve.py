@@ -16,31 +16,32 @@ def serve(
     role: Annotated[Literal["all"], typer.Option(help="What this process does.")] = "all",
 ) -> None:
     """Serve the page and the API, and draw with an agent of its own."""
-    from stablehand import __version__, wiring
+    from stablehand import __version__
     from stablehand.api import server
     from stablehand.cli import logs
     from stablehand.settings import load
+    from stablehand.wiring import exposure, folders, serving
 
     del role  # one choice so far
     given: dict[str, Any] = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = load(data_dir=data_dir, config=config, command_line={"api": given})
     logs.set_up(settings.observability)
-    wiring.check_exposure(settings)
-    wiring.prepare_data_dir(settings)
-    lock = wiring.lock_data_dir(settings)
+    exposure.check_exposure(settings)
+    folders.prepare_data_dir(settings)
+    lock = folders.lock_data_dir(settings)
     listener = server.bind(settings.api.host, settings.api.port)
-    wiring.migrate(settings)
+    serving.migrate(settings)
 
     address, bound_port = listener.getsockname()[:2]
     url = f"http://[{address}]:{bound_port}" if ":" in address else f"http://{address}:{bound_port}"
     arguments = ["--data-dir", str(settings.data_dir), *(("--config", str(config.absolute())) if config else ())]
-    serving = wiring.Serving(settings, server_url=url, with_agent=not no_agent, child_arguments=tuple(arguments))
+    whole = serving.Serving(settings, server_url=url, with_agent=not no_agent, child_arguments=tuple(arguments))
 
     def ready() -> None:
         typer.echo(f"Stablehand {__version__} is ready at {settings.api.public_url or url} (Ctrl+C ends it)")
-        serving.start_child()
+        whole.start_child()
 
     try:
-        server.run(server.Service(start=serving.start, on_ready=ready, stop=serving.stop), listener)
+        server.run(server.Service(start=whole.start, on_ready=ready, stop=whole.stop), listener)
     finally:
         lock.close()

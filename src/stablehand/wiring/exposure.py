@@ -1,0 +1,31 @@
+"""Which doors may be opened to whom, as long as nobody has to sign in."""
+
+from ipaddress import ip_address
+
+from stablehand.domain.errors import BadSettings
+from stablehand.settings import Settings
+
+
+def check_exposure(settings: Settings) -> None:
+    """Refuse to open a door that nothing guards. Raises BadSettings."""
+    if settings.api.authentication:
+        raise BadSettings(
+            "api.authentication is true, but this version has no accounts to sign in with yet.",
+            hint="Set it to false and serve on 127.0.0.1 only, behind something that asks who comes if need be.",
+        )
+    if not is_loopback(settings.api.host):
+        raise BadSettings(
+            f"Serving on {settings.api.host} without authentication would give everybody who can reach this machine "
+            "the owner's account.",
+            hint="Use --host 127.0.0.1 (the default). From elsewhere, reach it through an SSH tunnel: "
+            f"ssh -L {settings.api.port or 7868}:127.0.0.1:{settings.api.port or 7868} THIS-MACHINE.",
+        )
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
