@@ -1,0 +1,67 @@
+"""Agents at the door: tokens, pools, and what is known of them."""
+
+import pytest
+
+from stablehand.domain.errors import InvalidFields, Unauthorized
+from stablehand.protocol import Device, Hello
+from stablehand.services.agents import agent_by_token, hash_token, list_agents, register_agent
+from stablehand.services.catalogue import resident_checkpoints
+from stablehand.services.hello import hello
+from tests.store.house import House
+
+
+def introduction(**fields: object) -> Hello:
+    said = {"incarnation": "i", "runtime": "native", "device": Device(kind="cuda", name="H", memory_bytes=5), **fields}
+    return Hello(**said)  # type: ignore[arg-type]
+
+
+def test_a_token_opens_and_a_new_one_closes_the_old(house: House) -> None:
+    first = register_agent(house.services, "gpu-1", "default", hash_token("old"))
+    assert agent_by_token(house.services, "old") == first
+    assert first.state == "gone"
+    again = register_agent(house.services, "gpu-1", "default", hash_token("new"))
+    assert again.id == first.id
+    assert agent_by_token(house.services, "new") == first
+    for token in ("old", "", hash_token("new")):
+        with pytest.raises(Unauthorized):
+            agent_by_token(house.services, token)
+    assert [agent.name for agent in list_agents(house.services)] == ["gpu-1"]
+
+
+@pytest.mark.parametrize("name", ["", " ", "a b", "-a", "a/b", "ä", "x" * 64, "a\n"])
+def test_bad_names_and_unknown_pools_are_refused(house: House, name: str) -> None:
+    with pytest.raises(InvalidFields) as refused:
+        register_agent(house.services, name, "no-such-pool", "x")
+    assert set(refused.value.fields) == {"name", "pool"}
+
+
+def test_hello_says_what_the_agent_is(house: House) -> None:
+    agent = register_agent(house.services, "one", "default", hash_token("t"))
+    welcome = hello(house.services, agent, introduction())
+    assert (welcome.agent_id, welcome.lease_seconds) == (agent.id, house.services.limits.lease_seconds)
+    assert agent_by_token(house.services, "t").state == "starting"
+    hello(house.services, agent, introduction(ready=True, seats=4, resident=["id-alpha"], present=["ff"]))
+    known = agent_by_token(house.services, "t")
+    assert (known.state, known.seats, known.resident, known.running) == ("ready", 4, ("id-alpha",), 0)
+    assert known.device is not None
+    assert (known.device.kind, known.device.memory_bytes) == ("cuda", 5)
+    assert resident_checkpoints(house.services) == {"id-alpha"}
+    house.clock.turn(61)
+    assert agent_by_token(house.services, "t").state == "gone"
+    assert resident_checkpoints(house.services) == frozenset()
+
+
+def test_an_agent_of_another_pool_is_refused(house: House) -> None:
+    agent = register_agent(house.services, "one", "default", hash_token("t"))
+    hello(house.services, agent, introduction(pool="default"))
+    with pytest.raises(InvalidFields):
+        hello(house.services, agent, introduction(pool="other"))
+
+
+def test_what_is_in_memory_is_learned_from_every_word(house: House) -> None:
+    from stablehand.protocol import Renew
+    from stablehand.services.renew import renew
+
+    hand = house.agent()
+    renew(house.services, hand.agent, Renew(incarnation=hand.incarnation, shots=[], resident=["id-beta"]))
+    assert resident_checkpoints(house.services) == {"id-beta"}

@@ -1,0 +1,83 @@
+"""Where a job stands, when it will be done, and why it does not move."""
+
+import pytest
+
+from stablehand.domain.jobs import QueuePlace
+from stablehand.protocol import Device, Hello
+from stablehand.services.cancel import cancel
+from stablehand.services.hello import hello
+from tests.store.house import House, found
+
+
+def place(house: House, job_id: str) -> QueuePlace:
+    queue = house.job(job_id).queue
+    assert queue is not None
+    return queue
+
+
+def test_ahead_counts_the_shots_that_are_claimed_before(house: House) -> None:
+    first = house.order(count=3, tier="normal")
+    second = house.order(count=2, tier="normal")
+    premium = house.order(count=4, tier="premium")
+    assert [place(house, job.id).ahead for job in (premium, first, second)] == [0, 4, 7]
+    hand = house.agent()
+    hand.claim(5)
+    assert [place(house, job.id).ahead for job in (premium, first, second)] == [0, 0, 2]
+    cancel(house.services, house.account, first.id)
+    assert place(house, second.id).ahead == 0
+    assert house.job(premium.id).queue is not None
+
+
+def test_nothing_is_promised_before_anything_was_measured(house: House) -> None:
+    job = house.order(count=2)
+    assert place(house, job.id).eta_seconds is None
+    hand = house.agent()
+    hand.draw(hand.claim_one())
+    assert place(house, job.id).eta_seconds == pytest.approx(2.0)
+
+
+def test_the_estimate_counts_what_runs_what_waits_and_how_many_devices_there_are(house: House) -> None:
+    warm_up = house.order()
+    hand = house.agent()
+    hand.draw(hand.claim_one())  # two device seconds a picture
+    assert house.job(warm_up.id).queue is None
+    first = house.order(count=2)
+    mine = house.order(count=3)
+    lease = hand.claim_one()
+    assert place(house, first.id).eta_seconds == pytest.approx(4.0)
+    assert place(house, mine.id).eta_seconds == pytest.approx(10.0)
+    hand.renew(lease, progress=0.5)
+    assert place(house, mine.id).eta_seconds == pytest.approx(9.0)
+    house.agent("two")
+    assert place(house, mine.id).eta_seconds == pytest.approx(4.5)
+    half = house.order(steps=10)
+    assert place(house, half.id).eta_seconds == pytest.approx(5.0)
+    other = house.order(checkpoint="beta")
+    assert place(house, other.id).eta_seconds is None
+
+
+def test_the_reason_is_a_sentence_that_says_what_to_do(house: House) -> None:
+    job = house.order()
+    assert "No agent is connected yet" in str(place(house, job.id).reason)
+    hand = house.agent()
+    assert place(house, job.id).reason is None
+    house.clock.turn(61)
+    assert "No agent is connected yet" in str(place(house, job.id).reason)
+    hand.renew()
+    assert place(house, job.id).reason is None
+    house.services.store.note_scan([found("beta")])
+    assert "alpha" in str(place(house, job.id).reason)
+    house.services.store.note_scan([found("alpha")])
+    hand.claim(1)
+    house.clock.turn(61)
+    assert place(house, job.id).reason is None, "it runs, so nothing holds it up"
+
+
+def test_an_agent_that_is_starting_or_drained_is_the_reason(house: House) -> None:
+    hand = house.agent()
+    house.order()
+    hand.fail(hand.claim_one(), "agent_sick")
+    assert "drained" in str(place(house, house.order().id).reason)
+    device = Device(kind="cpu", name="test")
+    hello(house.services, hand.agent, Hello(incarnation="next", runtime="null", device=device))
+    assert "getting its device ready" in str(place(house, house.order().id).reason)
