@@ -187,7 +187,8 @@ def test_a_bad_backup_is_refused_and_leaves_nothing(house: House, tmp_path: Path
         bad.write_text("hello")
     elif change == "gz":
         backup(house.services, tmp_path / "whole.tar.gz")
-        bad.write_bytes((tmp_path / "whole.tar.gz").read_bytes()[:-20])
+        packed = (tmp_path / "whole.tar.gz").read_bytes()
+        bad.write_bytes(packed[: len(packed) // 2])
     elif change != "none":
         bad.write_bytes(repacked(file, change))
     with pytest.raises(BadBackup):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sqlalchemy import select
 
+from stablehand.domain.attempts import runs_alone
 from stablehand.domain.errors import LeaseLost
 from stablehand.domain.jobs import State, roll_up
 from stablehand.protocol import Lease
@@ -18,6 +19,7 @@ from stablehand.store.models import ChargeRow, ImageRow, JobRow, OutboxRow, Shot
 from tests.store.house import Clock, Hand, House, open_services
 
 AGENTS = ("one", "two")
+SEATS = 3
 
 
 class Laws(RuleBasedStateMachine):
@@ -26,7 +28,7 @@ class Laws(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.clock = Clock()
         self.house = House(open_services(Path(self.folder.name), clock=self.clock), self.clock)
-        self.hands = {name: self.house.agent(name, seats=3, incarnation="0") for name in AGENTS}
+        self.hands = {name: self.house.agent(name, seats=SEATS, incarnation="0") for name in AGENTS}
         self.lives = 0
         self.leases: list[tuple[Hand, str, Lease]] = []  # every lease ever given, with the incarnation it was given to
         self.jobs: list[str] = []
@@ -131,7 +133,10 @@ class Laws(RuleBasedStateMachine):
         for shot in shots:
             if shot.state == State.RUNNING:
                 held[shot.agent_id] = held.get(shot.agent_id, 0) + 1
-        assert all(count <= 3 for count in held.values()), "no agent holds more than its seats"
+        assert all(count <= 2 * SEATS for count in held.values()), "seats, and as many pictures on their way"
+        for shot in shots:
+            if shot.state == State.RUNNING and runs_alone(shot.losses):
+                assert held[shot.agent_id] == 1, "nothing joins a shot that runs alone"
 
 
 TestLaws = Laws.TestCase

@@ -38,15 +38,15 @@ class Objects:
             StorageFull: the disk or a quota is full; nothing was stored.
         """
         path = self.folder / _checked(key)
+        known = next(folder for folder in path.parents if folder.is_dir())
         try:
             self._store.put(key, data)
-            # The database commits durably and will point at this object, so it must be as durable first.
-            for place in (path, path.parent):
-                descriptor = os.open(place, os.O_RDONLY)
-                try:
-                    os.fsync(descriptor)
-                finally:
-                    os.close(descriptor)
+            # The database commits durably and will point at this object, so it must be as durable first: its bytes,
+            # its name, and the names of folders that were made for it.
+            for place in (path, *path.parents):
+                _settle(place)
+                if place == known:
+                    break
         except (BaseError, OSError) as error:
             if _says_full(error):
                 raise StorageFull(
@@ -92,6 +92,14 @@ class Objects:
         for batch in self._store.list(prefix or None):
             for entry in batch:
                 yield str(entry["path"])
+
+
+def _settle(place: Path) -> None:
+    descriptor = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _checked(key: str) -> str:

@@ -31,7 +31,8 @@ def upload(services: Services, agent: Agent, shot_id: str, token: int, data: byt
         )
     upload_id = new_id()
     # The upload's id makes the key its own: sweeping one upload can never hit the bytes of another.
-    place = f"{shot_id}-{token}-{upload_id}"
+    # Its last characters are random: they spread a million pictures over a thousand folders.
+    place = f"{upload_id[-2:]}/{shot_id}-{token}-{upload_id}"
     stored = NewUpload(
         id=upload_id,
         shot_id=shot_id,

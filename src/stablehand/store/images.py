@@ -156,7 +156,10 @@ class Images(Transactions):
         """Newest first; ``words``: case-folded, all in the prompt. Raises InvalidFields for a bad cursor."""
         query = (
             select(ImageRow)
-            .where(ImageRow.account_id == account_id, ImageRow.deleted_at.is_not(None) == trashed)
+            .where(
+                ImageRow.account_id == account_id,
+                ImageRow.deleted_at.is_not(None) if trashed else ImageRow.deleted_at.is_(None),
+            )
             .order_by(ImageRow.number.desc())
             .limit(limit + 1)
         )
@@ -200,7 +203,9 @@ class Images(Transactions):
         """
         with self.writing() as tx:
             old = tx.session.scalars(
-                select(ImageRow).where(ImageRow.deleted_at < tx.now - timedelta(days=trash_days)).limit(at_most)
+                select(ImageRow)
+                .where(ImageRow.deleted_at.is_not(None), ImageRow.deleted_at < tx.now - timedelta(days=trash_days))
+                .limit(at_most)
             ).all()
             keys = [key for image in old for key in (image.object_key, image.thumbnail_key)]
             ids = [image.id for image in old]

@@ -167,6 +167,8 @@ class Jobs(Transactions):
         query = select(JobRow).where(JobRow.account_id == account_id).order_by(JobRow.number.desc()).limit(limit + 1)
         if states:
             query = query.where(JobRow.state.in_(states))
+            if TERMINAL.isdisjoint(states):
+                query = query.where(JobRow.finished_at.is_(None))  # as the index of active jobs says it
         if cursor is not None:
             query = query.where(JobRow.number < decode_cursor("jobs", cursor))
         with self.reading() as tx:

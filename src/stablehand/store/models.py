@@ -59,6 +59,12 @@ class Table(DeclarativeBase):
     }
 
 
+# Conditions of partial indexes; queries must repeat them to the letter.
+_QUEUED = text("state = 'queued'")
+_RUNNING = text("state = 'running'")
+_TRASHED = text("deleted_at IS NOT NULL")
+
+
 class AccountRow(Table):
     __tablename__ = "accounts"
 
@@ -108,7 +114,11 @@ class CheckpointRow(Table):
 
 class JobRow(Table):
     __tablename__ = "jobs"
-    __table_args__ = (Index("jobs_of_account", "account_id", "number"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        Index("jobs_of_account", "account_id", "number"),
+        Index("jobs_active", "account_id", "finished_at", "number"),  # no end is an equality: the order comes for free
+        {"sqlite_autoincrement": True},
+    )
 
     number: Mapped[int] = mapped_column(Number, primary_key=True)
     id: Mapped[str] = mapped_column(unique=True)
@@ -123,10 +133,6 @@ class JobRow(Table):
     finished_at: Mapped[datetime | None]
     cancel_requested_at: Mapped[datetime | None]
     retry_of: Mapped[str | None]
-
-
-_QUEUED = text("state = 'queued'")
-_RUNNING = text("state = 'running'")
 
 
 class ShotRow(Table):
@@ -175,7 +181,12 @@ IS_RUNNING = ShotRow.state == literal("running", literal_execute=True)
 
 class ImageRow(Table):
     __tablename__ = "images"
-    __table_args__ = (Index("images_of_account", "account_id", "number"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        Index("images_of_account", "account_id", "number"),
+        Index("images_trashed_of_account", "account_id", "number", sqlite_where=_TRASHED, postgresql_where=_TRASHED),
+        Index("images_trashed", "deleted_at", sqlite_where=_TRASHED, postgresql_where=_TRASHED),
+        {"sqlite_autoincrement": True},
+    )
 
     number: Mapped[int] = mapped_column(Number, primary_key=True)
     id: Mapped[str] = mapped_column(unique=True)
@@ -189,7 +200,7 @@ class ImageRow(Table):
     seed: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[datetime]
     starred: Mapped[bool] = mapped_column(default=False)
-    deleted_at: Mapped[datetime | None] = mapped_column(index=True)
+    deleted_at: Mapped[datetime | None]
     recipe: Mapped[dict[str, Any]]
     search_text: Mapped[str]  #: the prompt, case-folded
     checkpoint_sha256: Mapped[str | None]

@@ -131,6 +131,7 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     with op.batch_alter_table("jobs", schema=None) as batch_op:
+        batch_op.create_index("jobs_active", ["account_id", "finished_at", "number"], unique=False)
         batch_op.create_index("jobs_of_account", ["account_id", "number"], unique=False)
 
     op.create_table(
@@ -240,9 +241,22 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     with op.batch_alter_table("images", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("images_deleted_at"), ["deleted_at"], unique=False)
         batch_op.create_index(batch_op.f("images_job_id"), ["job_id"], unique=False)
         batch_op.create_index("images_of_account", ["account_id", "number"], unique=False)
+        batch_op.create_index(
+            "images_trashed",
+            ["deleted_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NOT NULL"),
+            postgresql_where=sa.text("deleted_at IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "images_trashed_of_account",
+            ["account_id", "number"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NOT NULL"),
+            postgresql_where=sa.text("deleted_at IS NOT NULL"),
+        )
 
 
 def downgrade() -> None:
