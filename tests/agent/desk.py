@@ -14,17 +14,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from stablehand.domain.recipes import Recipe
 
+if TYPE_CHECKING:
+    from tests.agent.threads import AgentThread
+
 TOKEN = "desk-token"
-#: the program that the fixture ``start_agent`` runs
 RUNNER = Path(__file__).with_name("runner.py")
 
-#: what ``start_agent`` is: options of the runner in, the process out
-Start = Callable[..., "subprocess.Popen[str]"]
+#: what the fixtures of these names are: options of the runner in, a running agent out
+Start = Callable[..., "AgentThread"]
+StartProcess = Callable[..., "subprocess.Popen[str]"]
 
 
 @dataclass

@@ -1,4 +1,7 @@
-"""An agent process for the tests: the real loop around a null runtime that misbehaves as its arguments say."""
+"""An agent for the tests: the real loop around a null runtime that misbehaves as its arguments say.
+
+Most tests run it on a thread; those of signals and parents run this file as a process.
+"""
 
 import argparse
 import sys
@@ -8,11 +11,12 @@ from collections.abc import Sequence
 from stablehand.agent.loop import run_agent
 from stablehand.agent.settings import AgentSettings
 from stablehand.domain.errors import CheckpointBroken
-from stablehand.ports import Order, Runtime
+from stablehand.ports import Order, Runtime, RuntimeFactory
 from stablehand.runtimes.null import NullRuntime
 
 
-def main() -> int:
+def build(options: Sequence[str]) -> tuple[AgentSettings, RuntimeFactory]:
+    """What an agent is made of: ``SERVER TOKEN [--option …]``."""
     parser = argparse.ArgumentParser()
     parser.add_argument("server")
     parser.add_argument("token")
@@ -23,7 +27,7 @@ def main() -> int:
     parser.add_argument("--start-seconds", type=float, default=0.0)
     parser.add_argument("--start-fails", action="store_true")
     parser.add_argument("--raises", choices=["once", "always", "memory", "checkpoint"])
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(options)
     ticks = 0
 
     def on_start() -> None:
@@ -55,8 +59,8 @@ def main() -> int:
         claim_wait_seconds=2.0,
         preview_interval_seconds=0.05,
     )
-    return run_agent(settings, make_runtime)
+    return settings, make_runtime
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_agent(*build(sys.argv[1:])))

@@ -53,6 +53,8 @@ class Heartbeat:
             try:
                 self._beat()
             except (Unreachable, Refused) as trouble:
+                if self._halted.is_set():
+                    return
                 log.warning("heartbeat not heard", reason=str(trouble))
             if not self._ledger.is_empty():
                 self._halted.wait(renew_seconds)

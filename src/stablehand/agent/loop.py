@@ -41,7 +41,9 @@ log = structlog.get_logger("agent")
 
 def run_agent(settings: AgentSettings, make_runtime: RuntimeFactory) -> int:
     """Run until told to stop; returns the exit code. Takes over SIGTERM and SIGINT: call it on the main thread."""
-    return Agent(settings, make_runtime).run()
+    agent = Agent(settings, make_runtime)
+    with _Signals(agent.stop):
+        return agent.run()
 
 
 class Agent:
@@ -87,20 +89,26 @@ class Agent:
         )
 
     def run(self) -> int:
-        with _Signals(self._ask_to_stop):
-            threading.Thread(target=self._claim_forever, name="claim", daemon=True).start()
-            self._session.introduced.wait(_FIRST_HELLO_SECONDS)
-            self._device.start()
-            self._heartbeat.start()
-            self._previews.start()
-            self._reports.start()
-            try:
-                code = self._wait_for_an_end()
-                self._wind_down(code)
-            finally:
-                self._halt()
+        """Everything from the first hello to the last word; returns the exit code."""
+        threading.Thread(target=self._claim_forever, name="claim", daemon=True).start()
+        self._session.introduced.wait(_FIRST_HELLO_SECONDS)
+        self._device.start()
+        self._heartbeat.start()
+        self._previews.start()
+        self._reports.start()
+        try:
+            code = self._wait_for_an_end()
+            self._wind_down(code)
+        finally:
+            self._halt()
         log.info("agent ends", code=int(code))
         return int(code)
+
+    def stop(self) -> None:
+        """The first time: finish what fits in the grace. The second time: at once."""
+        if self._closing.is_set():
+            self._drop_all.set()
+        self._closing.set()
 
     def _wait_for_an_end(self) -> Exit:
         while not self._closing.wait(_PARENT_SECONDS):
@@ -198,6 +206,8 @@ class Agent:
                 self._claim()
                 backoff.reset()
             except (Unreachable, Refused) as trouble:
+                if self._closing.is_set():
+                    return
                 log.warning("claim not answered", reason=str(trouble))
                 backoff.wait(self._closing, at_least=getattr(trouble, "retry_after_seconds", 0.5))
 
@@ -215,12 +225,6 @@ class Agent:
             return
         self._ledger.take(answer.leases)
 
-    def _ask_to_stop(self) -> None:
-        """The first time: finish what fits in the grace. The second time: at once."""
-        if self._closing.is_set():
-            self._drop_all.set()
-        self._closing.set()
-
     def _is_orphan(self) -> bool:
         return self._settings.parent_pid is not None and os.getppid() != self._settings.parent_pid
 
@@ -234,10 +238,10 @@ def _write_nowhere() -> None:
 
 
 class _Signals:
-    """SIGTERM and SIGINT ask to stop while this is entered; the former handlers come back after."""
+    """SIGTERM and SIGINT call ``stop`` while this is entered; the former handlers come back after."""
 
-    def __init__(self, ask_to_stop: Callable[[], None]) -> None:
-        self._ask_to_stop = ask_to_stop
+    def __init__(self, stop: Callable[[], None]) -> None:
+        self._stop = stop
         self._former: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> None:
@@ -249,4 +253,4 @@ class _Signals:
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
-        self._ask_to_stop()
+        self._stop()
