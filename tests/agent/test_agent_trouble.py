@@ -46,7 +46,7 @@ def test_a_server_that_restarts_gets_every_finished_picture(desk: Desk, start_ag
 
 
 def test_pictures_that_finish_while_the_server_is_away_are_kept(desk: Desk, start_agent: Start, log: Log) -> None:
-    (shot,) = desk.order(1, steps=20)
+    (shot,) = desk.order(1, steps=120)
     start_agent("--seconds-per-step", "0.02")
     desk.until(lambda: shot.state == "running")
     desk.stop()
