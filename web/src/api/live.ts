@@ -36,6 +36,9 @@ class SeedKeepingDecoder extends parser.Decoder {
   }
 }
 
+/** After the server itself has hung up or refused, nothing reconnects unless we do. */
+const CALL_AGAIN_MS = 2_000
+
 export function openLiveLine(): LiveLine {
   const socket: Socket<LiveEvents, LiveWishes> = io({
     transports: ['websocket'],
@@ -43,6 +46,14 @@ export function openLiveLine(): LiveLine {
     reconnectionDelayMax: 5_000,
     parser: { ...parser, Decoder: SeedKeepingDecoder },
   })
+  let callAgain: ReturnType<typeof setTimeout> | undefined
+  function onLost(): void {
+    clearTimeout(callAgain)
+    if (!socket.active) callAgain = setTimeout(() => socket.connect(), CALL_AGAIN_MS)
+  }
+  socket.on('disconnect', onLost)
+  socket.on('connect_error', onLost)
+
   return {
     on: (event, listener) => void socket.on(event, listener as never),
     onConnect: (listener) => void socket.on('connect', listener),
@@ -53,6 +64,10 @@ export function openLiveLine(): LiveLine {
     // Volatile: a wish made while the line is down would be sent again, out of date, with the next connect.
     watch: (job_id) => void socket.volatile.emit('watch', { job_id }),
     unwatch: (job_id) => void socket.volatile.emit('unwatch', { job_id }),
-    close: () => void socket.close(),
+    close: () => {
+      socket.off('disconnect', onLost)
+      clearTimeout(callAgain)
+      socket.close()
+    },
   }
 }

@@ -1,3 +1,4 @@
+import { useQueryClient } from '@tanstack/vue-query'
 import { useEventListener, useTimeoutPoll } from '@vueuse/core'
 import { computed, onBeforeUnmount, onMounted, watch } from 'vue'
 
@@ -51,6 +52,10 @@ export function useLive(): void {
   watch(delivered, (count, before) => {
     if (!live.connected && count > before) void images.refetch()
   })
+
+  // Whoever starts or stops answering is worth a look at once.
+  const client = useQueryClient()
+  watch(() => live.connected, () => void client.invalidateQueries({ queryKey: ['status'] }))
 
   onMounted(() => {
     void refresh()

@@ -12,6 +12,8 @@ export function useStatus() {
   const { data, isError } = useQuery({
     queryKey: ['status'],
     queryFn: getStatus,
+    // The next question comes soon enough, and whether an answer came is itself the news.
+    retry: false,
     refetchInterval: ({ state }) =>
       state.data && state.status === 'success' && readiness(state.data) === 'ready' ? CALM_MS : WAITING_MS,
   })
