@@ -296,22 +296,23 @@ def test_a_containers_memory_limit_counts(
 
 def test_caps_halve_after_failure_and_recover() -> None:
     caps = Caps(call_seconds=1.0, most=64)
-    assert caps.rows("a", 16) == 16
+    assert caps.rows("a", 16, 0.001) == 16
     caps.failed("a", 16)
-    assert caps.rows("a", 16) == 8
+    assert caps.rows("a", 16, 0.001) == 8
     for _ in range(RECOVERY_CALLS):
         caps.succeeded("a", 8, 0.001)
-    assert caps.rows("a", 16) == 16
+    assert caps.rows("a", 16, 0.001) == 16
     caps.failed("a", 1)
-    assert caps.rows("a", 16) == 1
-    assert caps.rows("b", 16) == 16
+    assert caps.rows("a", 16, 0.001) == 1
+    assert caps.rows("b", 16, 0.001) == 16
 
 
 def test_caps_keep_calls_short() -> None:
     caps = Caps(call_seconds=1.0, most=64)
-    caps.rows("a", 64)
+    assert caps.rows("a", 64, 0.25) == 4
+    assert caps.rows("a", 64, 7.0) == 1
     caps.succeeded("a", 10, 2.5)
-    assert caps.rows("a", 64) == 4
+    assert caps.rows("a", 64, 0.001) == 4
     for _ in range(50):
         caps.succeeded("a", 4, 40.0)
-    assert caps.rows("a", 64) == 1
+    assert caps.rows("a", 64, 0.001) == 1

@@ -23,7 +23,7 @@ from stablehand.engine.devices import Placement
 from stablehand.engine.faults import DeviceLost, EngineFault, NotFinite, is_device_lost, is_out_of_memory
 from stablehand.engine.pictures import Picture, attach, condition, detach
 from stablehand.engine.residents import Residents
-from stablehand.engine.rows import GroupKey, predict, row_bytes
+from stablehand.engine.rows import GroupKey, predict, row_bytes, row_operations
 from stablehand.engine.samplers import SamplerState
 from stablehand.engine.turns import Turns
 
@@ -32,6 +32,10 @@ MEMORY_SHARE = 0.6
 #: Rows in one UNet call and pictures in one decoder call, however much memory there is: more gains nothing.
 ROWS_MOST = 64
 DECODED_MOST = 8
+#: How long one call should take.
+CALL_SECONDS = {"cuda": 0.25, "cpu": 0.6}
+#: Floating-point operations per second, until calls have been measured.
+ASSUMED_SPEED = {"cuda": 5e13, "cpu": 1e11}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +75,8 @@ class Batch:
         self._running: dict[str, Picture] = {}
         self._drawn: dict[str, Picture] = {}  #: finished latents, waiting for the decoder
         self._turns: Turns[GroupKey] = Turns()
-        on_gpu = placement.device.type == "cuda"
-        call_seconds = 0.25 if on_gpu else 0.6
+        self._assumed_speed = ASSUMED_SPEED.get(placement.device.type, ASSUMED_SPEED["cpu"])
+        call_seconds = CALL_SECONDS.get(placement.device.type, CALL_SECONDS["cpu"])
         self._caps = Caps(call_seconds, ROWS_MOST)
         self._decode_caps = Caps(call_seconds, DECODED_MOST)
         self._ticks = 0
@@ -225,7 +229,8 @@ class Batch:
     def _fill(self, key: GroupKey, pictures: list[Picture]) -> list[Picture]:
         """Whole pictures up to the cap, those first that have waited longest; at least one."""
         memory_rows = int(MEMORY_SHARE * self._placement.free_bytes() / row_bytes(pictures[0].resident, key.shape))
-        cap = self._caps.rows(_kind(key), memory_rows)
+        guess_seconds = row_operations(pictures[0].resident, key.shape) / self._assumed_speed
+        cap = self._caps.rows(_kind(key), memory_rows, guess_seconds)
         chosen: list[Picture] = []
         rows = 0
         for picture in sorted(pictures, key=lambda picture: picture.last_tick):
@@ -249,7 +254,8 @@ class Batch:
         alike = [picture for picture in self._drawn.values() if replace(picture.group, chunks=0) == kind]
         picture_bytes = decoding.decode_bytes(oldest.resident, oldest.recipe.width * oldest.recipe.height)
         memory_pictures = int(MEMORY_SHARE * self._placement.free_bytes() / picture_bytes)
-        cap = self._decode_caps.rows(_kind(kind), memory_pictures)
+        guess_seconds = decoding.decode_operations(oldest.resident, kind.shape) / self._assumed_speed
+        cap = self._decode_caps.rows(_kind(kind), memory_pictures, guess_seconds)
         pictures = alike[:cap]
         start = time.perf_counter()
         try:

@@ -27,10 +27,14 @@ class Caps:
         self._most = most
         self._caps: dict[Hashable, _Cap] = {}
 
-    def rows(self, key: Hashable, memory_rows: int) -> int:
-        """The cap, at least 1; ``memory_rows`` is what free memory is thought to allow at this moment."""
+    def rows(self, key: Hashable, memory_rows: int, guess_seconds: float) -> int:
+        """The cap, at least 1.
+
+        ``memory_rows`` is what free memory is thought to allow at this moment, ``guess_seconds`` how long a row may
+        take; it counts only until a call has been measured.
+        """
         cap = self._caps.setdefault(key, _Cap(self._most, self._most))
-        patient_rows = self._most if cap.seconds_per_row is None else int(self._call_seconds / cap.seconds_per_row)
+        patient_rows = int(self._call_seconds / (cap.seconds_per_row or guess_seconds))
         return max(1, min(cap.rows, memory_rows, patient_rows))
 
     def succeeded(self, key: Hashable, rows: int, seconds: float) -> None:

@@ -41,6 +41,8 @@ class Resident:
     levels: NoiseLevels
     placement: Placement
     size_bytes: int
+    unet_parameters: int
+    vae_parameters: int
     preview: PreviewMap = field(default_factory=PreviewMap)
 
     @property
@@ -100,11 +102,9 @@ def load_folder(slot: Slot, folder: Path, placement: Placement) -> Resident:
         text=Text(tokenizer, text_encoder, placement.device),
         levels=NoiseLevels.from_config(scheduler),
         placement=placement,
-        size_bytes=sum(
-            tensor.numel() * tensor.element_size()
-            for network in (unet, vae, text_encoder)
-            for tensor in network.state_dict().values()
-        ),
+        size_bytes=sum(_parameters(network) for network in (unet, vae, text_encoder)) * dtype.itemsize,
+        unet_parameters=_parameters(unet),
+        vae_parameters=_parameters(vae),
     )
 
 
@@ -165,6 +165,10 @@ def _naming(file: Path) -> Iterator[None]:
     except (SafetensorError, OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())[:300]
         raise CheckpointBroken(f"{file} could not be loaded: {reason}", hint="Fetch the checkpoint again.") from error
+
+
+def _parameters(network: Any) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def _read_json(file: Path) -> dict[str, Any]:

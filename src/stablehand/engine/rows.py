@@ -42,6 +42,11 @@ def row_bytes(resident: Resident, shape: tuple[int, int, int]) -> int:
     return 48 * int(channels) * height * width * resident.placement.dtype.itemsize
 
 
+def row_operations(resident: Resident, shape: tuple[int, int, int]) -> float:
+    """About how many floating-point operations one row takes (Stable Diffusion 1.5 at 512 pixels: 0.8e12)."""
+    return 0.25 * resident.unet_parameters * shape[1] * shape[2]
+
+
 def predict(resident: Resident, pictures: Sequence["Picture"]) -> tuple[list[Tensor], list[bool]]:
     """One UNet call for pictures of one group.
 
