@@ -29,9 +29,10 @@ from stablehand.engine.turns import Turns
 
 #: Share of the free memory that one call may be planned to take.
 MEMORY_SHARE = 0.6
-#: Rows in one UNet call and pictures in one decoder call, however much memory there is: more gains nothing.
+#: Rows in one UNet call and pictures in one decoder call, however much memory there is: more gains nothing, and on a
+#: CPU a second picture in the decoder only pushes the first out of the cache.
 ROWS_MOST = 64
-DECODED_MOST = 8
+DECODED_MOST = {"cuda": 8, "cpu": 1}
 #: How long one call should take.
 CALL_SECONDS = {"cuda": 0.25, "cpu": 0.6}
 #: Floating-point operations per second, until calls have been measured.
@@ -75,10 +76,10 @@ class Batch:
         self._running: dict[str, Picture] = {}
         self._drawn: dict[str, Picture] = {}  #: finished latents, waiting for the decoder
         self._turns: Turns[GroupKey] = Turns()
-        self._assumed_speed = ASSUMED_SPEED.get(placement.device.type, ASSUMED_SPEED["cpu"])
-        call_seconds = CALL_SECONDS.get(placement.device.type, CALL_SECONDS["cpu"])
-        self._caps = Caps(call_seconds, ROWS_MOST)
-        self._decode_caps = Caps(call_seconds, DECODED_MOST)
+        kind = placement.device.type
+        self._assumed_speed = ASSUMED_SPEED[kind]
+        self._caps = Caps(CALL_SECONDS[kind], ROWS_MOST)
+        self._decode_caps = Caps(CALL_SECONDS[kind], DECODED_MOST[kind])
         self._ticks = 0
 
     def add(self, picture_id: str, recipe: Recipe, slot: Slot, folder: Path, state: SamplerState | None = None) -> None:
