@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import RunningService, ServiceFactory, eventually
+from tests.running import RunningService, ServiceFactory
 
 
 @pytest.fixture
@@ -21,5 +21,3 @@ def make_service(tmp_path: Path) -> Iterator[ServiceFactory]:
     yield make
     for service in made:
         service.end()
-    for service in made:
-        eventually(lambda: not service.survivors(), "no process is left behind", 10.0)  # noqa: B023  (called at once)

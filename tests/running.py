@@ -1,5 +1,6 @@
 """A running `stablehand serve` for tests: the real command, a data directory of its own, a free port, an agent."""
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -12,8 +13,8 @@ from typing import Any
 import httpx
 import psutil
 
-READY_SECONDS = 60.0
-END_SECONDS = 20.0
+#: how long things may take before a test gives up; a machine that does much else at once is slow
+PATIENCE_SECONDS = 180.0
 
 #: sets a limit on the size of written files, then becomes the program behind it
 _LIMITED = (
@@ -28,7 +29,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def eventually(holds: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
+def eventually(holds: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:
     """Wait until something is so; fails the test if it never comes to be."""
     end = time.monotonic() + seconds
     while not holds():
@@ -67,16 +68,17 @@ class RunningService:
             command = [sys.executable, "-c", _LIMITED, str(file_size_limit), *command]
         with self.data_dir.with_suffix(".log").open("ab") as log:
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, process_group=0)
-        eventually(self._is_ready, "the service is ready", READY_SECONDS)
+        eventually(self._is_ready, "the service is ready")
         self._note_processes()
 
     def stop(self) -> None:
-        """Ask it to end, as Ctrl+C does, and see that it does."""
-        if self._process is not None:
-            self._note_processes()
-            self._process.terminate()
-            self._process.wait(END_SECONDS)
-            self._process = None
+        """Ask it to end, as Ctrl+C does, and see that it does, with all that it started."""
+        assert self._process is not None
+        self._note_processes()
+        self._process.terminate()
+        self._process.wait(PATIENCE_SECONDS)
+        self._process = None
+        eventually(lambda: not self.survivors(), "no process is left behind")
 
     def kill(self) -> None:
         """kill -9 of the server; its agent is left to notice by itself."""
@@ -85,20 +87,23 @@ class RunningService:
         victims = [process for process in self._tree() if not _is_agent(process)]
         for victim in victims:
             victim.kill()
-        self._process.wait(END_SECONDS)
-        psutil.wait_procs(victims, END_SECONDS)
+        self._process.wait(PATIENCE_SECONDS)
+        psutil.wait_procs(victims, PATIENCE_SECONDS)
         self._process = None
 
     def end(self) -> None:
-        """Whatever happens, nothing of it is left."""
-        try:
-            self.stop()
-        finally:
-            if self._process is not None:
-                for process in self._tree():
-                    process.kill()
-                self._process.wait()
-            self.http.close()
+        """Whatever state it is in, nothing of it is left."""
+        self._note_processes()
+        tree = self._tree()
+        for process in tree:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(tree, PATIENCE_SECONDS)
+        if self._process is not None:
+            self._process.wait()
+        self.http.close()
+        # An agent of a server that was killed earlier ends by itself.
+        eventually(lambda: not self.survivors(), "no process is left behind")
 
     def agent_pid(self) -> int | None:
         """Of the agent child that runs now."""
@@ -125,7 +130,7 @@ class RunningService:
         job: dict[str, Any] = self.get(f"/api/v1/jobs/{job_id}")
         return job
 
-    def finished(self, job_id: str, seconds: float = 90.0) -> dict[str, Any]:
+    def finished(self, job_id: str, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
         """The job once it is terminal."""
         end = time.monotonic() + seconds
         while True:

@@ -154,7 +154,7 @@ class Desk:
                     shot.state = "queued"
             self.changed.notify_all()
 
-    def until(self, holds: Callable[[], bool], seconds: float = 20.0) -> None:
+    def until(self, holds: Callable[[], bool], seconds: float = 60.0) -> None:
         """Wait until something is so; fails the test if it never comes to be."""
         end = time.monotonic() + seconds
         with self.changed:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.agent.desk import RUNNER, TOKEN, Desk, Refusal, Start, StartProcess
 
-END_SECONDS = 20.0
+END_SECONDS = 60.0
 
 Log = list[MutableMapping[str, Any]]
 

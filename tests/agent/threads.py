@@ -23,7 +23,7 @@ class AgentThread:
         """Twice told, it ends at once."""
         self._agent.stop()
         self._agent.stop()
-        self.wait(20)
+        self.wait(60)
 
     def _run(self) -> None:
         self._code = self._agent.run()

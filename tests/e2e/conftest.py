@@ -14,7 +14,7 @@ from tests.e2e.browsing import BROWSER_ARGUMENTS, OpenPage
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     path = os.environ.get("STABLEHAND_CHROMIUM") or shutil.which("chromium")
-    expect.set_options(timeout=20_000)
+    expect.set_options(timeout=60_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(BROWSER_ARGUMENTS))
         yield browser
