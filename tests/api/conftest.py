@@ -7,7 +7,8 @@ import pytest
 
 from stablehand import settings
 from stablehand.wiring import folders, serving
-from tests.api.site import Site, make_site
+from tests.api.site import Site, make_site, write_checkpoint
+from tests.running import RunningService
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +46,15 @@ def quiet_site(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iter
     site = make_site(tmp_path_factory.mktemp("quiet"), template=template)
     yield site
     site.services.store.close()
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    """One real server, with its agent on the null runtime, for all tests that leave it standing."""
+    folder = tmp_path_factory.mktemp("running")
+    write_checkpoint(folder / "data" / "models" / "checkpoints" / "tiny")
+    service = RunningService(folder / "data", COMPUTE__RUNTIME="null", OBSERVABILITY__LOG_REQUESTS="true")
+    service.start()
+    yield service
+    service.end()
+    assert service.survivors() == []

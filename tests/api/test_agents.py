@@ -7,9 +7,9 @@ from tests.api.site import DEVICE, TOKEN, Make, Site, picture
 
 @pytest.mark.parametrize("header", [None, "Bearer", "Bearer wrong", f"Basic {TOKEN}", TOKEN])
 @pytest.mark.parametrize("verb", ["hello", "claim", "renew", "deliver", "fail", "release", "preview"])
-def test_no_token_no_work(site: Site, verb: str, header: str | None) -> None:
+def test_no_token_no_work(quiet_site: Site, verb: str, header: str | None) -> None:
     headers = {"Authorization": header} if header else {}
-    answer = site.client.post(f"/agent/v1/{verb}", json={}, headers=headers)
+    answer = quiet_site.client.post(f"/agent/v1/{verb}", json={}, headers=headers)
     assert answer.status_code == 401
     assert answer.get_json()["error"]["code"] == "unauthorized"
 

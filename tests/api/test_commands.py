@@ -10,7 +10,7 @@ import openapi_spec_validator
 
 from stablehand import __version__
 from tests.api.site import write_checkpoint
-from tests.running import ServiceFactory
+from tests.running import RunningService, ServiceFactory
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -42,13 +42,6 @@ def test_settings_are_listed() -> None:
     assert "queue.lease_seconds (STABLEHAND_QUEUE__LEASE_SECONDS) = 30.0" in listed
 
 
-def test_migrate_twice(tmp_path: Path) -> None:
-    for _ in range(2):
-        done = run("migrate", "--data-dir", str(tmp_path))
-        assert done.returncode == 0, done.stderr
-    assert (tmp_path / "stablehand.db").is_file()
-
-
 def test_a_bad_setting_ends_with_words_and_no_traceback(tmp_path: Path) -> None:
     (tmp_path / "stablehand.yaml").write_text("api: {prot: 1}\n")
     refused = run("serve", "--data-dir", str(tmp_path))
@@ -57,52 +50,55 @@ def test_a_bad_setting_ends_with_words_and_no_traceback(tmp_path: Path) -> None:
     assert "Traceback" not in refused.stderr
 
 
-def test_doctor_says_what_is_wrong_and_masks_secrets(tmp_path: Path) -> None:
+def test_migrate_then_see_the_doctor(tmp_path: Path) -> None:
+    migrated = run("migrate", "--data-dir", str(tmp_path))
+    assert migrated.returncode == 0, migrated.stderr
+    before = sorted(tmp_path.rglob("*"))
     secret = "s3cret" * 8
-    examined = run("doctor", "--data-dir", str(tmp_path), STABLEHAND_AUTH__SECRET_KEY=secret, STABLEHAND_API__PORT="0")
+    examined = run(
+        "doctor",
+        *("--data-dir", str(tmp_path)),
+        STABLEHAND_AUTH__SECRET_KEY=secret,
+        STABLEHAND_MODELS__DEFAULT_MODEL="lost",
+        STABLEHAND_API__HOST="0.0.0.0",
+        STABLEHAND_API__PORT="0",
+    )
+    assert examined.returncode == 1
     assert "python: Python" in examined.stdout
     assert "libraries: torch" in examined.stdout
+    assert "has this version's schema" in examined.stdout
+    assert "PROBLEM  exposure: Serving on 0.0.0.0" in examined.stdout
+    assert "PROBLEM  checkpoint: the default checkpoint lost" in examined.stdout
+    assert "models.default_model" in examined.stdout
     assert "auth.secret_key = ****" in examined.stdout
     assert secret not in examined.stdout + examined.stderr
-    assert not list(tmp_path.iterdir()), "it changes nothing"
-
-    run("migrate", "--data-dir", str(tmp_path))
-    ill = run(
-        "doctor", "--data-dir", str(tmp_path), STABLEHAND_MODELS__DEFAULT_MODEL="lost", STABLEHAND_COMPUTE__CUDA="true"
-    )
-    assert ill.returncode == 1
-    assert "PROBLEM  checkpoint: the default checkpoint lost" in ill.stdout
-    assert "models.default_model" in ill.stdout
+    assert sorted(tmp_path.rglob("*")) == before, "it changes nothing"
 
 
-def test_an_agent_of_ones_own(make_service: ServiceFactory) -> None:
-    service = make_service(COMPUTE__RUNTIME="null")
-    added = run("agents", "add", "attic", "--data-dir", str(service.data_dir))
+def test_an_agent_of_ones_own(running: RunningService) -> None:
+    added = run("agents", "add", "attic", "--data-dir", str(running.data_dir))
     assert added.returncode == 0, added.stderr
     token = added.stdout.strip()
     assert len(token) >= 32
-    service.start()
-    answer = service.http.post(
+    answer = running.http.post(
         "/agent/v1/hello",
         json={"incarnation": "one", "runtime": "null", "device": {"kind": "none", "name": "attic"}},
         headers={"Authorization": f"Bearer {token}"},
     )
     assert answer.status_code == 200
-    assert {agent["name"] for agent in service.get("/api/v1/status")["agents"]} == {"attic", "local"}
+    assert {agent["name"] for agent in running.get("/api/v1/status")["agents"]} == {"attic", "local"}
 
 
-def test_backup_while_it_runs_and_restore_elsewhere(make_service: ServiceFactory, tmp_path: Path) -> None:
-    first = make_service(COMPUTE__RUNTIME="null")
-    write_checkpoint(first.data_dir / "models" / "checkpoints" / "tiny")
-    first.start()
-    job = first.submit(prompt="a red house", checkpoint="tiny", width=64, height=64, count=2)
-    done = first.finished(job["id"])
+def test_backup_while_it_runs_and_restore_elsewhere(
+    running: RunningService, make_service: ServiceFactory, tmp_path: Path
+) -> None:
+    job = running.submit(prompt="a red house", checkpoint="tiny", width=64, height=64, count=2)
+    done = running.finished(job["id"])
     file = tmp_path / "backup.tar.gz"
-    saved = run("backup", str(file), "--data-dir", str(first.data_dir))
+    saved = run("backup", str(file), "--data-dir", str(running.data_dir))
     assert saved.returncode == 0, saved.stderr
-    assert "2 pictures" in saved.stdout
-    bytes_of = {image["id"]: first.http.get(f"/api/v1/images/{image['id']}/file").content for image in done["images"]}
-    first.stop()
+    assert f"{len(running.images())} pictures" in saved.stdout
+    bytes_of = {image["id"]: running.http.get(f"/api/v1/images/{image['id']}/file").content for image in done["images"]}
 
     second = make_service(COMPUTE__RUNTIME="null")
     restored = run("restore", str(file), "--data-dir", str(second.data_dir))

@@ -10,8 +10,8 @@ GOOD = {"prompt": "a red house", "checkpoint": "tiny"}
 @pytest.mark.parametrize(
     "host", ["localhost", "localhost:7868", "127.0.0.1:7868", "127.9.9.9", "[::1]:7868", "app.localhost"]
 )
-def test_own_names_are_answered(site: Site, host: str) -> None:
-    assert site.client.get("/api/v1/samplers", headers={"Host": host}).status_code == 200
+def test_own_names_are_answered(quiet_site: Site, host: str) -> None:
+    assert quiet_site.client.get("/api/v1/samplers", headers={"Host": host}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -27,24 +27,24 @@ def test_own_names_are_answered(site: Site, host: str) -> None:
         "localhost:x",
     ],
 )
-def test_dns_rebinding_meets_a_closed_door(site: Site, host: str) -> None:
+def test_dns_rebinding_meets_a_closed_door(quiet_site: Site, host: str) -> None:
     """A page at evil.example whose name suddenly means 127.0.0.1 is of our origin, but still says its own name."""
     for path in ("/api/v1/images", "/", "/openapi/openapi.json"):
-        answer = site.client.get(path, headers={"Host": host})
+        answer = quiet_site.client.get(path, headers={"Host": host})
         assert answer.status_code == 421
         assert answer.get_json()["error"]["code"] == "bad_host"
-    answer = site.client.post("/api/v1/jobs", json=GOOD, headers={"Host": host, "Origin": f"http://{host}"})
+    answer = quiet_site.client.post("/api/v1/jobs", json=GOOD, headers={"Host": host, "Origin": f"http://{host}"})
     assert answer.status_code == 421
-    assert site.stored()["jobs"] == 0
+    assert quiet_site.stored()["jobs"] == 0
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
-def test_probes_may_use_any_name(site: Site, path: str) -> None:
-    assert site.client.get(path, headers={"Host": "10.1.2.3:7868"}).status_code == 200
+def test_probes_may_use_any_name(quiet_site: Site, path: str) -> None:
+    assert quiet_site.client.get(path, headers={"Host": "10.1.2.3:7868"}).status_code == 200
 
 
-def test_agents_may_use_any_name_but_need_their_token(site: Site) -> None:
-    answer = site.client.post("/agent/v1/hello", json={}, headers={"Host": "server.cluster.internal"})
+def test_agents_may_use_any_name_but_need_their_token(quiet_site: Site) -> None:
+    answer = quiet_site.client.post("/agent/v1/hello", json={}, headers={"Host": "server.cluster.internal"})
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
@@ -52,15 +52,15 @@ def test_agents_may_use_any_name_but_need_their_token(site: Site) -> None:
 @pytest.mark.parametrize(
     "origin", ["http://evil.example", "http://localhost:5173", "https://localhost", "null", "file://"]
 )
-def test_pages_of_other_sites_may_not_write(site: Site, origin: str) -> None:
+def test_pages_of_other_sites_may_not_write(quiet_site: Site, origin: str) -> None:
     for content_type in ("application/json", "text/plain"):
-        answer = site.client.post(
+        answer = quiet_site.client.post(
             "/api/v1/jobs", data=b'{"prompt": "a"}', headers={"Origin": origin, "Content-Type": content_type}
         )
         assert answer.status_code == 403
         assert answer.get_json()["error"]["code"] == "bad_origin"
-    assert site.client.delete("/api/v1/images/x", headers={"Origin": origin}).status_code == 403
-    assert site.stored()["jobs"] == 0
+    assert quiet_site.client.delete("/api/v1/images/x", headers={"Origin": origin}).status_code == 403
+    assert quiet_site.stored()["jobs"] == 0
 
 
 def test_writes_without_origin_from_another_site_are_refused(site: Site) -> None:
@@ -74,8 +74,8 @@ def test_the_own_page_may_write(site: Site) -> None:
     assert site.client.post("/api/v1/jobs", json=GOOD, headers=headers).status_code == 202
 
 
-def test_no_other_site_may_read_unless_configured(site: Site) -> None:
-    answer = site.client.get("/api/v1/images", headers={"Origin": "http://evil.example"})
+def test_no_other_site_may_read_unless_configured(quiet_site: Site) -> None:
+    answer = quiet_site.client.get("/api/v1/images", headers={"Origin": "http://evil.example"})
     assert "Access-Control-Allow-Origin" not in answer.headers
 
 
@@ -103,8 +103,8 @@ def test_configured_names_and_origins(make: Make) -> None:
     assert "Access-Control-Allow-Origin" not in answer.headers
 
 
-def test_answers_are_dressed(site: Site) -> None:
-    answer = site.client.get("/api/v1/samplers")
+def test_answers_are_dressed(quiet_site: Site) -> None:
+    answer = quiet_site.client.get("/api/v1/samplers")
     csp = answer.headers["Content-Security-Policy"]
     assert "default-src 'self'" in csp
     assert "script-src 'self';" in csp
@@ -112,4 +112,4 @@ def test_answers_are_dressed(site: Site) -> None:
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["X-Request-Id"]
-    assert "script-src 'self' 'unsafe-inline'" in site.client.get("/openapi/").headers["Content-Security-Policy"]
+    assert "script-src 'self' 'unsafe-inline'" in quiet_site.client.get("/openapi/").headers["Content-Security-Policy"]

@@ -2,37 +2,26 @@
 
 import queue
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import socketio
 
-from tests.api.site import Make, write_checkpoint
-from tests.running import RunningService, ServiceFactory
+from tests.api.site import Make
+from tests.running import RunningService
 
 ORDER = {"prompt": "a red house", "checkpoint": "tiny", "width": 64, "height": 64}
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
-    folder: Path = tmp_path_factory.mktemp("live")
-    write_checkpoint(folder / "data" / "models" / "checkpoints" / "tiny")
-    running = RunningService(folder / "data", COMPUTE__RUNTIME="null")
-    running.start()
-    yield running
-    running.end()
 
 
 class Listener:
     """A browser's socket that remembers what it was told."""
 
-    def __init__(self, service: RunningService) -> None:
+    def __init__(self, running: RunningService) -> None:
         self.events: queue.Queue[tuple[str, Any]] = queue.Queue()
         self.client = socketio.Client(reconnection=False)
         for name in ("job", "shot", "image", "preview"):
             self.client.on(name, lambda body, name=name: self.events.put((name, body)))
-        self.client.connect(service.url, transports=["websocket"])  # its Origin is our own
+        self.client.connect(running.url, transports=["websocket"])  # its Origin is our own
 
     def until(self, name: str, is_it: Any = lambda _: True) -> Any:
         while True:
@@ -42,35 +31,35 @@ class Listener:
 
 
 @pytest.fixture
-def listener(service: RunningService) -> Iterator[Listener]:
-    made = Listener(service)
+def listener(running: RunningService) -> Iterator[Listener]:
+    made = Listener(running)
     yield made
     made.client.disconnect()
 
 
-def test_what_happens_is_told_as_rest_tells_it(service: RunningService, listener: Listener) -> None:
-    job_id = service.submit(**ORDER, count=2)["id"]
+def test_what_happens_is_told_as_rest_tells_it(running: RunningService, listener: Listener) -> None:
+    job_id = running.submit(**ORDER, count=2)["id"]
     image = listener.until("image", lambda body: body["job_id"] == job_id)
-    assert image == service.get(f"/api/v1/images/{image['id']}")
+    assert image == running.get(f"/api/v1/images/{image['id']}")
     job = listener.until("job", lambda body: body["id"] == job_id and body["state"] == "succeeded")
-    assert job == service.job(job_id)
+    assert job == running.job(job_id)
 
 
-def test_shots_tell_their_progress(service: RunningService, listener: Listener) -> None:
-    job_id = service.submit(**ORDER, steps=150)["id"]
+def test_shots_tell_their_progress(running: RunningService, listener: Listener) -> None:
+    job_id = running.submit(**ORDER, steps=150)["id"]
     shot = listener.until("shot", lambda body: body["job_id"] == job_id)
     assert set(shot) == {"job_id", "index", "state", "progress", "image_id", "seed", "error"}
 
 
-def test_previews_come_to_those_who_watch(service: RunningService, listener: Listener) -> None:
-    job_id = service.submit(**ORDER, steps=150, count=200)["id"]
+def test_previews_come_to_those_who_watch(running: RunningService, listener: Listener) -> None:
+    job_id = running.submit(**ORDER, steps=150, count=200)["id"]
     assert listener.client.call("watch", {"job_id": job_id}) == {}
     preview = listener.until("preview", lambda body: body["job_id"] == job_id)
     assert set(preview) == {"job_id", "index", "progress", "image"}
     assert preview["image"].startswith("data:image/jpeg;base64,")
     assert 0 <= preview["progress"] <= 1
     assert listener.client.call("unwatch", {"job_id": job_id}) == {}
-    assert service.http.delete(f"/api/v1/jobs/{job_id}").status_code == 200
+    assert running.http.delete(f"/api/v1/jobs/{job_id}").status_code == 200
 
 
 def test_bad_words_are_answered(listener: Listener) -> None:
@@ -89,14 +78,14 @@ def test_bad_words_are_answered(listener: Listener) -> None:
         {"host": "evil.example", "origin": "http://evil.example"},
     ],
 )
-def test_other_sites_are_not_let_in(service: RunningService, said: dict[str, str]) -> None:
+def test_other_sites_are_not_let_in(running: RunningService, said: dict[str, str]) -> None:
     client = socketio.Client(reconnection=False, websocket_extra_options=said)
     with pytest.raises(socketio.exceptions.ConnectionError):
-        client.connect(service.url, transports=["websocket"])
+        client.connect(running.url, transports=["websocket"])
 
 
-def test_polling_is_not_offered(service: RunningService) -> None:
-    answer = service.http.get("/socket.io/?EIO=4&transport=polling")
+def test_polling_is_not_offered(running: RunningService) -> None:
+    answer = running.http.get("/socket.io/?EIO=4&transport=polling")
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "websocket_only"
 
@@ -109,12 +98,3 @@ def test_past_the_cap_sockets_are_sent_away(make: Make) -> None:
     assert answer.status_code == 503
     assert answer.get_json()["error"]["code"] == "busy"
     assert answer.headers["Retry-After"]
-
-
-def test_an_open_socket_does_not_keep_the_server_alive(make_service: ServiceFactory) -> None:
-    service = make_service(COMPUTE__RUNTIME="null")
-    service.start()
-    listener = Listener(service)
-    service.stop()
-    assert service.survivors() == []
-    listener.client.disconnect()

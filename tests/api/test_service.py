@@ -34,16 +34,16 @@ def test_checkpoints(site: Site) -> None:
     assert site.client.get("/api/v1/status").get_json()["agents"][0]["resident"] == ["tiny"]
 
 
-def test_samplers_and_schedules(site: Site) -> None:
-    samplers = site.client.get("/api/v1/samplers").get_json()
+def test_samplers_and_schedules(quiet_site: Site) -> None:
+    samplers = quiet_site.client.get("/api/v1/samplers").get_json()
     assert [item["name"] for item in samplers["items"]] == [named.name for named in SAMPLERS]
-    schedules = site.client.get("/api/v1/schedules").get_json()
+    schedules = quiet_site.client.get("/api/v1/schedules").get_json()
     assert [item["name"] for item in schedules["items"]] == [named.name for named in SCHEDULES]
     assert samplers["next_cursor"] is schedules["next_cursor"] is None
 
 
-def test_me(site: Site) -> None:
-    me = site.client.get("/api/v1/me").get_json()
+def test_me(quiet_site: Site) -> None:
+    me = quiet_site.client.get("/api/v1/me").get_json()
     assert (me["role"], me["tiers"]) == ("owner", ["premium", "normal"])
     assert me["limits"] == {
         "steps": [1, 150],
@@ -99,8 +99,8 @@ def test_metrics_can_be_left_out(make: Make) -> None:
     assert site.client.get("/metrics").status_code == 404
 
 
-def test_the_document_is_valid_and_complete(site: Site) -> None:
-    answer = site.client.get("/openapi/openapi.json")
+def test_the_document_is_valid_and_complete(quiet_site: Site) -> None:
+    answer = quiet_site.client.get("/openapi/openapi.json")
     document = answer.get_json()
     assert document["openapi"] == "3.1.0"
     openapi_spec_validator.validate(document)
@@ -114,25 +114,25 @@ def test_the_document_is_valid_and_complete(site: Site) -> None:
     assert "password" not in json.dumps(document)
 
 
-def test_the_document_names_every_route(site: Site) -> None:
+def test_the_document_names_every_route(quiet_site: Site) -> None:
     documented = {
         (method.upper(), path)
-        for path, operations in site.client.get("/openapi/openapi.json").get_json()["paths"].items()
+        for path, operations in quiet_site.client.get("/openapi/openapi.json").get_json()["paths"].items()
         for method in operations
     }
-    for rule in site.app.url_map.iter_rules():
+    for rule in quiet_site.app.url_map.iter_rules():
         if rule.rule.startswith("/api/"):
             for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
                 assert (method, rule.rule.replace("<", "{").replace(">", "}")) in documented
 
 
-def test_the_documentation_asks_nobody_outside(site: Site) -> None:
-    html = site.client.get("/openapi/").get_data(as_text=True)
+def test_the_documentation_asks_nobody_outside(quiet_site: Site) -> None:
+    html = quiet_site.client.get("/openapi/").get_data(as_text=True)
     assert "SwaggerUIBundle" in html
     assert '"validatorUrl": null' in html.replace("&#34;", '"') or "validatorUrl" in html
     assert "http://" not in html
     assert "https://" not in html
-    assert site.client.get("/openapi/swagger/js/swagger-ui-bundle.js").status_code == 200
+    assert quiet_site.client.get("/openapi/swagger/js/swagger-ui-bundle.js").status_code == 200
 
 
 @pytest.fixture

@@ -146,3 +146,24 @@ def test_a_clone_keeps_its_data_beside_itself(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "src" / "stablehand").mkdir(parents=True)
     (tmp_path / "src" / "stablehand" / "settings.py").touch()
     assert settings.default_data_dir() == tmp_path / "data"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "images.example.org"])
+def test_open_doors_without_locks_are_refused(tmp_path: Path, host: str) -> None:
+    table = settings.load(data_dir=tmp_path, command_line={"api": {"host": host}})
+    with pytest.raises(BadSettings, match="without authentication") as refused:
+        exposure.check_exposure(table)
+    assert "ssh -L" in refused.value.hint
+
+
+def test_authentication_is_refused_rather_than_swallowed(tmp_path: Path) -> None:
+    write(tmp_path, "api: {authentication: true}")
+    with pytest.raises(BadSettings, match=r"api\.authentication"):
+        exposure.check_exposure(settings.load(data_dir=tmp_path))
+
+
+def test_one_directory_one_server(tmp_path: Path) -> None:
+    table = settings.load(data_dir=tmp_path)
+    with folders.lock_data_dir(table), pytest.raises(BadSettings, match="Another Stablehand"):
+        folders.lock_data_dir(table)
+    folders.lock_data_dir(table).close()
