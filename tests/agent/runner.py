@@ -11,8 +11,15 @@ from collections.abc import Sequence
 from stablehand.agent.loop import run_agent
 from stablehand.agent.settings import AgentSettings
 from stablehand.domain.errors import CheckpointBroken
-from stablehand.ports import Order, Runtime, RuntimeFactory
+from stablehand.ports import Broken, Drawn, Order, Runtime, RuntimeFactory
 from stablehand.runtimes.null import NullRuntime
+
+
+class SickRuntime(NullRuntime):
+    """Its device falls off the bus with the first picture."""
+
+    def tick(self) -> list[Drawn | Broken]:
+        return [Broken(shot_id, "agent_sick", "device_lost", "The device is gone.") for shot_id in self.progress()]
 
 
 def build(options: Sequence[str]) -> tuple[AgentSettings, RuntimeFactory]:
@@ -26,6 +33,7 @@ def build(options: Sequence[str]) -> tuple[AgentSettings, RuntimeFactory]:
     parser.add_argument("--parent-pid", type=int)
     parser.add_argument("--start-seconds", type=float, default=0.0)
     parser.add_argument("--start-fails", action="store_true")
+    parser.add_argument("--sick", action="store_true")
     parser.add_argument("--raises", choices=["once", "always", "memory", "checkpoint"])
     arguments = parser.parse_args(options)
     ticks = 0
@@ -46,7 +54,8 @@ def build(options: Sequence[str]) -> tuple[AgentSettings, RuntimeFactory]:
             raise CheckpointBroken("The weights are cut short.", hint="Fetch the file again.")
 
     def make_runtime() -> Runtime:
-        return NullRuntime(
+        kind = SickRuntime if arguments.sick else NullRuntime
+        return kind(
             seconds_per_step=arguments.seconds_per_step, seats=arguments.seats, on_start=on_start, on_tick=on_tick
         )
 

@@ -126,6 +126,14 @@ def test_a_runtime_that_always_raises_makes_room_for_a_fresh_process(desk: Desk,
     assert len(shot.errors) == 3
 
 
+def test_a_sick_device_is_told_and_makes_room_for_a_fresh_process(desk: Desk, start_agent: Start) -> None:
+    (shot,) = desk.order(1)
+    agent = start_agent("--sick")
+    assert agent.wait(END_SECONDS) == 5
+    assert [(error["error_class"], error["code"]) for error in shot.errors] == [("agent_sick", "device_lost")]
+    assert desk.calls["release"] == 1, "it took leave"
+
+
 def test_a_runtime_that_does_not_start_says_so(desk: Desk, start_agent: Start) -> None:
     agent = start_agent("--start-fails")
     assert agent.wait(END_SECONDS) == 3

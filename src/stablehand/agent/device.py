@@ -28,8 +28,8 @@ class DeviceThread:
     """Nobody else calls the runtime, but for ``progress``, which any thread may ask.
 
     ``started`` is set when jobs can run; ``failed`` holds the reason when they never will. A tick that raises fails the
-    shots that were seated and the thread goes on; after several such ticks in a row it gives up, because a device whose
-    driver has fallen over does not come back within one process.
+    shots that were seated and the thread goes on; after several such ticks in a row, or when the runtime calls itself
+    sick, it gives up, because a device whose driver has fallen over does not come back within one process.
     """
 
     def __init__(
@@ -116,6 +116,10 @@ class DeviceThread:
             self._on_residents(runtime.resident())
             for result in ended:
                 self._hand_on(result)
+                if isinstance(result, Broken) and result.error_class == "agent_sick":
+                    self.sick = result.message
+            if self.sick is not None:
+                return
             self._show_previews(runtime)
 
     def _seat(self, runtime: Runtime, lease: Lease) -> None:

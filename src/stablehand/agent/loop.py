@@ -144,6 +144,7 @@ class Agent:
 
     def _leave(self) -> None:
         """Give back every lease and take leave, so that a claim which still waits there gets nothing more."""
+        self._session.is_leaving = True
         shots = self._ledger.held({})
         message = Release(incarnation=self._session.incarnation, shots=shots, leaving=True)
         try:

@@ -30,6 +30,7 @@ class Session:
         self.welcome: Welcome | None = None
         self.introduced = threading.Event()
         self.dismissed: str | None = None
+        self.is_leaving = False  #: from now on, being forgotten is what we asked for
         self._hello = hello
         self._halted = halted
         self._greeting = threading.Lock()
@@ -69,6 +70,8 @@ class Session:
         try:
             return self._ask(ask)
         except Forgotten as forgotten:
+            if self.is_leaving:
+                raise Unreachable(f"we have left: {forgotten}") from forgotten
             log.info("the server does not know us, saying hello", reason=str(forgotten))
         with self._greeting:
             if self._greetings == before:  # else another thread has introduced us in the meantime
