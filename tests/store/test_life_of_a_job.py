@@ -90,6 +90,22 @@ def test_a_zombie_is_refused_and_its_successor_is_not_disturbed(house: House) ->
     assert house.charges() == [2.0]
 
 
+def test_late_words_are_refused_also_when_the_same_process_runs_the_shot_again(house: House) -> None:
+    house.order()
+    agent = house.agent()
+    old = agent.claim_one()
+    late = agent.upload(old)
+    house.clock.turn(6)
+    new = agent.claim_one()
+    assert (new.shot_id, new.token > old.token) == (old.shot_id, True)
+    assert agent.fail(old).accepted == []
+    assert agent.release(old).accepted == []
+    assert agent.deliver(late).refused == [old.shot_id]
+    assert agent.deliver(late.model_copy(update={"token": new.token})).refused == [old.shot_id], "bytes of another token"
+    assert agent.renew(old).lost == [old.shot_id]
+    assert agent.draw(new).accepted == [new.shot_id]
+
+
 def test_renewing_keeps_a_lease_for_ever(house: House) -> None:
     house.order()
     agent = house.agent()
