@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -201,6 +202,33 @@ def test_a_file_that_changes_while_it_is_hashed_keeps_no_hash(
     monkeypatch.setattr(verbs.weights, "sha256_of", changing)
     assert not verbs.hash_next(house.services, models)
     assert listed(house.services)["a"].sha256 is None
+
+
+def test_a_file_that_is_gone_does_not_keep_others_from_their_hash(house: House, models: Path) -> None:
+    write_weights(models / "checkpoints/small.safetensors", unet(768))
+    write_weights(models / "checkpoints/large.safetensors", {**unet(768), "more": [8]})
+    verbs.scan(house.services, models)
+    (models / "checkpoints/small.safetensors").unlink()
+    assert verbs.hash_next(house.services, models)
+    assert listed(house.services)["large"].sha256 is not None
+    assert not verbs.hash_next(house.services, models)
+
+
+def test_the_default_is_the_configured_one_else_postcard(house: House, models: Path, tmp_path: Path) -> None:
+    write_weights(models / "checkpoints/aaa.safetensors", unet(768))
+    verbs.scan(house.services, models)
+
+    def default(configured: str | None = None) -> str:
+        chosen = verbs.default_checkpoint(replace(house.services, default_checkpoint=configured))
+        assert chosen is not None
+        return chosen.name
+
+    assert default() == "aaa"
+    write_folder(tmp_path / "builtin/postcard")
+    verbs.scan(house.services, models)
+    assert default() == "postcard"
+    assert default("AAA") == "aaa"
+    assert default("no longer there") == "postcard"
 
 
 def test_names_are_unique_and_found_in_every_spelling(house: House, models: Path) -> None:

@@ -10,7 +10,7 @@ from stablehand.services import Limits
 from stablehand.services.cancel import cancel
 from stablehand.services.expire import expire, expire_agent
 from stablehand.services.retry import retry
-from tests.store.house import House
+from tests.store.house import House, found
 
 
 def states(house: House, job_id: str) -> list[State]:
@@ -101,7 +101,9 @@ def test_late_words_are_refused_also_when_the_same_process_runs_the_shot_again(h
     assert agent.fail(old).accepted == []
     assert agent.release(old).accepted == []
     assert agent.deliver(late).refused == [old.shot_id]
-    assert agent.deliver(late.model_copy(update={"token": new.token})).refused == [old.shot_id], "bytes of another token"
+    assert agent.deliver(late.model_copy(update={"token": new.token})).refused == [old.shot_id], (
+        "bytes of another token"
+    )
     assert agent.renew(old).lost == [old.shot_id]
     assert agent.draw(new).accepted == [new.shot_id]
 
@@ -356,6 +358,14 @@ def test_retry_orders_what_is_missing_with_the_same_seeds(house: House) -> None:
     assert [image.recipe.seed for image in house.job(again.id).images] == [101, 102, 104]
     with pytest.raises(Conflict):
         retry(house.services, house.account, again.id)
+
+
+def test_a_job_whose_checkpoint_is_gone_is_not_retried(house: House) -> None:
+    job = house.order(checkpoint="beta")
+    cancel(house.services, house.account, job.id)
+    house.services.store.note_scan([found("alpha")])
+    with pytest.raises(Conflict, match="beta is gone"):
+        retry(house.services, house.account, job.id)
 
 
 def test_other_peoples_jobs_do_not_exist(house: House) -> None:

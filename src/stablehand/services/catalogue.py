@@ -70,20 +70,18 @@ def scan(services: Services, models_dir: Path) -> Scan:
 
 
 def hash_next(services: Services, models_dir: Path) -> bool:
-    """Compute one missing SHA-256 (slow: reads the file). False when none is missing."""
-    unhashed = services.store.next_unhashed()
-    if unhashed is None:
-        return False
-    place = place_of(unhashed.checkpoint, models_dir)
-    try:
-        digest = weights.sha256_of(place)
-        unchanged = weights.measure(place).stamp == unhashed.stamp
-    except OSError:
-        # Gone or unreadable since the scan; the next scan will say so, and a hash is not wanted then.
-        return False
-    if unchanged:
-        services.store.note_hash(unhashed.checkpoint.id, unhashed.stamp, digest)
-    return unchanged
+    """Compute one missing SHA-256 (slow: reads the file), the smallest file's first. False when there is none."""
+    for unhashed in services.store.unhashed():
+        place = place_of(unhashed.checkpoint, models_dir)
+        try:
+            digest = weights.sha256_of(place)
+            unchanged = weights.measure(place).stamp == unhashed.stamp
+        except OSError:
+            continue  # gone or unreadable since the scan; the next scan will say so
+        if unchanged:
+            services.store.note_hash(unhashed.checkpoint.id, unhashed.stamp, digest)
+            return True
+    return False
 
 
 def list_checkpoints(services: Services) -> tuple[Checkpoint, ...]:

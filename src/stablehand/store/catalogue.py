@@ -58,17 +58,15 @@ class Catalogue(Transactions):
                 row_known.builtin = entry.builtin
                 row_known.missing_since = None
 
-    def next_unhashed(self) -> Unhashed | None:
-        """The smallest present checkpoint without a SHA-256."""
+    def unhashed(self) -> list[Unhashed]:
+        """Present checkpoints without a SHA-256, the smallest first."""
         query = (
             select(CheckpointRow)
             .where(CheckpointRow.sha256.is_(None), CheckpointRow.missing_since.is_(None))
             .order_by(CheckpointRow.size_bytes)
-            .limit(1)
         )
         with self.reading() as tx:
-            row = tx.session.scalar(query)
-            return None if row is None else Unhashed(checkpoint_from(row), row.stamp)
+            return [Unhashed(checkpoint_from(row), row.stamp) for row in tx.session.scalars(query)]
 
     def note_hash(self, checkpoint_id: str, stamp: str, sha256: str) -> None:
         """Store a hash, unless the files have changed since ``stamp`` was read."""

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import delete, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from stablehand.domain.errors import Conflict, IdempotencyConflict, NotFound, QueueFull
 from stablehand.domain.jobs import TERMINAL, Job, Shot, State
@@ -57,15 +56,6 @@ class Jobs(Transactions):
         Raises:
             QueueFull, IdempotencyConflict.
         """
-        try:
-            return self._submit(new, max_size_shots, remembered)
-        except IntegrityError:
-            if remembered is None:
-                raise
-            # Another process wrote the same key between our look and our insert: it is there to be found now.
-            return self._submit(new, max_size_shots, remembered)
-
-    def _submit(self, new: NewJob, max_size_shots: int, remembered: Remembered | None) -> tuple[str, bool]:
         with self.writing() as tx:
             if remembered is not None:
                 known = _remembered_job(tx, new.account_id, remembered)
