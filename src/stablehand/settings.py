@@ -7,13 +7,14 @@ is ``stable-diffusion-webui`` is read as if its content stood at the root. Unkno
 
 import difflib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from platformdirs import user_data_path
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -43,7 +44,20 @@ def _absolute(path: Path) -> Path:
     return path.expanduser().absolute()
 
 
-Names = Annotated[list[str], NoDecode, BeforeValidator(_as_list)]
+def _origin(value: str) -> str:
+    if value != "*" and not re.fullmatch(r"https?://[^/\s]+", value.rstrip("/")):
+        raise ValueError("an origin is a scheme and a host, such as https://images.example.org")
+    return value.rstrip("/")
+
+
+def _host(value: str) -> str:
+    if not re.fullmatch(r"[^/\s@]+", value):
+        raise ValueError("a host is a name or an address, such as images.example.org")
+    return value
+
+
+Origins = Annotated[list[Annotated[str, AfterValidator(_origin)]], NoDecode, BeforeValidator(_as_list)]
+Hosts = Annotated[list[Annotated[str, AfterValidator(_host)]], NoDecode, BeforeValidator(_as_list)]
 
 
 class Section(BaseModel):
@@ -60,10 +74,10 @@ class ApiSettings(Section):
         pattern=r"^https?://[^/\s]+$",
         description="Address that browsers use, such as `https://images.example.org`.",
     )
-    allowed_hosts: Names = Field(
+    allowed_hosts: Hosts = Field(
         default_factory=list, description="Further names that may stand in a request's Host header."
     )
-    cors_origins: Names = Field(
+    cors_origins: Origins = Field(
         default_factory=list,
         description="Origins of other sites whose pages may call the API; `*` passes only requests with an API key.",
     )

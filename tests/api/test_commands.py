@@ -118,3 +118,24 @@ def test_backup_of_nothing_is_said(tmp_path: Path) -> None:
     refused = run("backup", str(tmp_path / "b.tar"), "--data-dir", str(tmp_path / "nowhere"))
     assert refused.returncode == 2
     assert "no database" in refused.stderr
+
+
+def test_tracebacks_hold_no_values() -> None:
+    script = (
+        "import structlog\n"
+        "from stablehand.cli import logs\n"
+        "from stablehand.settings import ObservabilitySettings\n"
+        "def burst(prompt):\n"
+        "    raise RuntimeError('burst')\n"
+        "for form in ('json', 'text'):\n"
+        "    structlog.reset_defaults()\n"
+        "    logs.set_up(ObservabilitySettings(log_format=form))\n"
+        "    try:\n"
+        "        burst('unspeak' + 'able')\n"
+        "    except RuntimeError as error:\n"
+        "        structlog.get_logger('stablehand.x').error('broke', exc_info=error)\n"
+    )
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True).stderr
+    assert said.count("RuntimeError") >= 2
+    assert "burst" in said
+    assert "unspeakable" not in said

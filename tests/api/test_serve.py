@@ -137,7 +137,7 @@ def test_it_ends_in_good_order_whatever_goes_on(service: RunningService) -> None
     assert service.http.get(address).content == picture
     assert (service.data_dir / "secret_key").read_text() == key
     assert (service.data_dir / "agent.token").read_text() != token
-    os.kill(servers_of(service)[0].pid, signal.SIGINT)
+    os.kill(servers_of(service)[0].pid, signal.SIGHUP)  # its terminal was closed
     eventually(lambda: not service.survivors(), "all have ended")
     assert "Traceback" not in service.log
 

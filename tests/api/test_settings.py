@@ -104,6 +104,7 @@ def test_the_data_directory_and_file_from_the_environment(tmp_path: Path, monkey
         ("api: [1, 2]", ["api"]),
         ("- a\n- b", ["sections"]),
         ("api: {port: [", ["not valid YAML"]),
+        ("api: {cors_origins: [example.org], allowed_hosts: ['https://a']}", ["api.cors_origins", "api.allowed_hosts"]),
         ("auth: {password: x}", ["auth.password"]),
     ],
 )

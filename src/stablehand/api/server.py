@@ -3,6 +3,7 @@ only watches it, so that a crash of native code costs seconds, not the service.
 """
 
 import os
+import signal
 import socket
 import sys
 import threading
@@ -85,12 +86,28 @@ class _Server(BaseApplication):  # type: ignore[misc]
         }.items():
             self.cfg.set(name, value)
 
+    def run(self) -> None:
+        _Arbiter(self).run()
+
     def load(self) -> Flask:
         try:
             return self.service.start()
         except StablehandError as error:
             sys.stderr.write(f"{error.message}\n{error.hint}\n")
             sys.exit(Arbiter.WORKER_BOOT_ERROR)  # tells the parent not to try again
+
+
+class _Arbiter(Arbiter):  # type: ignore[misc]
+    """gunicorn's parent process, with one worker whatever signals come."""
+
+    def handle_hup(self) -> None:
+        """The terminal was closed: end, instead of starting a second worker beside the first."""
+        self.handle_term()
+
+    def handle_ttin(self) -> None:
+        """There is one worker."""
+
+    handle_ttou = handle_usr2 = handle_ttin
 
 
 class _Worker(ThreadWorker):  # type: ignore[misc]
@@ -101,6 +118,10 @@ class _Worker(ThreadWorker):  # type: ignore[misc]
     def run(self) -> None:
         threading.Thread(target=self.app.service.on_ready, name="ready", daemon=True).start()
         super().run()
+
+    def init_signals(self) -> None:
+        super().init_signals()
+        signal.signal(signal.SIGHUP, self.handle_exit)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         # Ctrl+C reaches this process and its parent, which then sends a signal of its own: once is enough.

@@ -20,7 +20,7 @@ def routes(door: Door) -> APIBlueprint:
     def read_status() -> Response:
         """Look at the queue and the agents."""
         names = {checkpoint.id: checkpoint.name for checkpoint in list_checkpoints(door.services)}
-        agents = [agent for agent in list_agents(door.services) if agent.incarnation is not None]
+        agents = [agent for agent in list_agents(door.services) if agent.last_seen_at is not None]
         count = queue_status(door.services)
         status = StatusOut(
             version=__version__,

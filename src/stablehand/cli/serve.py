@@ -39,6 +39,8 @@ def serve(
 
     def ready() -> None:
         typer.echo(f"Stablehand {__version__} is ready at {settings.api.public_url or url} (Ctrl+C ends it)")
+        if not (serving.STATIC_DIR / "index.html").is_file():
+            typer.echo("The web page has not been built: run `make install` for it. The API works without.", err=True)
         whole.start_child()
 
     try:

@@ -100,9 +100,8 @@ class Serving:
     def start(self) -> Flask:
         """Everything but the child, which wants a server that answers. Call it in the process that serves."""
         self._services = open_services(self._settings)
-        found = scan(self._services, self._settings.models_dir)
-        for path, problem in found.problems:
-            log.warning("checkpoint left out", path=path, problem=problem)
+        # Once before the door opens, so that the first order finds its checkpoint; upkeep goes on with it.
+        scan(self._services, self._settings.models_dir)
         self._upkeep = Upkeep(self._services, self._settings.models_dir)
         self._upkeep.start()
         self._child = self._make_child() if self._with_agent else None
