@@ -3,10 +3,12 @@
 import re
 from pathlib import Path
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import event, text
 
+from stablehand.domain.errors import BadSettings
 from stablehand.services.gallery import list_images
 from stablehand.services.jobs import list_jobs
 from stablehand.services.purge import purge
@@ -36,6 +38,21 @@ def test_an_empty_database_is_not_current(tmp_path: Path) -> None:
     assert Store.knows("0001")
     assert not Store.knows("9999")
     store.close()
+
+
+def test_a_file_that_is_no_database_and_one_of_a_newer_version_are_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "text.db").write_text("hello " * 1000)
+    text_store = Store(Store.url_of(tmp_path / "text.db"))
+    with pytest.raises(BadSettings, match="not a database"):
+        text_store.migrate()
+    newer = Store(Store.url_of(tmp_path / "newer.db"))
+    newer.migrate()
+    with newer.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(BadSettings, match="newer version"):
+        newer.migrate()
+    text_store.close()
+    newer.close()
 
 
 def test_the_clock_is_the_databases(tmp_path: Path) -> None:

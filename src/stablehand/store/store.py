@@ -1,5 +1,6 @@
 """The one Store class, put together from its nouns."""
 
+import sqlite3
 from pathlib import Path
 
 from alembic import command
@@ -7,7 +8,9 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import make_url
+from sqlalchemy.exc import DatabaseError
 
+from stablehand.domain.errors import BadSettings
 from stablehand.store.accounts import Accounts
 from stablehand.store.agents import Agents
 from stablehand.store.catalogue import Catalogue
@@ -38,9 +41,27 @@ class Store(Jobs, Leases, Endings, Images, Catalogue, Agents, Accounts, Sweeping
         return Path(database)
 
     def migrate(self) -> None:
-        """Bring the schema to the newest revision; makes the database when there is none."""
+        """Bring the schema to the newest revision; makes the database when there is none.
+
+        Raises:
+            BadSettings: the file is no database, or one of a newer version of the program.
+        """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         config = _migrations()
+        try:
+            revision = self.revision()
+        except DatabaseError as error:
+            if getattr(error.orig, "sqlite_errorcode", None) not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+                raise
+            raise BadSettings(
+                f"{self.path} is not a database, or is damaged.",
+                hint="Move it away and put back a backup: `stablehand restore FILE`.",
+            ) from error
+        if revision is not None and not self.knows(revision):
+            raise BadSettings(
+                f"{self.path} was written by a newer version of Stablehand.",
+                hint="Run that version, or restore a backup that this one made.",
+            )
         with self._writer, self.engine.connect() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
