@@ -91,6 +91,16 @@ class RunningService:
         psutil.wait_procs(victims, PATIENCE_SECONDS)
         self._process = None
 
+    def kill_worker(self) -> None:
+        """kill -9 of the process that serves; its parent starts another. Returns when that one is ready."""
+        assert self._process is not None
+        (worker,) = [process for process in psutil.Process(self._process.pid).children() if not _is_agent(process)]
+        self._note_processes()
+        worker.kill()
+        eventually(lambda: not _lives(worker.pid, worker.create_time()), "the worker is gone")
+        eventually(self._is_ready, "the service is ready again")
+        self._note_processes()
+
     def end(self) -> None:
         """Whatever state it is in, nothing of it is left."""
         self._note_processes()
