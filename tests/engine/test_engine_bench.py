@@ -14,6 +14,9 @@ from stablehand.domain.samplers import SAMPLERS
 from stablehand.engine.checkpoints import Resident
 from stablehand.engine.devices import Placement
 
+#: Of diffusers' own code.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
+
 
 def test_the_command_prints_one_json_object(tiny: Path) -> None:
     arguments = ["engine", "--json", "--checkpoint", str(tiny), "--clients", "2", "--size", "64"]

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from stablehand.domain.errors import BadSettings, CheckpointBroken, RecipeUnsupported
 from stablehand.engine.batch import Batch, Failed, Finished
 from stablehand.engine.checkpoints import load_folder, weight_bytes
-from stablehand.engine.devices import choose
+from stablehand.engine.devices import _allowed_cpus, choose
 from stablehand.engine.residents import Residents
 from stablehand.engine.text import CHUNK_POSITIONS
 
@@ -141,6 +141,19 @@ def test_a_broken_checkpoint_fails_its_pictures_and_no_others(copy: Path, tiny: 
     assert isinstance(results["c"], Finished)
 
 
+def test_a_loader_that_fails_in_an_unforeseen_way_names_the_folder(tiny: Path) -> None:
+    def load(*_: Any) -> Any:
+        raise ImportError("no backend")
+
+    batch = Batch(PLACEMENT, Residents(PLACEMENT, 2**30, load=load))
+    batch.add("a", make_recipe(), "tiny", tiny)
+    [failed] = batch.tick()
+    assert isinstance(failed, Failed)
+    assert failed.error.code == "checkpoint_broken"
+    assert str(tiny) in failed.error.message
+    assert "no backend" in failed.error.message
+
+
 def test_slots_make_room_by_last_use(tiny: Path, other_tiny: Path) -> None:
     one = load_folder("x", tiny, PLACEMENT).size_bytes
     residents = Residents(PLACEMENT, budget_bytes=int(2.5 * one))
@@ -201,6 +214,14 @@ def test_encoded_prompts_are_remembered_but_not_for_ever(tiny: Path) -> None:
     assert calls == [2, 1, 1]
     text.encode(["d", "e"], exact=True)
     assert calls == [2, 1, 1, 1, 1]
+
+
+def test_threads_stay_within_a_containers_share(tmp_path: Path) -> None:
+    everything = _allowed_cpus(tmp_path)
+    assert everything >= 1
+    for quota, expected in (("max 100000", everything), ("150000 100000", min(2, everything)), ("5000 100000", 1)):
+        (tmp_path / "cpu.max").write_text(quota)
+        assert _allowed_cpus(tmp_path) == expected
 
 
 def test_device_choice() -> None:

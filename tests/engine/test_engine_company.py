@@ -77,7 +77,7 @@ def any_recipe(chance: random.Random) -> Recipe:
     )
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=10, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 2**32))
 def test_in_company_equals_alone(seed: int, shared: Resident, alone: Callable[[Recipe], Any]) -> None:
     """Pictures of all kinds join at random ticks, some are dropped, some parked and taken up again."""

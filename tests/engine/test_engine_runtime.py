@@ -123,6 +123,7 @@ def test_a_shot_dropped_while_it_is_encoded_is_forgotten(runtime: NativeRuntime)
         ({"sampler": "Heun"}, "recipe_unsupported", "final"),
         ({"schedule": "Beta"}, "recipe_unsupported", "final"),
         ({"width": 100}, "recipe_unsupported", "final"),
+        ({"kind": "upscale"}, "recipe_unsupported", "final"),
     ],
 )
 def test_problems_come_out_of_tick(

@@ -23,6 +23,9 @@ from stablehand.engine.noise import Noise
 from stablehand.engine.samplers import METHODS, SamplerState, begin, plan_sigmas
 from stablehand.engine.schedules import SCHEDULES
 
+#: Of diffusers' own code.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
+
 BETAS: dict[str, Any] = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012}
 LEVELS = NoiseLevels.from_config(BETAS)
 SHAPE = (4, 8, 8)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stablehand.domain.errors import DeviceOutOfMemory, StablehandError
+from stablehand.domain.errors import CheckpointBroken, DeviceOutOfMemory, StablehandError
 from stablehand.domain.recipes import Recipe
 from stablehand.engine import decode as decoding
 from stablehand.engine.caps import Caps
@@ -156,9 +156,14 @@ class Batch:
     def _load(self, waiting: _Waiting) -> Resident | None:
         try:
             return self.residents.admit(waiting.slot, waiting.folder, self._slots_in_use())
+        except StablehandError:
+            raise
         except Exception as error:
             if not is_out_of_memory(error):
-                raise
+                raise CheckpointBroken(
+                    f"{waiting.folder} could not be loaded: {type(error).__name__}: {_first_line(error)}",
+                    hint="See that the agent may read this folder, or fetch the checkpoint again.",
+                ) from error
         self.residents.release_idle(self._slots_in_use())
         if self._slots_in_use():
             return None  # when they are done there will be more room

@@ -1,5 +1,6 @@
 """Which device the engine runs on, in which precision, and how much memory it may use there."""
 
+import math
 import os
 import platform
 from dataclasses import dataclass
@@ -47,12 +48,12 @@ class Placement:
 def choose(precision: str = "auto", threads: int | None = None) -> Placement:
     """CUDA when there is one, else the CPU.
 
-    ``threads`` limits the CPU's. Raises BadSettings for a precision that does not exist or that this CPU cannot do.
+    ``threads`` limits the CPU's; without it, all that this process may use. Raises BadSettings for a precision that does
+    not exist or that this CPU cannot do.
     """
     if precision not in ("auto", *PRECISIONS):
         raise BadSettings(f"compute.precision is {precision!r}.", hint=f"Use auto, {', '.join(PRECISIONS)}.", fields={})
-    if threads is not None:
-        torch.set_num_threads(threads)
+    torch.set_num_threads(threads if threads is not None else min(torch.get_num_threads(), _allowed_cpus()))
     if torch.cuda.is_available():
         index = torch.cuda.current_device()
         properties = torch.cuda.get_device_properties(index)
@@ -75,6 +76,16 @@ def choose(precision: str = "auto", threads: int | None = None) -> Placement:
 def _computes_bf16_fast() -> bool:
     """Only matrix units make bf16 pay on a CPU: emulated on plain AVX-512 it is several times slower than float32."""
     return bool(torch.cpu._is_amx_tile_supported())
+
+
+def _allowed_cpus(root: Path = Path("/sys/fs/cgroup")) -> int:
+    """CPUs this process may use. Torch counts the machine's; threads beyond a container's share only get in the way."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = (root / "cpu.max").read_text().split()
+    except (OSError, ValueError):
+        return allowed
+    return allowed if quota == "max" else max(1, min(allowed, math.ceil(int(quota) / int(period))))
 
 
 def _cpu_name() -> str:

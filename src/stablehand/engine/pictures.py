@@ -86,7 +86,14 @@ class Picture:
 
 
 def latent_shape(recipe: Recipe, resident: Resident) -> tuple[int, int, int]:
-    """Raises RecipeUnsupported when the size is not a multiple of the autoencoder's factor."""
+    """What the sampler starts from: (channels, height, width).
+
+    Raises RecipeUnsupported for other kinds than text, and for sizes that are no multiple of the autoencoder's factor.
+    """
+    if recipe.kind != "text":
+        raise RecipeUnsupported(
+            f"This engine does not draw recipes of the kind {recipe.kind!r}.", hint="It knows text."
+        )
     factor = resident.pixels_per_latent
     if recipe.width % factor or recipe.height % factor:
         raise RecipeUnsupported(
