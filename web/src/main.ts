@@ -14,6 +14,12 @@ function worthAskingAgain(failures: number, error: Error): boolean {
   return failures < 3 && (!(error instanceof ApiFailure) || error.status === 0 || error.status >= 500)
 }
 
+// A newer page has replaced this one on the server, and the piece asked for went with it.
+window.addEventListener('vite:preloadError', (event) => {
+  event.preventDefault()
+  window.location.reload()
+})
+
 createApp(App)
   .use(createPinia())
   .use(router)

@@ -13,8 +13,10 @@ import { useImageCache } from './useImageCache'
 const EAGER_MS = 2_000
 /** While the line is down and nothing is. */
 const CALM_MS = 10_000
-/** While the line is up: heals what a lost event left behind. */
+/** While the line is up and something is under way: heals what a lost event left behind. */
 const HEALING_MS = 30_000
+/** While the line is up and nothing is. */
+const RESTING_MS = 300_000
 
 /**
  * Keeps the page true for as long as it is open: live events while the line is up, polling while it is not, and the
@@ -36,7 +38,8 @@ export function useLive(): void {
 
   let lastAsked = 0
   async function refreshWhenDue(): Promise<void> {
-    const due = live.connected ? HEALING_MS : jobs.active.length > 0 ? EAGER_MS : CALM_MS
+    const busy = jobs.active.length > 0
+    const due = live.connected ? (busy ? HEALING_MS : RESTING_MS) : busy ? EAGER_MS : CALM_MS
     if (Date.now() - lastAsked < due) return
     lastAsked = Date.now()
     await refresh()

@@ -81,9 +81,13 @@ export function activeFirst(a: Job, b: Job): number {
   return Number(isTerminal(a.state)) - Number(isTerminal(b.state)) || newestFirst(a, b)
 }
 
+/** "1 picture", "4 pictures". */
+export function countOf(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}
+
 /** "3 of 4 pictures", "1 picture": what a job has brought so far. */
 export function tally(job: Job): string {
-  const noun = job.count === 1 ? 'picture' : 'pictures'
   const done = countShots(job, 'succeeded')
-  return done === job.count ? `${job.count} ${noun}` : `${done} of ${job.count} ${noun}`
+  return `${done === job.count ? '' : `${done} of `}${countOf(job.count, 'picture')}`
 }

@@ -1,6 +1,6 @@
 /** Why a job waits, in a sentence for the person who waits. */
 
-import type { QueuePlace } from './jobs'
+import { countOf, type QueuePlace } from './jobs'
 import type { Readiness } from './status'
 
 export function whyWaiting(place: QueuePlace | null, agents: Readiness | null): string {
@@ -9,7 +9,7 @@ export function whyWaiting(place: QueuePlace | null, agents: Readiness | null): 
   if (agents === 'absent') return 'No agent is connected. This waits safely and begins as soon as one is.'
   if (!place) return 'Waiting for its turn.'
   const eta = place.eta_seconds === null ? '' : `, ${roughly(place.eta_seconds)}`
-  if (place.ahead > 0) return `${place.ahead} ${place.ahead === 1 ? 'picture' : 'pictures'} ahead${eta}`
+  if (place.ahead > 0) return `${countOf(place.ahead, 'picture')} ahead${eta}`
   return `Next in line${eta}`
 }
 

@@ -8,8 +8,8 @@ import type { JobOrder } from '@/domain/drafts'
 import { EMPTY_BOARD, fold, previewKey, type News } from '@/domain/jobBoard'
 import { activeFirst, isTerminal, newestFirst, progressOf, type Job } from '@/domain/jobs'
 
-/** How many jobs the page asks for at once. */
-const PAGE = 50
+/** How many jobs the page asks for at once. Each comes with all its shots and images, so few are plenty. */
+const PAGE = 20
 
 export const useJobs = defineStore('jobs', () => {
   const board = shallowRef(EMPTY_BOARD)
