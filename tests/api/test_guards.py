@@ -103,6 +103,12 @@ def test_configured_names_and_origins(make: Make) -> None:
     assert "Access-Control-Allow-Origin" not in answer.headers
 
 
+def test_options_tell_the_methods(quiet_site: Site) -> None:
+    answer = quiet_site.client.options("/api/v1/jobs")
+    assert answer.status_code == 200
+    assert {"GET", "POST"} <= set(answer.headers["Allow"].replace(" ", "").split(","))
+
+
 def test_answers_are_dressed(quiet_site: Site) -> None:
     answer = quiet_site.client.get("/api/v1/samplers")
     csp = answer.headers["Content-Security-Policy"]

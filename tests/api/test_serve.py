@@ -6,6 +6,7 @@ import socket
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -97,6 +98,21 @@ def test_no_prompt_is_logged(running: RunningService) -> None:
     running.get("/api/v1/images?search=unspeakable")
     eventually(lambda: "/api/v1/images" in running.log, "the request is logged")
     assert "unspeakable" not in running.log
+
+
+def test_a_body_of_unstated_length_has_the_same_limit(running: RunningService) -> None:
+    def pieces(count: int) -> Iterator[bytes]:
+        yield b'{"prompt": "'
+        for _ in range(count):
+            yield b"x" * 1000
+        yield b'"}'
+
+    headers = {"Content-Type": "application/json"}
+    assert running.http.post("/api/v1/jobs", content=pieces(1), headers=headers).status_code == 202
+    too_long = running.http.post("/api/v1/jobs", content=pieces(11), headers=headers)
+    assert (too_long.status_code, set(too_long.json()["error"]["fields"])) == (422, {"prompt"})
+    too_large = running.http.post("/api/v1/jobs", content=pieces(1100), headers=headers)
+    assert (too_large.status_code, too_large.json()["error"]["code"]) == (413, "too_large")
 
 
 def test_a_crashed_worker_comes_back(service: RunningService) -> None:

@@ -8,13 +8,12 @@ from typing import TypeVar
 
 from flask import Blueprint, Response, request
 from pydantic import BaseModel, ValidationError
-from werkzeug.exceptions import RequestEntityTooLarge
 
 from stablehand import protocol
 from stablehand.api.door import Door, reply
 from stablehand.api.errors import fields_of
 from stablehand.api.metrics import Metrics
-from stablehand.api.reading import read_object
+from stablehand.api.reading import read_bytes, read_object
 from stablehand.domain.agents import Agent
 from stablehand.domain.errors import InvalidFields, Unauthorized
 from stablehand.services import Services
@@ -83,9 +82,7 @@ def routes(door: Door, metrics: Metrics) -> Blueprint:
         if token is None:
             raise InvalidFields({"token": "the fencing token of the shot's lease"})
         request.max_content_length = door.options.max_picture_bytes
-        if (request.content_length or 0) > door.options.max_picture_bytes:
-            raise RequestEntityTooLarge
-        return reply(upload(door.services, agent, shot_id, token, request.get_data(cache=False)))
+        return reply(upload(door.services, agent, shot_id, token, read_bytes(request)))
 
     return api
 

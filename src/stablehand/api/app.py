@@ -124,5 +124,5 @@ def _read_bodies_first(app: Flask) -> None:
 
     @app.before_request
     def read_body() -> None:
-        if request.endpoint in endpoints:
+        if request.endpoint in endpoints and request.method != "OPTIONS":
             reading.read_object(request)

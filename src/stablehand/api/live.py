@@ -131,8 +131,12 @@ class Live:
             event = self._subscription.get()
             if event is None:
                 return  # closed
-            name, body, room = _told(event)
-            self.socketio.emit(name, body, to=room)
+            try:
+                name, body, room = _told(event)
+                self.socketio.emit(name, body, to=room)
+            except Exception:
+                # Events are hints: one that cannot be told is worth a line in the log, not the end of all others.
+                log.exception("an event was not told", kind=type(event).__name__)
 
 
 class SocketGate:

@@ -95,11 +95,24 @@ def _not_json() -> UnsupportedType:
     return UnsupportedType("This route takes JSON only.", hint="Send the body with Content-Type: application/json.")
 
 
-def read_object(request: Request) -> dict[str, Any]:
-    """The request's body as one JSON object. Raises UnsupportedType, BadJson or RequestEntityTooLarge."""
+def read_bytes(request: Request) -> bytes:
+    """The request's whole body.
+
+    Raises RequestEntityTooLarge, for a body of stated length before a word of it is read.
+    """
     limit = request.max_content_length
     if limit is not None and (request.content_length or 0) > limit:
-        raise RequestEntityTooLarge  # before a word of it is read
+        raise RequestEntityTooLarge
+    data = request.get_data()
+    # A body of unstated length is cut off at the limit without a word.
+    if limit is not None and request.content_length is None and len(data) >= limit:
+        raise RequestEntityTooLarge
+    return data
+
+
+def read_object(request: Request) -> dict[str, Any]:
+    """The request's body as one JSON object. Raises UnsupportedType, BadJson or RequestEntityTooLarge."""
+    read_bytes(request)
     if not request.is_json:
         raise _not_json()
     body = request.get_json()
