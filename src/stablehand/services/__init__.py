@@ -25,4 +25,3 @@ class Services:
     limits: Limits = field(default_factory=Limits)
     pools: tuple[Pool, ...] = (DEFAULT_POOL,)
     default_checkpoint: str | None = None  #: id or name (``models.default_model``); None: Postcard
-    version: str = ""

@@ -8,7 +8,6 @@ from pathlib import Path
 import structlog
 from flask import Flask
 
-from stablehand import __version__
 from stablehand.adapters.doorbell import Doorbell
 from stablehand.adapters.objects import Objects
 from stablehand.agent.child import AgentChild, write_token
@@ -51,7 +50,6 @@ def open_services(settings: Settings) -> Services:
             trash_days=settings.storage.trash_days,
         ),
         default_checkpoint=settings.models.default_model,
-        version=__version__,
     )
 
 
