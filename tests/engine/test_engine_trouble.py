@@ -295,6 +295,30 @@ def test_a_containers_memory_limit_counts(
     assert _container_memory(tmp_path) == expected
 
 
+def test_weights_that_do_not_fit_beside_others_wait_for_them(tiny: Path) -> None:
+    loads: list[str] = []
+    crowded = True
+
+    def load(slot: str, folder: Path, placement: Placement) -> Resident:
+        loads.append(slot)
+        if slot == "second" and crowded:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return load_folder(slot, folder, placement)
+
+    batch = Batch(PLACEMENT, Residents(PLACEMENT, 2**30, load=load))
+    batch.add("a", make_recipe(steps=6), "first", tiny)
+    batch.tick()
+    batch.add("b", make_recipe(), "second", tiny)
+    results: dict[str, Finished | Failed] = {}
+    while "a" not in results:
+        results |= {ended.picture_id: ended for ended in batch.tick()}
+    assert loads == ["first", "second"]  # not tried again at every tick
+    crowded = False
+    results |= run(batch)
+    assert loads == ["first", "second", "second"]
+    assert all(isinstance(result, Finished) for result in results.values())
+
+
 def test_caps_halve_after_failure_and_recover() -> None:
     caps = Caps(call_seconds=1.0, most=64)
     assert caps.rows("a", 16, 0.001) == 16

@@ -80,6 +80,7 @@ class Batch:
         self._assumed_speed = ASSUMED_SPEED[kind]
         self._caps = Caps(CALL_SECONDS[kind], ROWS_MOST)
         self._decode_caps = Caps(CALL_SECONDS[kind], DECODED_MOST[kind])
+        self._no_room_beside: set[Slot] | None = None  #: what was in use when weights last did not fit
         self._ticks = 0
 
     def add(self, picture_id: str, recipe: Recipe, slot: Slot, folder: Path, state: SamplerState | None = None) -> None:
@@ -154,8 +155,13 @@ class Batch:
         return ended, has_loaded
 
     def _load(self, waiting: _Waiting) -> Resident | None:
+        """None when there is no room until a checkpoint in use has left."""
+        in_use = self._slots_in_use()
+        if in_use and in_use == self._no_room_beside:
+            return None
+        self._no_room_beside = None
         try:
-            return self.residents.admit(waiting.slot, waiting.folder, self._slots_in_use())
+            return self.residents.admit(waiting.slot, waiting.folder, in_use)
         except StablehandError:
             raise
         except Exception as error:
@@ -164,9 +170,10 @@ class Batch:
                     f"{waiting.folder} could not be loaded: {type(error).__name__}: {_first_line(error)}",
                     hint="See that the agent may read this folder, or fetch the checkpoint again.",
                 ) from error
-        self.residents.release_idle(self._slots_in_use())
-        if self._slots_in_use():
-            return None  # when they are done there will be more room
+        self.residents.release_idle(in_use)
+        if in_use:
+            self._no_room_beside = in_use
+            return None
         raise DeviceOutOfMemory(
             f"The weights of {waiting.folder.name} do not fit into the memory of {self._placement.name}.",
             hint="Use a smaller checkpoint, half precision, or a device with more memory.",

@@ -48,8 +48,8 @@ class Placement:
 def choose(precision: str = "auto", threads: int | None = None) -> Placement:
     """CUDA when there is one, else the CPU.
 
-    ``threads`` limits the CPU's; without it, all that this process may use. Raises BadSettings for a precision that does
-    not exist or that this CPU cannot do.
+    ``threads`` limits the CPU's; without it, all that this process may use. Raises BadSettings for a precision that
+    does not exist or that this CPU cannot do.
     """
     if precision not in ("auto", *PRECISIONS):
         raise BadSettings(f"compute.precision is {precision!r}.", hint=f"Use auto, {', '.join(PRECISIONS)}.", fields={})
