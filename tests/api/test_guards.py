@@ -116,6 +116,7 @@ def test_answers_are_dressed(quiet_site: Site) -> None:
     assert "script-src 'self';" in csp
     assert "frame-ancestors 'none'" in csp
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["X-Request-Id"]
     assert "script-src 'self' 'unsafe-inline'" in quiet_site.client.get("/openapi/").headers["Content-Security-Policy"]

@@ -130,6 +130,10 @@ def install(app: Flask, gate: Gate, query_names: dict[str, frozenset[str]]) -> N
     def dress(response: Response) -> Response:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
+        # Pages of sites that may not call us may not show our pictures either.
+        response.headers.setdefault(
+            "Cross-Origin-Resource-Policy", "cross-origin" if gate.other_origins else "same-origin"
+        )
         csp = DOCS_CSP if request.path.startswith("/openapi/") else CSP
         response.headers.setdefault("Content-Security-Policy", csp)
         response.headers["X-Request-Id"] = g.get("request_id", "")
