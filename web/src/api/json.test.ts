@@ -10,6 +10,11 @@ it('reads and writes the largest seed without loss', () => {
   expect(writeJson(read)).toBe(`{"shots":[{"seed":${LARGEST},"index":0}]}`)
 })
 
+it('reads a prompt that speaks of seeds as it is', () => {
+  const recipe = { prompt: 'say "seed": 12 aloud', negative_prompt: '"seed":3', seed: 4 }
+  expect(readJson(JSON.stringify(recipe))).toEqual({ ...recipe, seed: '4' })
+})
+
 it('leaves a prompt that speaks of seeds as it is', () => {
   const order = { prompt: 'say "seed":"12" aloud', seed: '12' }
   expect(JSON.parse(writeJson(order))).toEqual({ prompt: order.prompt, seed: 12 })

@@ -1,25 +1,22 @@
 /**
  * JSON with whole seeds. A seed may have 19 digits, which a JavaScript number would round, so seeds are read as their
  * own digits and written back as the number they are.
+ *
+ * Both ways work on the text. That is safe: a quote inside a JSON string is always escaped, so the patterns can meet
+ * nothing but the key itself.
  */
 
-/** What engines with JSON.parse source text access hand to a reviver; others hand nothing. */
-interface Source {
-  source?: string
-}
+const BARE_SEED = /"seed":\s*(-?\d+)/g
+const QUOTED_SEED = /"seed":"(-?\d+)"/g
 
-export function keepSeeds(key: string, value: unknown, context?: Source): unknown {
-  return key === 'seed' && typeof value === 'number' ? (context?.source ?? String(value)) : value
+/** The text of some JSON with its seeds as strings. */
+export function quoteSeeds(text: string): string {
+  return text.replace(BARE_SEED, '"seed":"$1"')
 }
 
 export function readJson(text: string): unknown {
-  return JSON.parse(text, keepSeeds as (key: string, value: unknown) => unknown)
+  return JSON.parse(quoteSeeds(text))
 }
-
-/**
- * A quote inside a JSON string is always escaped, so the pattern can only ever meet the key itself.
- */
-const QUOTED_SEED = /"seed":"(-?\d+)"/g
 
 export function writeJson(value: unknown): string {
   return JSON.stringify(value).replace(QUOTED_SEED, '"seed":$1')

@@ -7,7 +7,7 @@ import type { Image } from '@/domain/images'
 import type { Preview, ShotNews } from '@/domain/jobBoard'
 import type { Job } from '@/domain/jobs'
 
-import { keepSeeds } from './json'
+import { quoteSeeds } from './json'
 
 export interface LiveEvents {
   job: (job: Job) => void
@@ -31,8 +31,8 @@ export interface LiveLine {
 }
 
 class SeedKeepingDecoder extends parser.Decoder {
-  constructor() {
-    super(keepSeeds as (key: string, value: unknown) => unknown)
+  override add(packet: unknown): void {
+    super.add(typeof packet === 'string' ? quoteSeeds(packet) : packet)
   }
 }
 
