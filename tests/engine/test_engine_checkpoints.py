@@ -224,6 +224,16 @@ def test_threads_stay_within_a_containers_share(tmp_path: Path) -> None:
         assert _allowed_cpus(tmp_path) == expected
 
 
+@pytest.mark.parametrize(("matrix", "vector", "precision"), [(0, 0, "fp32"), (1, 0, "bf16"), (0, 1, "bf16")])
+def test_the_automatic_precision_of_a_cpu(
+    matrix: int, vector: int, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: bool(matrix))
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: bool(vector))
+    assert choose(threads=1).precision == precision
+
+
 def test_device_choice() -> None:
     assert choose("fp32", threads=1).precision == "fp32"
     with pytest.raises(BadSettings, match="int4"):
