@@ -51,9 +51,11 @@ def routes(static_dir: Path) -> Blueprint:
             return turned_away(error)
         if name and (static_dir / name).is_file():
             try:
-                return send_from_directory(static_dir, name, max_age=3600)
+                response = send_from_directory(static_dir, name)
             except NotFound:
                 return turned_away(error)  # it lies outside
+            response.headers["Cache-Control"] = "no-cache"  # asked again each time, answered by 304
+            return response
         if not (static_dir / "index.html").is_file():
             return Response(NOT_BUILT, status=503, mimetype="text/html", headers={"Cache-Control": "no-store"})
         response = send_from_directory(static_dir, "index.html")
