@@ -44,7 +44,6 @@ $(VENV)/installed-dev: $(VENV)/installed
 page: src/stablehand/static/index.html ## build the web page when its sources are newer
 
 src/stablehand/static/index.html: $(VENV)/installed $(PAGE_SOURCES)
-	@echo "Building the page"
 	@$(BIN)/python hatch_build.py
 	@touch $@
 
@@ -52,15 +51,15 @@ run: install ## start Stablehand on http://127.0.0.1:7868
 	@$(BIN)/stablehand serve $(ARGS)
 
 test: install-dev ## every suite, with its seconds, and one line of summary (ONLY=api,e2e for some)
-	@$(BIN)/python scripts/suites.py $(if $(ONLY),--only $(ONLY))
+	@$(BIN)/python -m scripts.suites $(if $(ONLY),--only $(ONLY))
 
 check: install-dev ## linters, types and import contracts
-	@$(BIN)/python scripts/suites.py --only check
+	@$(BIN)/python -m scripts.suites --only check
 
 fix: install-dev ## let the linters mend what they can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
-	@$(BIN)/python scripts/npm.py --prefix web run fix
+	@$(BIN)/python -m scripts.npm run fix
 
 bench: install ## our engine against diffusers' own pipeline, in one run
 	@$(BIN)/stablehand bench engine --json

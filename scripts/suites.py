@@ -14,14 +14,15 @@ import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from browser import BrowserMissing, ensure_browser
+from scripts.browser import BrowserMissing, ensure_browser
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
 BIN = Path(PYTHON).parent
-NPM = [PYTHON, str(ROOT / "scripts" / "npm.py"), "--prefix", "web"]
+NPM = [PYTHON, "-m", "scripts.npm"]
 
 CHECKS: tuple[tuple[str, list[str]], ...] = (
     ("ruff check", [str(BIN / "ruff"), "check", "."]),
@@ -93,7 +94,7 @@ def all_suites() -> dict[str, Callable[[], Outcome]]:
     """name -> how to run it, in the order in which a failure is cheapest."""
     suites: dict[str, Callable[[], Outcome]] = {"check": run_checks}
     for name in PYTEST_SUITES:
-        suites[name] = lambda name=name: run_pytest(name)  # type: ignore[misc]
+        suites[name] = partial(run_pytest, name)
         if name == "agent":
             suites["web"] = run_vitest
     return suites
