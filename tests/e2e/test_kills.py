@@ -33,15 +33,19 @@ def test_four_agents_killed_and_every_picture_once(make_service: ServiceFactory)
     assert attempts[1] == 0, "a loss is no error"
 
 
-def test_a_killed_worker_and_a_killed_server_lose_nothing(make_service: ServiceFactory) -> None:
+def test_neither_a_killed_worker_nor_a_killed_or_stopped_server_loses_anything(make_service: ServiceFactory) -> None:
     service = make_service(COMPUTE__RUNTIME="null", COMPUTE__NULL_SECONDS_PER_STEP=0.03, COMPUTE__SEATS=4)
     service.start()
-    first = service.submit(prompt="one", count=12, steps=20, width=64, height=64, seed=1)
+    first = service.submit(prompt="one", count=16, steps=30, width=64, height=64, seed=1)
     second = service.submit(prompt="two", count=3, steps=5, width=64, height=64, seed=7)
     eventually(lambda: _delivered(service, first["id"]) >= 2, "some pictures")
     service.kill_worker()
     eventually(lambda: _delivered(service, first["id"]) >= 6, "some more pictures")
     service.kill()
+    service.start()
+    eventually(lambda: service.get("/api/v1/status")["queue"]["running"] > 0, "more pictures begun")
+    service.stop()
+    assert _rows(service, "SELECT count(*) FROM shots WHERE state = 'running'") == [(0,)], "every lease was given back"
     service.start()
     for job in (first, second):
         done = service.finished(job["id"])

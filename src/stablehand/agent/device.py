@@ -18,6 +18,8 @@ from stablehand.protocol import Lease
 BROKEN_TICKS_MOST = 3
 #: characters of a data URL that the protocol lets through
 _PREVIEW_MOST = 65536
+#: characters of a foreign exception that people are shown
+_REASON_MOST = 300
 
 log = structlog.get_logger("agent")
 
@@ -77,7 +79,7 @@ class DeviceThread:
             runtime.start()
         except Exception as error:
             log.exception("the runtime did not start")
-            self.start_failure = _reason(error)
+            self.start_failure = f"{_reason(error)} {classify(error)[2]}".strip()
             self.ended.set()
             return
         self._runtime = runtime
@@ -206,7 +208,8 @@ def classify(error: Exception) -> tuple[str, str, str]:
 
 
 def _reason(error: Exception) -> str:
-    """One line for people: the exception's own words if it is ours, else with its type."""
+    """One short line for people: the exception's own words if it is ours, else with its type. The log has it whole."""
     if isinstance(error, StablehandError):
-        return f"{error.message} {error.hint}".strip()
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        return error.message
+    first_line = str(error).strip().split("\n", 1)[0][:_REASON_MOST]
+    return f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__
