@@ -17,7 +17,7 @@ from training import autoencoder, denoiser, export, snapshots
 from training.latents import encoded
 from training.workshop import Workshop
 
-GOALS = ("autoencoder", "small", "native", "export")
+GOALS = ("autoencoder", "decoder", "small", "native", "export")
 """The stretches of the way, in order; `--until` stops after one."""
 
 FOLDER = Path(__file__).parents[1] / "src/stablehand/builtin/checkpoints/postcard"
@@ -34,13 +34,16 @@ def main() -> None:
     workshop = Workshop(options.state, device, options.threads, options.compile)
     goal = GOALS.index(options.until)
 
-    codec = autoencoder.train(replace(autoencoder.Plan(), steps=options.autoencoder_steps), workshop)
+    first_plan = replace(autoencoder.Plan(), steps=options.autoencoder_steps, decoder_steps=options.decoder_steps)
+    codec = autoencoder.train(first_plan, workshop)
+    if goal >= GOALS.index("decoder") and options.decoder_steps:
+        codec = autoencoder.polish(codec, first_plan, workshop)
     scale = float(codec.config["scaling_factor"])
     tokenizer = export.tokenizer_of(options.state / "tokenizer")
     plan = denoiser.Plan()
     steps = {"small": options.small_steps, "native": options.native_steps}
     weights: dict[str, Tensor] | None = None
-    for index, planned in enumerate(plan.stages, start=1):
+    for index, planned in enumerate(plan.stages, start=GOALS.index("small")):
         if goal < index or steps[planned.name] == 0:
             break
         stage = replace(planned, steps=steps[planned.name])
@@ -79,6 +82,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--until", default="export", choices=GOALS, help="stop after this stretch")
     parser.add_argument("--draft", action="store_true", help="only export what stands, finished or not")
     parser.add_argument("--autoencoder-steps", type=int, default=autoencoder.Plan.steps)
+    parser.add_argument("--decoder-steps", type=int, default=autoencoder.Plan.decoder_steps)
     small, native = denoiser.Plan().stages
     parser.add_argument("--small-steps", type=int, default=small.steps)
     parser.add_argument("--native-steps", type=int, default=native.steps)

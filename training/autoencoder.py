@@ -31,7 +31,8 @@ class Plan:
     """How long and how hard to train. Sizes in pixels, counts in pictures."""
 
     seed: int = 1
-    steps: int = 2_400
+    steps: int = 1_000
+    decoder_steps: int = 1_000
     batch: int = 8
     crop: int = 64
     rate: float = 2e-3
@@ -39,7 +40,7 @@ class Plan:
     scenes: int = 4_000
     kl_weight: float = 1e-4
     edge_weight: float = 0.5
-    save_every: int = 200
+    save_every: int = 100
 
 
 def build() -> AutoencoderKL:
@@ -119,52 +120,64 @@ def latent_scale(autoencoder: AutoencoderKL, pictures: NDArray[np.uint8], device
 
 
 def train(plan: Plan, workshop: Workshop) -> AutoencoderKL:
-    """Train, or go on training, up to `plan.steps`; the finished autoencoder has its scaling factor set."""
+    """Train both halves for `plan.steps`; from then on the encoder, and so every latent, is settled."""
+    if (finished := restored(workshop.state)) is None:
+        torch.manual_seed(plan.seed)
+        autoencoder = build().to(workshop.device, memory_format=torch.channels_last)
+        _fit("autoencoder", autoencoder, plan.steps, plan, workshop)
+        some = cached(workshop.state, plan.seed, SIZES[0], plan.scenes, workshop.processes)[:512]
+        scale = latent_scale(autoencoder, some, workshop.device)
+        _finish(workshop.state, autoencoder, scale)
+        finished = restored(workshop.state)
+        assert finished is not None
+    return finished.to(workshop.device)
+
+
+def polish(autoencoder: AutoencoderKL, plan: Plan, workshop: Workshop) -> AutoencoderKL:
+    """Train the decoder alone for `plan.decoder_steps` more: cheaper by half, and no latent changes."""
+    autoencoder = autoencoder.to(workshop.device, memory_format=torch.channels_last)
+    for half in (autoencoder.decoder, autoencoder.post_quant_conv):
+        half.requires_grad_(True)
+    _fit("decoder", autoencoder, plan.decoder_steps, plan, workshop)
+    _finish(workshop.state, autoencoder, autoencoder.config["scaling_factor"])
+    return autoencoder.requires_grad_(False)
+
+
+def _fit(name: str, autoencoder: AutoencoderKL, steps: int, plan: Plan, workshop: Workshop) -> None:
+    """Train what requires gradients, from the state saved under `name` if there is one."""
     state, device, processes = workshop.state, workshop.device, workshop.processes
-    if (finished := restored(state)) is not None:
-        return finished.to(device)
     sources = [cached(state, plan.seed, size, plan.scenes, processes) for size in SIZES]
     fresh = [cached(state, HELD_OUT_SEED, size, 64, processes)[:24] for size in SIZES]
-    torch.manual_seed(plan.seed)
-    autoencoder = build().to(device, memory_format=torch.channels_last)
     optimiser = Optimiser(autoencoder, plan.rate)
-    path, first = state / "autoencoder.pt", 0
+    path, first = state / f"{name}.pt", 0
     if (saved := snapshots.load(path)) is not None:
         autoencoder.load_state_dict(saved["weights"])
         optimiser.load_state_dict(saved["optimiser"])
         first = saved["step"]
 
-    def objective(target: Tensor) -> tuple[Tensor, Tensor]:
+    def objective(target: Tensor) -> Tensor:
         posterior = autoencoder.encode(target).latent_dist
         drawn = autoencoder.decode(posterior.sample()).sample
         kl = posterior.kl().mean() / (4 * (plan.crop // 8) ** 2)
-        return loss_of(target, drawn, plan.edge_weight) + plan.kl_weight * kl, kl
+        return loss_of(target, drawn, plan.edge_weight) + plan.kl_weight * kl
 
-    if workshop.compiled:
-        objective = torch.compile(objective)
-    bar = tqdm(range(first, plan.steps), "autoencoder", plan.steps, initial=first, mininterval=5)
+    measured = torch.compile(objective) if workshop.compiled else objective
+    bar = tqdm(range(first, steps), name, steps, initial=first, mininterval=5)
     for step in bar:
         rng = np.random.default_rng((plan.seed, step))  # by step, so that a resumed run sees what an unbroken one sees
         torch.manual_seed(plan.seed * 1_000_003 + step)
-        target = to_tensor(crops(sources, plan.batch, plan.crop, rng), device).contiguous(
-            memory_format=torch.channels_last
-        )
-        loss, kl = objective(target)
-        optimiser.step(loss, cosine(step, plan.steps, plan.warmup))
-        if (step + 1) % plan.save_every == 0 or step + 1 == plan.steps:
-            snapshots.save(
-                path,
-                {"weights": autoencoder.state_dict(), "optimiser": optimiser.state_dict(), "step": step + 1},
-            )
-            report = ", ".join(
-                f"{psnr(autoencoder, pictures, device):.2f} dB at {pictures.shape[1]} px" for pictures in fresh
-            )
-            bar.write(f"step {step + 1}: loss {float(loss):.4f}, KL {float(kl):.2f}, held out {report}")
-    scale = latent_scale(autoencoder, sources[0][:512], device)
+        pixels = to_tensor(crops(sources, plan.batch, plan.crop, rng), device)
+        loss = measured(pixels.contiguous(memory_format=torch.channels_last))
+        optimiser.step(loss, cosine(step, steps, plan.warmup))
+        if (step + 1) % plan.save_every == 0 or step + 1 == steps:
+            weights = autoencoder.state_dict()
+            snapshots.save(path, {"weights": weights, "optimiser": optimiser.state_dict(), "step": step + 1})
+            figures = [f"{psnr(autoencoder, pictures, device):.2f} dB at {pictures.shape[1]} px" for pictures in fresh]
+            bar.write(f"step {step + 1}: loss {loss.item():.4f}, held out {', '.join(figures)}")
+
+
+def _finish(state: Path, autoencoder: AutoencoderKL, scale: float) -> None:
     snapshots.save(state / FINISHED, {"weights": autoencoder.state_dict(), "scale": scale})
-    finished = restored(state)
-    assert finished is not None
-    return finished.to(device)
 
 
 def restored(state: Path) -> AutoencoderKL | None:
