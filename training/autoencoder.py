@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from training import snapshots
 from training.muon import Optimiser
-from training.renders import HELD_OUT_SEED, cached
+from training.renders import HELD_OUT_SEED, SCENES, cached
 from training.workshop import Workshop
 
 SIZES = (128, 256)
@@ -37,7 +37,6 @@ class Plan:
     crop: int = 64
     rate: float = 2e-3
     warmup: int = 30
-    scenes: int = 4_000
     kl_weight: float = 1e-4
     edge_weight: float = 0.5
     save_every: int = 100
@@ -125,7 +124,7 @@ def train(plan: Plan, workshop: Workshop) -> AutoencoderKL:
         torch.manual_seed(plan.seed)
         autoencoder = build().to(workshop.device, memory_format=torch.channels_last)
         _fit("autoencoder", autoencoder, plan.steps, plan, workshop)
-        some = cached(workshop.state, plan.seed, SIZES[0], plan.scenes, workshop.processes)[:512]
+        some = cached(workshop.state, plan.seed, SIZES[0], SCENES, workshop.processes)[:512]
         scale = latent_scale(autoencoder, some, workshop.device)
         _finish(workshop.state, autoencoder, scale)
         finished = restored(workshop.state)
@@ -146,7 +145,7 @@ def polish(autoencoder: AutoencoderKL, plan: Plan, workshop: Workshop) -> Autoen
 def _fit(name: str, autoencoder: AutoencoderKL, steps: int, plan: Plan, workshop: Workshop) -> None:
     """Train what requires gradients, from the state saved under `name` if there is one."""
     state, device, processes = workshop.state, workshop.device, workshop.processes
-    sources = [cached(state, plan.seed, size, plan.scenes, processes) for size in SIZES]
+    sources = [cached(state, plan.seed, size, SCENES, processes) for size in SIZES]
     fresh = [cached(state, HELD_OUT_SEED, size, 64, processes)[:24] for size in SIZES]
     optimiser = Optimiser(autoencoder, plan.rate)
     path, first = state / f"{name}.pt", 0
@@ -159,7 +158,8 @@ def _fit(name: str, autoencoder: AutoencoderKL, steps: int, plan: Plan, workshop
         posterior = autoencoder.encode(target).latent_dist
         drawn = autoencoder.decode(posterior.sample()).sample
         kl = posterior.kl().mean() / (4 * (plan.crop // 8) ** 2)
-        return loss_of(target, drawn, plan.edge_weight) + plan.kl_weight * kl
+        loss: Tensor = loss_of(target, drawn, plan.edge_weight) + plan.kl_weight * kl
+        return loss
 
     measured = torch.compile(objective) if workshop.compiled else objective
     bar = tqdm(range(first, steps), name, steps, initial=first, mininterval=5)

@@ -53,8 +53,8 @@ class Plan:
 
     seed: int = 1
     stages: tuple[Stage, ...] = (
-        Stage("small", 128, 3_000, 32, 2.0e-3, 10_000),
-        Stage("native", 256, 1_200, 16, 8.0e-4, 4_000),
+        Stage("small", 128, 1_500, 32, 2.0e-3, 4_000),
+        Stage("native", 256, 1_000, 16, 8.0e-4, 2_000),
     )
     snr_gamma: float = 5.0
     noise_offset: float = 0.08
@@ -139,7 +139,8 @@ def run_stage(
     """
     device = workshop.device
     torch.manual_seed(plan.seed)
-    current = Denoiser(len(tokenizer)).to(device, memory_format=torch.channels_last)
+    current = Denoiser(len(tokenizer)).to(device)
+    current.unet.to(memory_format=torch.channels_last)
     average = copy.deepcopy(current)
     if start is not None:
         current.load_state_dict(start)
@@ -187,4 +188,5 @@ def run_stage(
                     "step": step + 1,
                 },
             )
-    return average.state_dict()
+    final: dict[str, Tensor] = average.state_dict()
+    return final

@@ -9,7 +9,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from training.autoencoder import to_tensor
-from training.renders import cached
+from training.renders import SCENES, cached
 from training.workshop import Workshop
 
 
@@ -18,7 +18,7 @@ def encoded(autoencoder: AutoencoderKL, workshop: Workshop, seed: int, size: int
     """Unscaled latent means of the first `count` scenes of a series, (count, 4, size/8, size/8) in float16."""
     path = workshop.state / f"latents-{seed}-{size}-{count}.npy"
     if not path.exists():
-        pictures = cached(workshop.state, seed, size, count, workshop.processes)
+        pictures = cached(workshop.state, seed, size, SCENES, workshop.processes)
         batch = max(16 * 128 * 128 // size**2, 1)
         parts = []
         for start in tqdm(range(0, count, batch), f"latents {size} px", mininterval=5):

@@ -15,6 +15,9 @@ from training.scenes import numbered
 HELD_OUT_SEED = 999_983
 """Series of scenes that only measurements use."""
 
+SCENES = 4_000
+"""How many scenes training draws. Captions are written anew each time one is used."""
+
 
 def render(index: int, seed: int, size: int) -> NDArray[np.uint8]:
     """Scene `index` of a series, (size, size, 3)."""
