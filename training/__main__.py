@@ -38,7 +38,6 @@ def main() -> None:
     codec = autoencoder.train(first_plan, workshop)
     if goal >= GOALS.index("decoder") and options.decoder_steps:
         codec = autoencoder.polish(codec, first_plan, workshop)
-    scale = float(codec.config["scaling_factor"])
     tokenizer = export.tokenizer_of(options.state / "tokenizer")
     plan = denoiser.Plan()
     steps = {"small": options.small_steps, "native": options.native_steps}
@@ -48,7 +47,7 @@ def main() -> None:
             break
         stage = replace(planned, steps=steps[planned.name])
         latents = encoded(codec, workshop, plan.seed, stage.size, stage.scenes)
-        weights = denoiser.run_stage(stage, plan, latents * scale, tokenizer, workshop, start=weights)
+        weights = denoiser.run_stage(stage, plan, latents, tokenizer, workshop, start=weights)
     if goal == GOALS.index("export") and weights is not None:
         export.export(codec, weights, options.out)
         print(f"wrote {options.out}")

@@ -52,6 +52,7 @@ def build() -> AutoencoderKL:
         norm_num_groups=4,
         latent_channels=4,
         sample_size=256,
+        scaling_factor=1.0,  # `whiten` sees to it
         mid_block_add_attention=False,
     )
 
@@ -109,13 +110,26 @@ def psnr(autoencoder: AutoencoderKL, pictures: NDArray[np.uint8], device: torch.
 
 
 @torch.no_grad()
-def latent_scale(autoencoder: AutoencoderKL, pictures: NDArray[np.uint8], device: torch.device) -> float:
-    """1 / standard deviation of the latents: the factor that brings them to unit variance."""
-    latents = [
-        autoencoder.encode(to_tensor(pictures[start : start + 16], device)).latent_dist.mode()
-        for start in range(0, len(pictures), 16)
-    ]
-    return 1.0 / float(torch.cat(latents).std())
+def whiten(autoencoder: AutoencoderKL, pictures: NDArray[np.uint8], device: torch.device) -> None:
+    """Bring every latent channel to mean 0 and variance 1, as noise has, without changing a single picture.
+
+    What the 1 x 1 convolutions around the latents undo of each other is free to choose: the encoder's divides by the
+    channel's deviation after taking its mean away, the decoder's multiplies and adds them again.
+    """
+    latents = torch.cat(
+        [
+            autoencoder.encode(to_tensor(pictures[start : start + 16], device)).latent_dist.mode()
+            for start in range(0, len(pictures), 16)
+        ]
+    )
+    mean, deviation = latents.mean(dim=(0, 2, 3)), latents.std(dim=(0, 2, 3))
+    into, out = autoencoder.quant_conv, autoencoder.post_quant_conv
+    channels = len(mean)  # the first half of `into` makes means, the second logarithms of variances
+    into.weight[:channels] /= deviation[:, None, None, None]
+    into.bias[:channels] = (into.bias[:channels] - mean) / deviation
+    into.bias[channels:] -= 2 * deviation.log()
+    out.bias += out.weight[:, :, 0, 0] @ mean
+    out.weight *= deviation[None, :, None, None]
 
 
 def train(plan: Plan, workshop: Workshop) -> AutoencoderKL:
@@ -125,8 +139,8 @@ def train(plan: Plan, workshop: Workshop) -> AutoencoderKL:
         autoencoder = build().to(workshop.device, memory_format=torch.channels_last)
         _fit("autoencoder", autoencoder, plan.steps, plan, workshop)
         some = cached(workshop.state, plan.seed, SIZES[0], SCENES, workshop.processes)[:512]
-        scale = latent_scale(autoencoder, some, workshop.device)
-        _finish(workshop.state, autoencoder, scale)
+        whiten(autoencoder, some, workshop.device)
+        snapshots.save(workshop.state / FINISHED, autoencoder.state_dict())
         finished = restored(workshop.state)
         assert finished is not None
     return finished.to(workshop.device)
@@ -138,7 +152,7 @@ def polish(autoencoder: AutoencoderKL, plan: Plan, workshop: Workshop) -> Autoen
     for half in (autoencoder.decoder, autoencoder.post_quant_conv):
         half.requires_grad_(True)
     _fit("decoder", autoencoder, plan.decoder_steps, plan, workshop)
-    _finish(workshop.state, autoencoder, autoencoder.config["scaling_factor"])
+    snapshots.save(workshop.state / FINISHED, autoencoder.state_dict())
     return autoencoder.requires_grad_(False)
 
 
@@ -176,16 +190,11 @@ def _fit(name: str, autoencoder: AutoencoderKL, steps: int, plan: Plan, workshop
             bar.write(f"step {step + 1}: loss {loss.item():.4f}, held out {', '.join(figures)}")
 
 
-def _finish(state: Path, autoencoder: AutoencoderKL, scale: float) -> None:
-    snapshots.save(state / FINISHED, {"weights": autoencoder.state_dict(), "scale": scale})
-
-
 def restored(state: Path) -> AutoencoderKL | None:
-    """The finished autoencoder with its scaling factor set, or None if it has not been finished."""
+    """The finished autoencoder, or None if it has not been finished."""
     if (saved := snapshots.load(state / FINISHED)) is None:
         return None
     autoencoder = build()
-    autoencoder.load_state_dict(saved["weights"])
-    autoencoder.register_to_config(scaling_factor=round(saved["scale"], 5))
+    autoencoder.load_state_dict(saved)
     autoencoder.eval().requires_grad_(False)
     return autoencoder

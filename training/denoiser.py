@@ -135,7 +135,7 @@ def run_stage(
 ) -> dict[str, Tensor]:
     """Train one stage from the averaged weights `start` (or from nothing) and return its averaged weights.
 
-    `latents` are scaled to unit variance. Goes on from the stage's own saved state if there is one.
+    `latents` have mean 0 and variance 1. Goes on from the stage's own saved state if there is one.
     """
     device = workshop.device
     torch.manual_seed(plan.seed)

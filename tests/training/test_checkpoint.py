@@ -32,7 +32,7 @@ def test_its_configuration_says_what_it_is() -> None:
     assert unet["sample_size"] * 2 ** (len(vae["block_out_channels"]) - 1) == 256
     assert unet["cross_attention_dim"] == text["hidden_size"]
     assert vae["latent_channels"] == unet["in_channels"] == 4
-    assert vae["scaling_factor"] != 0.18215  # its own, not Stable Diffusion's
+    assert vae["scaling_factor"] == 1.0  # its latents are white: Stable Diffusion's 0.18215 would be wrong
     assert scheduler["prediction_type"] == "epsilon"
     assert (scheduler["beta_start"], scheduler["beta_end"]) == (0.00085, 0.012)
 
