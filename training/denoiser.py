@@ -44,7 +44,7 @@ class Stage:
     batch: int
     rate: float
     scenes: int
-    warmup: int = 100
+    warmup: int = 50
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,13 @@ class Plan:
 
     seed: int = 1
     stages: tuple[Stage, ...] = (
-        Stage("small", 128, 1_500, 32, 2.0e-3, 4_000),
-        Stage("native", 256, 1_000, 16, 8.0e-4, 2_000),
+        Stage("small", 128, 1_000, 32, 2.0e-3, 4_000),
+        Stage("native", 256, 900, 16, 1.0e-3, 1_500),
     )
     snr_gamma: float = 5.0
     noise_offset: float = 0.08
     ema: float = 0.998
-    save_every: int = 200
+    save_every: int = 100
 
 
 class Denoiser(nn.Module):
