@@ -110,3 +110,28 @@ def test_a_picture_is_found_again_after_a_restart(service: RunningService, open_
     viewer = page.get_by_role("dialog")
     loaded(viewer.get_by_role("img", name="a windmill to keep").first)
     expect(viewer).to_contain_text(str(job["images"][0]["seed"]))
+
+
+def test_the_viewer_walks_by_arrows_takes_parameters_over_and_undoes_a_deletion(
+    service: RunningService, open_page: OpenPage
+) -> None:
+    job = service.finished(service.submit(prompt="three ships", steps=3, count=3, seed=500, width=128)["id"])
+    images = [image for image in service.images() if image["job_id"] == job["id"]]  # in the gallery's order
+    newest, older = (f"Seed{image['seed']}" for image in images[:2])
+    page = open_page(service.url, path=f"/gallery/{images[0]['id']}")
+    viewer = page.get_by_role("dialog")
+    expect(viewer).to_contain_text(newest)
+    page.keyboard.press("ArrowRight")
+    expect(viewer).to_contain_text(older)
+    page.keyboard.press("ArrowLeft")
+    expect(viewer).to_contain_text(newest)
+
+    page.keyboard.press("Delete")
+    expect(viewer).to_contain_text(older)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("Back in the gallery").first).to_be_visible()
+    assert [image["id"] for image in service.images() if image["job_id"] == job["id"]] == [i["id"] for i in images]
+
+    viewer.get_by_role("button", name="Use these parameters").click()
+    expect(page.get_by_role("textbox", name="Prompt", exact=True)).to_have_value("three ships")
+    expect(page.get_by_label("Steps", exact=True).first).to_have_value("3")
