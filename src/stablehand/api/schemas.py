@@ -4,6 +4,7 @@ In and Out stay apart. Ranges are checked once, in the domain; the models only d
 """
 
 from datetime import datetime
+from functools import cache
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,19 +15,32 @@ from stablehand.domain.orders import LIMITS, PROMPT_MAX_CHARACTERS, SIDE_MULTIPL
 from stablehand.domain.recipes import Format
 
 
-class In(BaseModel):
+class Model(BaseModel):
+    """Its JSON schema is made once: it is asked for on every request that has a query or a header to check."""
+
+    @classmethod
+    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        return _json_schema(cls, args, tuple(kwargs.items()))
+
+
+@cache
+def _json_schema(model: type[Model], args: tuple[Any, ...], kwargs: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
+    return super(Model, model).model_json_schema(*args, **dict(kwargs))
+
+
+class In(Model):
     """Types are taken as they stand: "20" is no number here."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class Query(BaseModel):
+class Query(Model):
     """Query parameters arrive as text, so they are converted; unknown ones are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Out(BaseModel):
+class Out(Model):
     model_config = ConfigDict(frozen=True)
 
 
@@ -68,7 +82,7 @@ class ImagePatch(In):
     starred: bool = Field(description="Whether it is one of the favourites.")
 
 
-class IdempotencyHeader(BaseModel):
+class IdempotencyHeader(Model):
     """Read from the request's headers, of which there are always others."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -82,7 +96,7 @@ class IdempotencyHeader(BaseModel):
     )
 
 
-class ById(BaseModel):
+class ById(Model):
     id: str = Field(description="As returned when it was made.", min_length=1, max_length=64)
 
 
