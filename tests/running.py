@@ -37,6 +37,9 @@ def eventually(holds: Callable[[], bool], what: str, seconds: float = PATIENCE_S
         time.sleep(0.05)
 
 
+#: waits until whoever started it is gone, then ends a process group: tests that are killed leave no service behind
+_WATCH = "import os, signal, sys; sys.stdin.read(); os.killpg(int(sys.argv[1]), signal.SIGKILL)"
+
 ServiceFactory = Callable[..., "RunningService"]
 
 
@@ -52,6 +55,7 @@ class RunningService:
         self.seen: dict[int, float] = {}  #: every process it ever was, with its start time
         self._settings = {f"STABLEHAND_{name}": str(value) for name, value in settings.items()}
         self._process: subprocess.Popen[bytes] | None = None
+        self._watch: subprocess.Popen[bytes] | None = None
 
     @property
     def log(self) -> str:
@@ -68,6 +72,8 @@ class RunningService:
             command = [sys.executable, "-c", _LIMITED, str(file_size_limit), *command]
         with self.data_dir.with_suffix(".log").open("ab") as log:
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, process_group=0)
+        watch = [sys.executable, "-I", "-S", "-c", _WATCH, str(self._process.pid)]
+        self._watch = subprocess.Popen(watch, stdin=subprocess.PIPE, process_group=0)
         eventually(self._is_ready, "the service is ready")
         self._note_processes()
 
@@ -77,7 +83,7 @@ class RunningService:
         self._note_processes()
         self._process.terminate()
         self._process.wait(PATIENCE_SECONDS)
-        self._process = None
+        self._forget()
         eventually(lambda: not self.survivors(), "no process is left behind")
 
     def kill(self) -> None:
@@ -89,7 +95,7 @@ class RunningService:
             victim.kill()
         self._process.wait(PATIENCE_SECONDS)
         psutil.wait_procs(victims, PATIENCE_SECONDS)
-        self._process = None
+        self._forget()
 
     def kill_worker(self) -> None:
         """kill -9 of the process that serves; its parent starts another. Returns when that one is ready."""
@@ -111,6 +117,7 @@ class RunningService:
         psutil.wait_procs(tree, PATIENCE_SECONDS)
         if self._process is not None:
             self._process.wait()
+        self._forget()
         self.http.close()
         # An agent of a server that was killed earlier ends by itself.
         eventually(lambda: not self.survivors(), "no process is left behind")
@@ -163,6 +170,14 @@ class RunningService:
             cursor = page["next_cursor"]
             if cursor is None:
                 return items
+
+    def _forget(self) -> None:
+        self._process = None
+        if self._watch is not None and self._watch.stdin is not None:
+            self._watch.kill()
+            self._watch.wait()
+            self._watch.stdin.close()
+            self._watch = None
 
     def _is_ready(self) -> bool:
         assert self._process is not None

@@ -1,5 +1,6 @@
 """A desk (the protocol server of these tests) and agents that end with their test."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, MutableMapping
@@ -52,7 +53,10 @@ def start_process(desk: Desk, tmp_path: Path) -> Iterator[StartProcess]:
     def start(*options: str) -> "subprocess.Popen[str]":
         with (tmp_path / "agent.log").open("a") as output:
             process = subprocess.Popen(
-                [sys.executable, str(RUNNER), desk.url, TOKEN, *options], stdout=output, stderr=output, text=True
+                [sys.executable, str(RUNNER), desk.url, TOKEN, "--parent-pid", str(os.getpid()), *options],
+                stdout=output,
+                stderr=output,
+                text=True,
             )
         processes.append(process)
         return process

@@ -2,15 +2,16 @@
 
 from tests.running import ServiceFactory
 
-MEGABYTE = 1_000_000
+#: more than the database and its log need, less than the picture
+LARGEST_FILE_BYTES = 1_200_000
 
 
 def test_a_full_disk_fails_the_job_with_its_reason(make_service: ServiceFactory) -> None:
     service = make_service(COMPUTE__RUNTIME="null")
     service.start()
     service.stop()  # the database is made and put in order before files become short
-    service.start(file_size_limit=3 * MEGABYTE)
-    large = service.submit(prompt="large", width=2048, height=2048, format="png", steps=1)
+    service.start(file_size_limit=LARGEST_FILE_BYTES)
+    large = service.submit(prompt="large", width=1024, height=1024, format="png", steps=1)
     done = service.finished(large["id"])
     assert done["state"] == "failed"
     assert done["shots"][0]["error"]["code"] == "storage_full"
