@@ -90,7 +90,7 @@ def test_an_ended_shot_leased_anew_is_drawn_again(ledger: Ledger) -> None:
 def test_the_result_of_a_lost_shot_is_nobodys(ledger: Ledger) -> None:
     ledger.take([lease("a")])
     ledger.turn()
-    ledger.strike([("a", 1)])
+    assert ledger.strike([("a", 1)]) == ["a"]
     assert ledger.end("a") is None
     assert ledger.is_empty()
 

@@ -71,9 +71,10 @@ class Heartbeat:
         self.drain = renewed.drain
         self.watched = frozenset(renewed.watched)
         if renewed.lost:
-            log.info("leases lost", shots=renewed.lost)
             lost = set(renewed.lost)
-            self._ledger.strike([(shot.shot_id, shot.token) for shot in held if shot.shot_id in lost])
+            in_vain = self._ledger.strike([(shot.shot_id, shot.token) for shot in held if shot.shot_id in lost])
+            if in_vain:
+                log.info("leases lost", shots=in_vain)
         if renewed.cancelled:
             stopped = self._ledger.cancel(renewed.cancelled)
             if stopped:

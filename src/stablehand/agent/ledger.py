@@ -78,8 +78,13 @@ class Ledger:
                 del self._holdings[lease.shot_id]
                 self._changed.notify_all()
 
-    def strike(self, lost: Iterable[tuple[str, int]]) -> None:
-        """Shots whose lease with this token is lost: forget them, tell the device to drop them."""
+    def strike(self, lost: Iterable[tuple[str, int]]) -> list[str]:
+        """Shots whose lease with this token is lost: forget them, tell the device to drop them.
+
+        Returns those whose drawing was in vain. One that had ended here was lost only if its report is refused too: the
+        heartbeat may have crossed it on the way.
+        """
+        in_vain = []
         with self._changed:
             for shot_id, token in lost:
                 holding = self._holdings.get(shot_id)
@@ -88,7 +93,10 @@ class Ledger:
                 del self._holdings[shot_id]
                 if holding.stage is Stage.DRAWING:
                     self._drops.append(shot_id)
+                if holding.stage is not Stage.ENDED:
+                    in_vain.append(shot_id)
             self._changed.notify_all()
+        return in_vain
 
     def cancel(self, shot_ids: Iterable[str]) -> list[Lease]:
         """Stop these shots; returns the leases to give back. A picture that is already drawn is still delivered."""
