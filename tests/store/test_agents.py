@@ -65,3 +65,13 @@ def test_what_is_in_memory_is_learned_from_every_word(house: House) -> None:
     hand = house.agent()
     renew(house.services, hand.agent, Renew(incarnation=hand.incarnation, shots=[], resident=["id-beta"]))
     assert resident_checkpoints(house.services) == {"id-beta"}
+
+
+def test_why_a_device_does_not_start_stands_until_it_does(house: House) -> None:
+    agent = register_agent(house.services, "one", "default", hash_token("t"))
+    hello(house.services, agent, introduction(error="CUDA is not available."))
+    assert agent_by_token(house.services, "t").error == "CUDA is not available."
+    hello(house.services, agent, introduction(incarnation="next"))
+    assert agent_by_token(house.services, "t").error == "CUDA is not available."
+    hello(house.services, agent, introduction(incarnation="next", ready=True, seats=1))
+    assert agent_by_token(house.services, "t").error == ""

@@ -34,3 +34,9 @@ def test_the_reason_names_what_is_nearest_to_working() -> None:
     assert len(set(sentences)) == 3
     assert all(sentence and sentence.endswith(".") for sentence in sentences)
     assert "stablehand agent" in str(sentences[0])
+
+
+def test_a_device_that_does_not_start_is_named_until_another_is_ready() -> None:
+    assert waiting_reason([AgentState.GONE], errors=["", "no driver."]) == "The agent cannot start: no driver."
+    assert waiting_reason([AgentState.STARTING], errors=["no driver."]) == "The agent cannot start: no driver."
+    assert waiting_reason([AgentState.READY], errors=["no driver."]) is None

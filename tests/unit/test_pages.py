@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stablehand.domain.errors import InvalidFields
-from stablehand.domain.pages import check_limit, decode_cursor, encode_cursor
+from stablehand.domain.pages import check_limit, decode_cursor, encode_cursor, page_of
 
 
 @given(st.integers(0, 10**18 - 1))
@@ -38,3 +38,20 @@ def test_page_sizes_have_limits(limit: int) -> None:
 def test_allowed_page_sizes_pass() -> None:
     check_limit(1)
     check_limit(200)
+
+
+def test_a_list_in_memory_is_walked_whole_and_in_order() -> None:
+    rows = list(range(7))
+    walked: list[int] = []
+    cursor: str | None = None
+    for _ in range(4):
+        page = page_of("rows", rows, limit=2, cursor=cursor)
+        walked += page.items
+        cursor = page.next_cursor
+    assert walked == rows
+    assert cursor is None
+    assert page_of("rows", rows, limit=7, cursor=None).next_cursor is None
+    with pytest.raises(InvalidFields):
+        page_of("rows", rows, limit=0, cursor=None)
+    with pytest.raises(InvalidFields):
+        page_of("rows", rows, limit=2, cursor=encode_cursor("others", 2))

@@ -101,7 +101,7 @@ export function mockedServer(): Plugin {
       case 'GET status': return { status: 200, body: {
         version: 'mocked', ready: true, authentication: false, queue: { queued: 0, running: 0 },
         agents: [{ name: 'pretended', pool: 'default', state: 'ready', runtime: 'null', seats: 8, running: 0,
-          device: { kind: 'cpu', name: 'CPU', precision: 'fp32' }, resident: ['postcard'] }],
+          device: { kind: 'cpu', name: 'CPU', precision: 'fp32' }, resident: ['postcard'], error: '' }],
       } }
       default: return refusal(404, 'not_found')
     }

@@ -4,8 +4,9 @@ from flask import Response
 from flask_openapi.blueprint import APIBlueprint
 
 from stablehand.api.door import Door, blueprint, reply
-from stablehand.api.schemas import CheckpointPage
+from stablehand.api.schemas import CheckpointPage, PageQuery
 from stablehand.api.views import checkpoint_out
+from stablehand.domain.pages import page_of
 from stablehand.services.catalogue import default_checkpoint, list_checkpoints, resident_checkpoints
 
 
@@ -13,18 +14,19 @@ def routes(door: Door) -> APIBlueprint:
     api = blueprint("checkpoints", "Weights that can draw.")
 
     @api.get("/checkpoints", responses={200: CheckpointPage})
-    def browse_checkpoints() -> Response:
+    def browse_checkpoints(query: PageQuery) -> Response:
         """List checkpoints."""
         resident = resident_checkpoints(door.services)
         default = default_checkpoint(door.services)
+        page = page_of("checkpoints", list_checkpoints(door.services), limit=query.limit, cursor=query.cursor)
         items = [
             checkpoint_out(
                 checkpoint,
                 resident=checkpoint.id in resident,
                 default=default is not None and checkpoint.id == default.id,
             )
-            for checkpoint in list_checkpoints(door.services)
+            for checkpoint in page.items
         ]
-        return reply(CheckpointPage(items=items, next_cursor=None))
+        return reply(CheckpointPage(items=items, next_cursor=page.next_cursor))
 
     return api

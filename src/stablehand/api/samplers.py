@@ -1,12 +1,13 @@
 """Names of samplers and schedules that can be used in an order."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from flask import Response
 from flask_openapi.blueprint import APIBlueprint
 
 from stablehand.api.door import blueprint, reply
-from stablehand.api.schemas import NamedOut, NamedPage
+from stablehand.api.schemas import NamedOut, NamedPage, PageQuery
+from stablehand.domain.pages import page_of
 from stablehand.domain.samplers import SAMPLERS, SCHEDULES, Named
 
 
@@ -14,18 +15,19 @@ def routes() -> APIBlueprint:
     api = blueprint("samplers", "Denoising methods and their noise levels.")
 
     @api.get("/samplers", responses={200: NamedPage})
-    def browse_samplers() -> Response:
+    def browse_samplers(query: PageQuery) -> Response:
         """List samplers, the default first."""
-        return _page(SAMPLERS)
+        return _page("samplers", SAMPLERS, query)
 
     @api.get("/schedules", responses={200: NamedPage})
-    def browse_schedules() -> Response:
+    def browse_schedules(query: PageQuery) -> Response:
         """List schedules, the default first."""
-        return _page(SCHEDULES)
+        return _page("schedules", SCHEDULES, query)
 
     return api
 
 
-def _page(table: Iterable[Named]) -> Response:
-    items = [NamedOut(name=named.name, aliases=list(named.aliases)) for named in table]
-    return reply(NamedPage(items=items, next_cursor=None))
+def _page(name: str, table: Sequence[Named], query: PageQuery) -> Response:
+    page = page_of(name, table, limit=query.limit, cursor=query.cursor)
+    items = [NamedOut(name=named.name, aliases=list(named.aliases)) for named in page.items]
+    return reply(NamedPage(items=items, next_cursor=page.next_cursor))

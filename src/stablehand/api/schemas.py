@@ -266,6 +266,7 @@ class AgentOut(Out):
     seats: int
     running: int
     resident: list[str] = Field(description="Names of the checkpoints in its memory.")
+    error: str = Field(description="Why its device is not ready; empty while nothing is wrong.")
 
 
 class StatusOut(Out):

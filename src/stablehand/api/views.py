@@ -89,4 +89,5 @@ def agent_out(agent: Agent, checkpoint_names: dict[str, str]) -> schemas.AgentOu
         seats=agent.seats,
         running=agent.running,
         resident=[checkpoint_names.get(checkpoint_id, checkpoint_id) for checkpoint_id in agent.resident],
+        error=agent.error,
     )

@@ -38,6 +38,7 @@ class Agent:
     resident: tuple[str, ...]  #: ids of the checkpoints in its memory
     last_seen_at: datetime | None
     created_at: datetime
+    error: str = ""  #: why it could not get its device ready; empty once it could
 
 
 def state_of(
@@ -51,11 +52,17 @@ def state_of(
     return AgentState.READY if ready else AgentState.STARTING
 
 
-def waiting_reason(states: Iterable[AgentState]) -> str | None:
-    """Why nothing in a pool moves, as a sentence for the person who waits; None while an agent is ready."""
+def waiting_reason(states: Iterable[AgentState], *, errors: Iterable[str] = ()) -> str | None:
+    """Why nothing in a pool moves, as a sentence for the person who waits; None while an agent is ready.
+
+    ``errors`` says of agents that could not get their device ready why not; it outranks all but a ready agent, since
+    such an agent is started again and again and would otherwise look as if it only needed patience.
+    """
     seen = set(states)
     if AgentState.READY in seen:
         return None
+    if failure := next((error for error in errors if error), None):
+        return f"The agent cannot start: {failure}"
     if AgentState.STARTING in seen:
         return "The agent is getting its device ready."
     if AgentState.DRAINING in seen:

@@ -5,6 +5,7 @@ A cursor names the last row that was shown (keyset), so rows that come or go mea
 
 import base64
 import binascii
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -48,6 +49,18 @@ def decode_cursor(list_name: str, cursor: str) -> int:
     ):
         raise wrong
     return int(position)
+
+
+def page_of(list_name: str, rows: Sequence[T], *, limit: int, cursor: str | None) -> Page[T]:
+    """One page of a list that is whole in memory; its cursors count rows.
+
+    Raises:
+        InvalidFields: ``limit`` is out of range, or ``cursor`` was not made for this list.
+    """
+    check_limit(limit)
+    start = 0 if cursor is None else decode_cursor(list_name, cursor)
+    end = start + limit
+    return Page(tuple(rows[start:end]), encode_cursor(list_name, end) if end < len(rows) else None)
 
 
 def check_limit(limit: int) -> None:

@@ -33,6 +33,7 @@ def hello(services: Services, agent: Agent, message: Hello) -> Welcome:
             present=message.present,
             resident=message.resident,
             version=message.version,
+            error=message.error,
         ),
     )
     announce(services, changes)

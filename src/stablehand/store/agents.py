@@ -28,6 +28,7 @@ class Introduction:
     present: Sequence[str]
     resident: Sequence[str]
     version: str
+    error: str
 
 
 class Agents(Transactions):
@@ -89,6 +90,9 @@ class Agents(Transactions):
             row.present = list(words.present)
             row.resident = list(words.resident)
             row.version = words.version
+            # Each restart says hello before it can fail again: until one is ready, the last failure is the news.
+            if words.error or words.ready:
+                row.error = words.error
             row.last_seen_at = tx.now
         return changes
 

@@ -91,6 +91,7 @@ class AgentRow(Table):
     ready: Mapped[bool] = mapped_column(default=False)
     draining: Mapped[bool] = mapped_column(default=False)
     seats: Mapped[int] = mapped_column(default=0)
+    error: Mapped[str] = mapped_column(default="")  #: why its device is not ready
     present: Mapped[list[str]] = mapped_column(default=list)  #: SHA-256 of checkpoints on its disk
     resident: Mapped[list[str]] = mapped_column(default=list)  #: ids of checkpoints in its memory
     last_seen_at: Mapped[datetime | None]

@@ -38,7 +38,7 @@ class Places:
         checkpoint = self._tx.session.get(CheckpointRow, job.checkpoint_id)
         if checkpoint is not None and checkpoint.missing_since is not None:
             return f"The file of the checkpoint {checkpoint.name} is missing. Put it back, or cancel the job."
-        return waiting_reason(agents)
+        return waiting_reason(agents, errors=self._errors_of(job.pool))
 
     def _eta(self, job: JobRow, queued: list[ShotRow], agents: list[AgentState]) -> float | None:
         seconds = self._running_seconds(job.pool)
@@ -79,6 +79,9 @@ class Places:
             rows = self._tx.session.scalars(select(AgentRow).where(AgentRow.pool == pool))
             self._agents[pool] = [_agent_state(row, self._tx.now) for row in rows]
         return self._agents[pool]
+
+    def _errors_of(self, pool: str) -> list[str]:
+        return list(self._tx.session.scalars(select(AgentRow.error).where(AgentRow.pool == pool, AgentRow.error != "")))
 
     def _count_before(self, shot: ShotRow) -> int:
         query = (

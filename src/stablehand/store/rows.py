@@ -47,6 +47,7 @@ def agent_from(row: AgentRow, *, running: int, now: datetime) -> Agent:
         resident=tuple(row.resident),
         last_seen_at=row.last_seen_at,
         created_at=row.created_at,
+        error=row.error,
     )
 
 

@@ -4,16 +4,28 @@ import type { Status } from '@/domain/status'
 
 import { request } from './http'
 
-export async function listCheckpoints(): Promise<Checkpoint[]> {
-  return (await request<Page<Checkpoint>>({ url: '/checkpoints' })).items
+/** Every item of a list that is short enough to show whole. */
+async function everything<T>(url: string): Promise<T[]> {
+  const items: T[] = []
+  let cursor: string | null = null
+  do {
+    const page: Page<T> = await request<Page<T>>({ url, params: { limit: 200, ...(cursor && { cursor }) } })
+    items.push(...page.items)
+    cursor = page.next_cursor
+  } while (cursor)
+  return items
 }
 
-export async function listSamplers(): Promise<Named[]> {
-  return (await request<Page<Named>>({ url: '/samplers' })).items
+export function listCheckpoints(): Promise<Checkpoint[]> {
+  return everything('/checkpoints')
 }
 
-export async function listSchedules(): Promise<Named[]> {
-  return (await request<Page<Named>>({ url: '/schedules' })).items
+export function listSamplers(): Promise<Named[]> {
+  return everything('/samplers')
+}
+
+export function listSchedules(): Promise<Named[]> {
+  return everything('/schedules')
 }
 
 export function getStatus(): Promise<Status> {

@@ -10,6 +10,8 @@ export interface Agent {
   running: number
   /** Names of checkpoints in memory. */
   resident: string[]
+  /** Why its device is not ready; empty while nothing is wrong. */
+  error: string
 }
 
 export interface Status {

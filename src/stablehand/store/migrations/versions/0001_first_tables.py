@@ -37,6 +37,7 @@ def upgrade() -> None:
         sa.Column("ready", sa.Boolean(), nullable=False),
         sa.Column("draining", sa.Boolean(), nullable=False),
         sa.Column("seats", sa.Integer(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
         sa.Column("present", sa.JSON(), nullable=False),
         sa.Column("resident", sa.JSON(), nullable=False),
         sa.Column("last_seen_at", UtcTime(), nullable=True),
