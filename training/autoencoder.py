@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,11 +31,12 @@ class Plan:
     """How long and how hard to train. Sizes in pixels, counts in pictures."""
 
     seed: int = 1
-    steps: int = 1_000
-    decoder_steps: int = 1_000
+    steps: int = 640
+    decoder_steps: int = 250
     batch: int = 8
     crop: int = 64
     rate: float = 2e-3
+    decoder_rate: float = 1e-3
     warmup: int = 30
     kl_weight: float = 1e-4
     edge_weight: float = 0.5
@@ -151,7 +152,7 @@ def polish(autoencoder: AutoencoderKL, plan: Plan, workshop: Workshop) -> Autoen
     autoencoder = autoencoder.to(workshop.device, memory_format=torch.channels_last)
     for half in (autoencoder.decoder, autoencoder.post_quant_conv):
         half.requires_grad_(True)
-    _fit("decoder", autoencoder, plan.decoder_steps, plan, workshop)
+    _fit("decoder", autoencoder, plan.decoder_steps, replace(plan, rate=plan.decoder_rate), workshop)
     snapshots.save(workshop.state / FINISHED, autoencoder.state_dict())
     return autoencoder.requires_grad_(False)
 

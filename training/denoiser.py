@@ -53,7 +53,7 @@ class Plan:
 
     seed: int = 1
     stages: tuple[Stage, ...] = (
-        Stage("small", 128, 1_000, 32, 2.0e-3, 4_000),
+        Stage("small", 128, 800, 32, 2.0e-3, 4_000),
         Stage("native", 256, 900, 16, 1.0e-3, 1_500),
     )
     snr_gamma: float = 5.0

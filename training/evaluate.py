@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import textwrap
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -128,16 +129,14 @@ def evaluate(folder: Path, count: int, manner: Manner, device: torch.device) -> 
 
 def contact_sheet(pictures: list[Image.Image], rows: list[dict[str, Any]], columns: int = 8) -> Image.Image:
     """All pictures at 192 px with their captions; a red bar under those the judge found wrong."""
-    side, text = 192, 30
+    side, text = 192, 38
     lines = -(-len(pictures) // columns)
     sheet = Image.new("RGB", (columns * (side + 4), lines * (side + text + 6)), "white")
     pen = ImageDraw.Draw(sheet)
     for index, (picture, row) in enumerate(zip(pictures, rows, strict=True)):
         x, y = index % columns * (side + 4), index // columns * (side + text + 6)
         sheet.paste(picture.resize((side, side), Image.Resampling.LANCZOS), (x, y))
-        words, half = row["caption"], 34
-        cut = words.rfind(" ", 0, half) if len(words) > half else len(words)
-        pen.text((x + 2, y + side + 3), f"{words[:cut]}\n{words[cut:].strip()}", fill="black", font_size=10)
+        pen.text((x + 2, y + side + 3), textwrap.fill(row["caption"], 32), fill="black", font_size=10)
         if not row["right"]:
             pen.rectangle((x, y + side, x + side, y + side + 3), fill="red")
     return sheet
