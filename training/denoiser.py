@@ -54,7 +54,7 @@ class Plan:
     seed: int = 1
     stages: tuple[Stage, ...] = (
         Stage("small", 128, 800, 32, 2.0e-3, 4_000),
-        Stage("native", 256, 900, 16, 1.0e-3, 1_500),
+        Stage("native", 256, 1_130, 16, 1.0e-3, 1_500),
     )
     snr_gamma: float = 5.0
     noise_offset: float = 0.08
