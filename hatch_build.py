@@ -68,7 +68,7 @@ def install_packages() -> None:
     installed = WEB / "node_modules" / ".package-lock.json"
     lock = WEB / "package-lock.json"
     if not installed.is_file() or installed.stat().st_mtime < lock.stat().st_mtime:
-        npm("ci", "--no-audit", "--no-fund")
+        npm("ci", "--no-audit", "--no-fund", "--loglevel=error")
 
 
 def build_page() -> bool:
@@ -77,7 +77,7 @@ def build_page() -> bool:
         return False
     wanted = fingerprint()
     install_packages()
-    npm("run", "build")
+    npm("run", "--silent", "build", "--", "--logLevel=warn")
     STAMP.write_text(wanted)
     return True
 
