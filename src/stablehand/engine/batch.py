@@ -21,9 +21,10 @@ from stablehand.engine.caps import Caps
 from stablehand.engine.checkpoints import Resident, Slot
 from stablehand.engine.devices import Placement
 from stablehand.engine.faults import DeviceLost, EngineFault, NotFinite, is_device_lost, is_out_of_memory
+from stablehand.engine.groups import GroupKey
 from stablehand.engine.pictures import Picture, attach, condition, detach
 from stablehand.engine.residents import Residents
-from stablehand.engine.rows import GroupKey, predict, row_bytes, row_operations
+from stablehand.engine.rows import predict, row_bytes, row_operations
 from stablehand.engine.samplers import SamplerState
 from stablehand.engine.turns import Turns
 

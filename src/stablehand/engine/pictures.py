@@ -8,8 +8,8 @@ from torch import Tensor
 from stablehand.domain.errors import RecipeUnsupported
 from stablehand.domain.recipes import Recipe
 from stablehand.engine.checkpoints import Resident
+from stablehand.engine.groups import GroupKey, chunks_of, context_bucket
 from stablehand.engine.noise import Noise
-from stablehand.engine.rows import GroupKey, chunks_of, context_bucket
 from stablehand.engine.samplers import Ask, SamplerState, begin, find_method, plan_sigmas
 
 

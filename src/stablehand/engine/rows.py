@@ -5,34 +5,13 @@ prompt, guidance scale) is a value per row.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from stablehand.engine.checkpoints import Resident, Slot
-from stablehand.engine.text import CHUNK_POSITIONS
-
-if TYPE_CHECKING:
-    from stablehand.engine.pictures import Picture
-
-
-@dataclass(frozen=True, slots=True)
-class GroupKey:
-    """Pictures with equal keys may share a UNet call."""
-
-    slot: Slot
-    shape: tuple[int, int, int]  #: of one latent: channels, height, width
-    chunks: int  #: prompt chunks, rounded up to a bucket
-    control: tuple[str, ...] = ()  #: what else steers the network
-    alone: str | None = None  #: the id of a picture that must be bit-equal whatever else runs: it shares with nobody
-
-
-def context_bucket(chunks: int) -> int:
-    """The next power of two: few groups, and at most half of a context is padding."""
-    return 1 << (chunks - 1).bit_length()
+from stablehand.engine.checkpoints import Resident
+from stablehand.engine.pictures import Picture
 
 
 def row_bytes(resident: Resident, shape: tuple[int, int, int]) -> int:
@@ -47,7 +26,7 @@ def row_operations(resident: Resident, shape: tuple[int, int, int]) -> float:
     return 0.25 * resident.unet_parameters * shape[1] * shape[2]
 
 
-def predict(resident: Resident, pictures: Sequence["Picture"]) -> tuple[list[Tensor], list[bool]]:
+def predict(resident: Resident, pictures: Sequence[Picture]) -> tuple[list[Tensor], list[bool]]:
     """One UNet call for pictures of one group.
 
     Returns, per picture, the denoised latent (C, h, w) in float32 with guidance applied, and whether all of it is
@@ -101,8 +80,3 @@ def _stack_contexts(contexts: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
     lengths = torch.tensor([len(context) for context in contexts], device=padded[0].device)
     mask = torch.arange(longest, device=lengths.device)[None] < lengths[:, None]
     return torch.stack(padded), mask
-
-
-def chunks_of(*contexts: Tensor | None) -> int:
-    """The longest of the contexts, in prompt chunks."""
-    return max(len(context) for context in contexts if context is not None) // CHUNK_POSITIONS
