@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ def make(tmp_path: Path, template: Path) -> Iterator[Callable[..., Site]]:
     """Make sites; keywords change the doors' options."""
     made: list[Site] = []
 
-    def make(**changes: object) -> Site:
+    def make(**changes: Any) -> Site:
         site = make_site(tmp_path / f"site-{len(made)}", template=template, **changes)
         made.append(site)
         return site

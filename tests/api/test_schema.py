@@ -37,7 +37,7 @@ def test_answers_are_as_the_document_says(schema: Any, path: str, method: str, m
 
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(max_examples=12, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
-    def asked(case: Case) -> None:
+    def asked(case: Case[Any]) -> None:
         wanted = [*CHECKS, checks.negative_data_rejection] if mode is GenerationMode.NEGATIVE else CHECKS
         case.call_and_validate(checks=wanted, headers={"Host": "localhost"})
 

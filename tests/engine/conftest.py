@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from drawing import PLACEMENT, holding
-from tiny import write_tiny_checkpoint
 
 from stablehand.engine.batch import Batch
 from stablehand.engine.checkpoints import Resident, load_folder
+from tests.engine.drawing import PLACEMENT, holding
+from tests.engine.tiny import write_tiny_checkpoint
 
 torch.set_num_threads(1)
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from drawing import PLACEMENT, make_recipe
 from safetensors.torch import load_file, save_file
 
 from stablehand.domain.errors import BadSettings, CheckpointBroken, RecipeUnsupported
@@ -17,6 +16,7 @@ from stablehand.engine.checkpoints import load_folder, weight_bytes
 from stablehand.engine.devices import _allowed_cpus, choose
 from stablehand.engine.residents import Residents
 from stablehand.engine.text import CHUNK_POSITIONS
+from tests.engine.drawing import PLACEMENT, make_recipe
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
 VAE = "vae/diffusion_pytorch_model.safetensors"

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from drawing import PLACEMENT, holding, make_recipe
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from stablehand.domain.recipes import Recipe
 from stablehand.engine.batch import Batch, Failed, Finished
 from stablehand.engine.checkpoints import Resident, load_folder
 from stablehand.engine.samplers import METHODS
+from tests.engine.drawing import PLACEMENT, holding, make_recipe
 
 FOLDER = Path("in-memory")
 #: 1e-3 of full scale, in bytes

@@ -7,11 +7,11 @@ import diffusers
 import numpy as np
 import pytest
 import torch
-from drawing import PLACEMENT, holding, make_recipe
 
 from stablehand.engine.batch import Batch, Finished
 from stablehand.engine.checkpoints import load_folder
 from stablehand.engine.noise import Noise
+from tests.engine.drawing import PLACEMENT, holding, make_recipe
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
 
@@ -34,7 +34,7 @@ def test_a_picture_is_that_of_diffusers(tiny: Path, pipeline: Any, cfg_scale: fl
     batch = Batch(PLACEMENT, holding(load_folder("tiny", tiny, PLACEMENT)))
     batch.add("x", recipe, "tiny", tiny)
     batch.add("neighbour", make_recipe(seed=5, steps=3, width=96), "tiny", tiny)
-    pixels = {}
+    pixels: dict[str, Any] = {}
     while batch.ids():
         pixels |= {ended.picture_id: ended.pixels for ended in batch.tick() if isinstance(ended, Finished)}
     theirs = pipeline(

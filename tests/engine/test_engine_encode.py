@@ -6,10 +6,10 @@ import zlib
 from typing import Any
 
 import pytest
-from drawing import make_recipe
 from PIL import Image as Pictures
 
 from stablehand.runtimes.encode import encode
+from tests.engine.drawing import make_recipe
 
 PICTURE = Pictures.effect_noise((64, 48), 60).convert("RGB")
 INFOTEXTS = {

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 import torch
-from drawing import make_recipe
 
 from stablehand.engine.batch import Batch, Failed, Finished
 from stablehand.engine.checkpoints import Resident
 from stablehand.engine.turns import Turns
+from tests.engine.drawing import make_recipe
 
 FOLDER = Path("in-memory")
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drawing import make_recipe
 from PIL import Image as Pictures
 
 from stablehand.domain.errors import CheckpointBroken
@@ -18,6 +17,7 @@ from stablehand.domain.recipes import Recipe
 from stablehand.ports import Broken, Drawn, Order, Runtime
 from stablehand.protocol import CheckpointRef
 from stablehand.runtimes.native import NativeRuntime, checkpoint_folder
+from tests.engine.drawing import make_recipe
 
 
 @pytest.fixture

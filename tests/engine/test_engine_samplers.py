@@ -81,7 +81,7 @@ def test_unknown_betas_and_predictions_are_refused() -> None:
 
 @pytest.mark.parametrize("steps", [2, 7, 20, 150])
 def test_uniform_and_normal_are_diffusers_linspace(steps: int) -> None:
-    scheduler: Any = EulerDiscreteScheduler(**BETAS, timestep_spacing="linspace")  # type: ignore[no-untyped-call]
+    scheduler: Any = EulerDiscreteScheduler(**BETAS, timestep_spacing="linspace")
     scheduler.set_timesteps(steps)
     for label in ("Uniform", "Normal"):
         assert plan_sigmas("Euler", label, steps, LEVELS) == pytest.approx(scheduler.sigmas.tolist(), rel=1e-3)
@@ -89,7 +89,7 @@ def test_uniform_and_normal_are_diffusers_linspace(steps: int) -> None:
 
 @pytest.mark.parametrize("steps", [2, 7, 20, 150])
 def test_karras_is_diffusers_karras(steps: int) -> None:
-    scheduler: Any = EulerDiscreteScheduler(**BETAS, timestep_spacing="linspace", use_karras_sigmas=True)  # type: ignore[no-untyped-call]
+    scheduler: Any = EulerDiscreteScheduler(**BETAS, timestep_spacing="linspace", use_karras_sigmas=True)
     scheduler.set_timesteps(steps)
     assert plan_sigmas("Euler", "Karras", steps, LEVELS) == pytest.approx(scheduler.sigmas.tolist(), rel=3e-5)
 
@@ -114,7 +114,7 @@ def test_ddim_calls_the_network_as_often_as_a1111(steps: int, calls: int) -> Non
 
 
 def test_euler_is_diffusers_euler() -> None:
-    scheduler: Any = EulerDiscreteScheduler(**BETAS, timestep_spacing="linspace")  # type: ignore[no-untyped-call]
+    scheduler: Any = EulerDiscreteScheduler(**BETAS, timestep_spacing="linspace")
     scheduler.set_timesteps(20)
     theirs = Noise(3, SHAPE).at(0) * scheduler.sigmas[0]
     for timestep, sigma in zip(scheduler.timesteps, scheduler.sigmas.tolist(), strict=False):
@@ -126,7 +126,7 @@ def test_euler_is_diffusers_euler() -> None:
 
 def test_euler_ancestral_is_diffusers_with_the_same_noise() -> None:
     sigmas = plan_sigmas("Euler a", "Uniform", 20, LEVELS)
-    scheduler: Any = EulerAncestralDiscreteScheduler(**BETAS, timestep_spacing="linspace")  # type: ignore[no-untyped-call]
+    scheduler: Any = EulerAncestralDiscreteScheduler(**BETAS, timestep_spacing="linspace")
     scheduler.set_timesteps(20)
     scheduler.sigmas = torch.tensor(sigmas)
     generator = torch.Generator().manual_seed(3)
@@ -141,7 +141,7 @@ def test_euler_ancestral_is_diffusers_with_the_same_noise() -> None:
 @pytest.mark.parametrize("schedule", ["Karras", "Uniform"])
 def test_dpmpp_2m_is_diffusers_multistep_solver(schedule: str) -> None:
     sigmas = plan_sigmas("DPM++ 2M", schedule, 20, LEVELS)
-    scheduler: Any = DPMSolverMultistepScheduler(  # type: ignore[no-untyped-call]
+    scheduler: Any = DPMSolverMultistepScheduler(
         **BETAS, algorithm_type="dpmsolver++", solver_order=2, solver_type="midpoint", final_sigmas_type="zero"
     )
     scheduler.set_timesteps(20)
@@ -157,7 +157,7 @@ def test_dpmpp_2m_is_diffusers_multistep_solver(schedule: str) -> None:
 
 @pytest.mark.parametrize("steps", [20, 30])
 def test_ddim_is_diffusers_ddim_on_a1111s_timesteps(steps: int) -> None:
-    scheduler: Any = DDIMScheduler(**BETAS, set_alpha_to_one=False, clip_sample=False)  # type: ignore[no-untyped-call]
+    scheduler: Any = DDIMScheduler(**BETAS, set_alpha_to_one=False, clip_sample=False)
     scheduler.set_timesteps(steps)
     times = [min(time + 1, 999) for time in range(0, 1000, 1000 // steps)]
     theirs = Noise(3, SHAPE).at(0)

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from drawing import PLACEMENT, holding, make_recipe
 
 from stablehand.engine.batch import Batch, Failed, Finished
 from stablehand.engine.caps import RECOVERY_CALLS, Caps
@@ -15,6 +14,7 @@ from stablehand.engine.checkpoints import Resident, load_folder
 from stablehand.engine.decode import decode
 from stablehand.engine.devices import Placement, _container_memory
 from stablehand.engine.residents import Residents
+from tests.engine.drawing import PLACEMENT, holding, make_recipe
 
 FOLDER = Path("in-memory")
 

@@ -18,7 +18,7 @@ START, END = "<|startoftext|>", "<|endoftext|>"
 def write_tiny_checkpoint(folder: Path, seed: int = 0) -> Path:
     """Write the folder (about 600 KB); equal seeds give equal weights."""
     torch.manual_seed(seed)
-    unet: Any = UNet2DConditionModel(  # type: ignore[no-untyped-call]
+    unet: Any = UNet2DConditionModel(
         sample_size=8,
         block_out_channels=(16, 32),
         layers_per_block=1,
@@ -33,7 +33,7 @@ def write_tiny_checkpoint(folder: Path, seed: int = 0) -> Path:
     for name, parameter in unet.named_parameters():
         if "attn2.to_v" in name:
             parameter.data *= 8
-    vae: Any = AutoencoderKL(  # type: ignore[no-untyped-call]
+    vae: Any = AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
         block_out_channels=(8, 8, 8, 8),

@@ -193,7 +193,7 @@ class Hand:
         failure = Failure(
             shot_id=lease.shot_id,
             token=lease.token,
-            error_class=error_class,  # type: ignore[arg-type]
+            error_class=error_class,
             code=code,
             message="It went wrong.",
         )

@@ -12,7 +12,7 @@ from tests.store.house import House
 
 def introduction(**fields: object) -> Hello:
     said = {"incarnation": "i", "runtime": "native", "device": Device(kind="cuda", name="H", memory_bytes=5), **fields}
-    return Hello(**said)  # type: ignore[arg-type]
+    return Hello(**said)
 
 
 def test_a_token_opens_and_a_new_one_closes_the_old(house: House) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from stablehand.adapters import weights
 from stablehand.domain.checkpoints import Checkpoint, find
 from stablehand.services import Services
 from stablehand.services import catalogue as verbs
@@ -192,14 +193,14 @@ def test_a_file_that_changes_while_it_is_hashed_keeps_no_hash(
     path = models / "checkpoints/a.safetensors"
     write_weights(path, unet(768))
     verbs.scan(house.services, models)
-    real = verbs.weights.sha256_of
+    real = weights.sha256_of
 
     def changing(place: Path) -> str:
         digest = real(place)
         write_weights(place, {**unet(768), "more": [8]})
         return digest
 
-    monkeypatch.setattr(verbs.weights, "sha256_of", changing)
+    monkeypatch.setattr(weights, "sha256_of", changing)
     assert not verbs.hash_next(house.services, models)
     assert listed(house.services)["a"].sha256 is None
 

@@ -138,4 +138,4 @@ def test_lists_are_paged_newest_first_and_filtered(house: House) -> None:
     assert jobs[1] not in {job.id for job in list_jobs(house.services, house.account, state="active").items}
     for bad in ({"cursor": "x"}, {"state": "asleep"}, {"limit": 0}):
         with pytest.raises(InvalidFields):
-            list_jobs(house.services, house.account, **bad)  # type: ignore[arg-type]
+            list_jobs(house.services, house.account, **bad)

@@ -7,6 +7,7 @@ import pytest
 
 from stablehand.services import upkeep as rounds
 from stablehand.services.catalogue import list_checkpoints
+from stablehand.services.purge import purge
 from stablehand.services.upkeep import Upkeep
 from tests.store.house import House
 from tests.store.test_catalogue import unet, write_weights
@@ -21,7 +22,6 @@ def test_leases_are_expired_files_found_and_hashed(
     house.agent().claim_one()
     house.clock.turn(31)
     changed = threading.Event()
-    purge = rounds.purge
     failures = iter([OSError("the disk is gone"), None, None, None])
 
     def failing_once(services: object) -> int:
