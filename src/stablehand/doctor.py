@@ -16,7 +16,7 @@ import httpx
 from packaging.version import Version
 
 from stablehand.api import server
-from stablehand.domain.errors import StablehandError
+from stablehand.domain.errors import BadSettings, StablehandError
 from stablehand.services.catalogue import default_checkpoint, list_checkpoints
 from stablehand.settings import Settings, rows
 from stablehand.wiring import exposure, serving
@@ -136,6 +136,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
         return
     services = serving.open_services(settings)
     try:
+        services.store.check()
         if not services.store.is_current():
             yield Finding("database", "problem", "its schema is not this version's.", "Run `stablehand migrate`.")
             return
@@ -152,6 +153,8 @@ def _database(settings: Settings) -> Iterator[Finding]:
             )
         else:
             yield Finding("checkpoint", "ok", f"the default checkpoint is {default.name}")
+    except BadSettings as error:
+        yield Finding("database", "problem", error.message, error.hint)
     except Exception as error:
         yield Finding(
             "database",

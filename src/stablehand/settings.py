@@ -61,7 +61,7 @@ Hosts = Annotated[list[Annotated[str, AfterValidator(_host)]], NoDecode, BeforeV
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ApiSettings(Section):
@@ -121,9 +121,11 @@ class ComputeSettings(Section):
 
 class QueueSettings(Section):
     max_size: int = Field(10_000, ge=1, description="Queued pictures that one account may have.")
-    timeout: float = Field(600.0, gt=0, description="Seconds that one attempt at a picture may run.")
+    timeout: float = Field(600.0, gt=0, le=604_800, description="Seconds that one attempt at a picture may run.")
     retry_count: int = Field(3, ge=0, description="Reported errors after which a picture fails.")
-    lease_seconds: float = Field(30.0, ge=3, description="Length of a lease; an agent renews it at least three times.")
+    lease_seconds: float = Field(
+        30.0, ge=3, le=86_400, description="Length of a lease; an agent renews it at least three times."
+    )
 
 
 class StorageSettings(Section):
@@ -132,7 +134,7 @@ class StorageSettings(Section):
     )
     save_format: Literal["png", "webp", "jpeg"] = Field("webp", description="File format when a request names none.")
     quality: int = Field(90, ge=1, le=100, description="Quality of WebP and JPEG when a request names none.")
-    trash_days: float = Field(30.0, ge=0, description="Days that a deleted picture can be restored.")
+    trash_days: float = Field(30.0, ge=0, le=36_500, description="Days that a deleted picture can be restored.")
 
 
 class MailSettings(Section):

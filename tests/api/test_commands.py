@@ -1,7 +1,9 @@
 """The commands that people run beside the server."""
 
+import contextlib
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +75,24 @@ def test_migrate_then_see_the_doctor(tmp_path: Path) -> None:
     assert "auth.secret_key = ****" in examined.stdout
     assert secret not in examined.stdout + examined.stderr
     assert sorted(tmp_path.rglob("*")) == before, "it changes nothing"
+
+
+def test_the_doctor_says_of_a_database_what_serve_says(tmp_path: Path) -> None:
+    assert run("migrate", "--data-dir", str(tmp_path)).returncode == 0
+    path = tmp_path / "stablehand.db"
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    newer = run("doctor", "--data-dir", str(tmp_path))
+    assert newer.returncode == 1
+    assert "PROBLEM  database: " in newer.stdout
+    assert "was written by a newer version" in newer.stdout
+    assert "stablehand migrate" not in newer.stdout
+
+    path.write_bytes(b"no database at all" * 500)
+    damaged = run("doctor", "--data-dir", str(tmp_path))
+    assert damaged.returncode == 1
+    assert "is not a database, or is damaged." in damaged.stdout
+    assert "sqlalche.me" not in damaged.stdout
 
 
 def test_an_agent_of_ones_own(running: RunningService) -> None:

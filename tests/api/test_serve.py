@@ -1,5 +1,6 @@
 """``stablehand serve`` as people run it: start, draw, survive deaths, refuse company, end, start again."""
 
+import json
 import os
 import signal
 import socket
@@ -61,6 +62,33 @@ def test_the_server_never_loads_torch(running: RunningService) -> None:
     running.finished(running.submit(**ORDER)["id"])
     for process in servers_of(running):
         assert not [entry.path for entry in process.memory_maps() if "torch" in entry.path]
+
+
+HEAD = b"Host: 127.0.0.1\r\nContent-Type: application/json\r\nConnection: close\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "code"),
+    [
+        (b"GET /api/v1/jobs?cursor=" + b"A" * 9000 + b" HTTP/1.1\r\n" + HEAD + b"\r\n", 414, "address_too_long"),
+        (b"GET / HTTP/1.1\r\n" + HEAD + b"X: " + b"a" * 20_000 + b"\r\n\r\n", 431, "headers_too_large"),
+        (b"POST /api/v1/jobs HTTP/1.1\r\n" + HEAD + b"Content-Length: -5\r\n\r\n", 400, "bad_request"),
+        (b"\x00\x01\r\n\r\n", 400, "bad_request"),
+        (b"POST /api/v1/jobs HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n", 400, "bad_request"),
+    ],
+    ids=["a cursor without end", "headers without end", "less than no body", "no HTTP", "chunks without sense"],
+)
+def test_what_is_hardly_a_request_is_refused_like_any_other(
+    running: RunningService, sent: bytes, status: int, code: str
+) -> None:
+    with socket.create_connection(("127.0.0.1", running.port), timeout=30) as line:
+        line.sendall(sent)
+        answer = b"".join(iter(lambda: line.recv(65_536), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert int(head.split()[1]) == status, answer
+    error = json.loads(body)["error"]
+    assert set(error) == {"code", "message", "hint", "fields"}
+    assert error["code"] == code
 
 
 def test_a_dead_agent_is_replaced_and_its_work_done(running: RunningService) -> None:

@@ -168,3 +168,12 @@ def test_one_directory_one_server(tmp_path: Path) -> None:
     with folders.lock_data_dir(table), pytest.raises(BadSettings, match="Another Stablehand"):
         folders.lock_data_dir(table)
     folders.lock_data_dir(table).close()
+
+
+@pytest.mark.parametrize("key", ["queue.timeout", "queue.lease_seconds", "storage.trash_days"])
+@pytest.mark.parametrize("value", [".inf", ".nan", "1.0e+300"])
+def test_a_length_of_time_that_no_clock_can_add_is_refused(tmp_path: Path, key: str, value: str) -> None:
+    section, name = key.split(".")
+    write(tmp_path, f"{section}: {{{name}: {value}}}\n")
+    with pytest.raises(BadSettings, match=key):
+        settings.load(data_dir=tmp_path)

@@ -69,8 +69,14 @@ REFUSALS: dict[int, tuple[str, str, str]] = {
     404: ("not_found", "There is nothing at this address.", "The routes are listed at /openapi/."),
     405: ("method_not_allowed", "This address does not take this method.", "The Allow header lists those it takes."),
     413: ("too_large", "The request's body is larger than this server accepts.", "Send less at once."),
+    414: (
+        "address_too_long",
+        "The request's address is longer than this server accepts.",
+        "Cursors and ids are short.",
+    ),
     415: ("unsupported_media_type", "This route takes JSON only.", "Send it with Content-Type: application/json."),
     416: ("bad_range", "The requested range lies outside the file.", "Ask for less, or for the whole file."),
+    431: ("headers_too_large", "The request's headers are larger than this server accepts.", "Send fewer cookies."),
 }
 
 #: pydantic's error types whose own words would puzzle; {} takes their context

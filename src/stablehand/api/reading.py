@@ -6,7 +6,8 @@ from typing import Any, NoReturn
 
 from flask import Flask, Request
 from flask.json.provider import DefaultJSONProvider
-from werkzeug.exceptions import RequestEntityTooLarge
+from gunicorn.http.errors import NoMoreData, ParseException
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from stablehand.api.errors import BadJson, UnsupportedType
 
@@ -98,12 +99,16 @@ def _not_json() -> UnsupportedType:
 def read_bytes(request: Request) -> bytes:
     """The request's whole body.
 
-    Raises RequestEntityTooLarge, for a body of stated length before a word of it is read.
+    Raises RequestEntityTooLarge, for a body of stated length before a word of it is read, or BadRequest when the body
+    breaks off.
     """
     limit = request.max_content_length
     if limit is not None and (request.content_length or 0) > limit:
         raise RequestEntityTooLarge
-    data = request.get_data()
+    try:
+        data = request.get_data()
+    except (ParseException, NoMoreData) as error:
+        raise BadRequest from error  # its chunks make no sense, or end too early
     # A body of unstated length is cut off at the limit without a word.
     if limit is not None and request.content_length is None and len(data) >= limit:
         raise RequestEntityTooLarge

@@ -2,6 +2,9 @@
 only watches it, so that a crash of native code costs seconds, not the service.
 """
 
+import contextlib
+import http
+import json
 import os
 import signal
 import socket
@@ -16,8 +19,11 @@ from typing import Any
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
+from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import ThreadWorker
 
+from stablehand.api.errors import REFUSALS, shape
 from stablehand.domain.errors import BadSettings, StablehandError
 
 THREADS = 256
@@ -25,6 +31,9 @@ THREADS = 256
 GRACEFUL_SECONDS = 5
 #: how long answers in the making may still take once everything else has ended
 DRAIN_SECONDS = 1.0
+
+#: for what gunicorn refuses before the application hears of it; everything else there is a 400
+_STATUS_OF_UNREADABLE: dict[type[Exception], int] = {LimitRequestLine: 414, LimitRequestHeaders: 431}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +123,20 @@ class _Worker(ThreadWorker):  # type: ignore[misc]
     """gunicorn's threaded worker, which ends what the service started before it closes its own doors."""
 
     _ending = False
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
+        """What cannot even be read as a request is refused in the shape of every other error."""
+        if not isinstance(exc, ParseException):
+            super().handle_error(req, client, addr, exc)
+            return
+        status = _STATUS_OF_UNREADABLE.get(type(exc), 400)
+        code, message, hint = REFUSALS[status]
+        self.log.warning("Refused what %s sent: %s (%d).", addr[0] if addr else "somebody", type(exc).__name__, status)
+        body = json.dumps(shape(code, message, hint)).encode()
+        head = f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}\r\nConnection: close\r\n"
+        head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        with contextlib.suppress(OSError):  # it may have gone by now
+            write_nonblock(client, head.encode() + body)
 
     def run(self) -> None:
         threading.Thread(target=self.app.service.on_ready, name="ready", daemon=True).start()

@@ -43,11 +43,21 @@ class Store(Jobs, Leases, Endings, Images, Catalogue, Agents, Accounts, Sweeping
     def migrate(self) -> None:
         """Bring the schema to the newest revision; makes the database when there is none.
 
-        Raises:
-            BadSettings: the file is no database, or one of a newer version of the program.
+        Raises BadSettings as ``check`` does.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         config = _migrations()
+        self.check()
+        with self._writer, self.engine.connect() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def check(self) -> None:
+        """See that this version can work with the database, if need be after a migration.
+
+        Raises:
+            BadSettings: the file is no database, or one of a newer version of the program.
+        """
         try:
             revision = self.revision()
         except DatabaseError as error:
@@ -62,9 +72,6 @@ class Store(Jobs, Leases, Endings, Images, Catalogue, Agents, Accounts, Sweeping
                 f"{self.path} was written by a newer version of Stablehand.",
                 hint="Run that version, or restore a backup that this one made.",
             )
-        with self._writer, self.engine.connect() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
 
     def is_current(self) -> bool:
         """True when every migration has run. Raises when the database cannot be reached."""
