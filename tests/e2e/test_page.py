@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.browsing import OpenPage
 from tests.running import RunningService
@@ -135,3 +135,43 @@ def test_the_viewer_walks_by_arrows_takes_parameters_over_and_undoes_a_deletion(
     viewer.get_by_role("button", name="Use these parameters").click()
     expect(page.get_by_role("textbox", name="Prompt", exact=True)).to_have_value("three ships")
     expect(page.get_by_label("Steps", exact=True).first).to_have_value("3")
+
+
+def test_a_double_click_orders_once_and_leaves_the_focus(service: RunningService, open_page: OpenPage) -> None:
+    page = open_page(service.url)
+    page.get_by_role("textbox", name="Prompt", exact=True).fill("clicked twice")
+    generate = page.get_by_role("button", name=re.compile("^Generate"))
+    generate.dblclick()
+    expect(result(page).get_by_role("button", name="Open picture 1: clicked twice")).to_be_visible()
+    expect(generate).to_be_focused()
+    ordered = [job for job in service.get("/api/v1/jobs")["items"] if job["recipe"]["prompt"] == "clicked twice"]
+    assert len(ordered) == 1
+
+
+@pytest.fixture
+def refused_page(service: RunningService, browser: Browser) -> Iterator[Page]:
+    """A phone's page that may meet refusals, which every browser notes as errors on its console."""
+    context = browser.new_context(base_url=service.url, viewport={"width": 390, "height": 844})
+    yield context.new_page()
+    context.close()
+
+
+def test_what_is_wrong_is_led_to_where_the_settings_are_folded(refused_page: Page) -> None:
+    page = refused_page
+    page.goto("/")
+    settings = page.get_by_role("button", name=re.compile("^Settings"))
+    steps = page.get_by_role("spinbutton", name="Steps")
+    settings.click()
+    steps.fill("0")
+    settings.click()
+    expect(steps).to_have_count(0)
+    order(page)
+    expect(steps).to_be_focused()
+    expect(steps).to_have_attribute("aria-invalid", "true")
+
+
+def test_an_address_whose_picture_is_gone_says_so(refused_page: Page) -> None:
+    page = refused_page
+    page.goto("/gallery/gone")
+    expect(page.get_by_text("There is no such picture").first).to_be_visible()
+    expect(page).to_have_url(re.compile("/gallery$"))

@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/vue-query'
 import { computed } from 'vue'
 
 import { getStatus } from '@/api/catalogue'
-import { readiness } from '@/domain/status'
+import { readiness, trouble } from '@/domain/status'
 
 const CALM_MS = 15_000
 const WAITING_MS = 2_000
@@ -21,5 +21,7 @@ export function useStatus() {
     status: data,
     unreachable: isError,
     readiness: computed(() => (data.value ? readiness(data.value) : null)),
+    /** Why nobody can draw, where that is known. */
+    trouble: computed(() => (data.value ? trouble(data.value) : '')),
   }
 }

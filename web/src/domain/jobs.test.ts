@@ -17,11 +17,12 @@ it('says how many pictures there are', () => {
   expect(tally(aJob({ shots: [done, aShot({ index: 1 })] }))).toBe('1 of 2 pictures')
 })
 
-it('lists what is under way before what is over', () => {
+it('lists what is under way in its turn, before what is over', () => {
   const old = aJob({ id: 'old', state: 'running', created_at: '2026-11-20T10:00:00Z' })
   const done = aJob({ id: 'done', state: 'succeeded', created_at: '2026-11-20T12:00:00Z' })
   const newer = aJob({ id: 'newer', state: 'queued', created_at: '2026-11-20T11:00:00Z' })
-  expect([done, old, newer].sort(activeFirst).map((job) => job.id)).toEqual(['newer', 'old', 'done'])
+  const older = aJob({ id: 'older', state: 'failed', created_at: '2026-11-20T11:30:00Z' })
+  expect([older, newer, done, old].sort(activeFirst).map((job) => job.id)).toEqual(['old', 'newer', 'done', 'older'])
 })
 
 it('finds the image of a shot by its id', () => {

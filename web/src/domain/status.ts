@@ -29,3 +29,9 @@ export function readiness(status: Status): Readiness {
   if (status.agents.some((agent) => agent.state === 'ready')) return 'ready'
   return status.agents.some((agent) => agent.state === 'starting') ? 'starting' : 'absent'
 }
+
+/** Why nobody can draw, if an agent has said so; empty while somebody can, or none has. */
+export function trouble(status: Status): string {
+  if (readiness(status) === 'ready') return ''
+  return status.agents.find((agent) => agent.state !== 'gone' && agent.error)?.error ?? ''
+}

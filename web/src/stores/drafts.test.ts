@@ -34,3 +34,19 @@ it('takes over a picture, and gives back the defaults but not the words', () => 
   store.reset()
   expect(store.draft).toEqual({ ...FRESH_DRAFT, prompt: 'a red house in a meadow' })
 })
+
+it('keeps the shape when another checkpoint is chosen, and the very size when a picture is taken over', () => {
+  const store = useDraft()
+  store.choose('large', 256, 512)
+  expect(store.draft).toMatchObject({ checkpoint: 'large', width: 512, height: 512 })
+  store.use(aRecipe({ checkpoint: 'postcard', width: 512, height: 512, seed: '9223372036854775807' }))
+  expect(store.draft).toMatchObject({ checkpoint: 'postcard', width: 512, height: 512, seed: '9223372036854775807' })
+})
+
+it('leaves its form alone while another tab is typed in', () => {
+  const store = useDraft()
+  store.draft.prompt = 'mine'
+  const newValue = JSON.stringify({ ...FRESH_DRAFT, prompt: 'theirs' })
+  window.dispatchEvent(new StorageEvent('storage', { key: KEY, newValue, storageArea: localStorage }))
+  expect(store.draft.prompt).toBe('mine')
+})
