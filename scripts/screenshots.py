@@ -54,7 +54,7 @@ def fill(page: Page) -> None:
 
 
 def done(page: Page) -> None:
-    expect(page).to_have_title(re.compile("^Create"), timeout=PATIENCE_MS)
+    expect(page.get_by_text("Done, 4 pictures")).to_be_visible(timeout=PATIENCE_MS)
 
 
 def to_gallery(page: Page) -> None:
@@ -65,6 +65,7 @@ def to_gallery(page: Page) -> None:
 def to_viewer(page: Page) -> None:
     to_gallery(page)
     page.get_by_role("button", name="Open: ").first.click()
+    page.keyboard.press("ArrowRight")
     page.wait_for_timeout(1500)
 
 

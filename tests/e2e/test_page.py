@@ -175,3 +175,16 @@ def test_an_address_whose_picture_is_gone_says_so(refused_page: Page) -> None:
     page.goto("/gallery/gone")
     expect(page.get_by_text("There is no such picture").first).to_be_visible()
     expect(page).to_have_url(re.compile("/gallery$"))
+
+
+def test_the_page_stands_while_the_server_is_away(refused_page: Page) -> None:
+    page = refused_page
+    page.goto("/")
+    page.get_by_role("textbox", name="Prompt", exact=True).fill("words to keep")
+    page.wait_for_load_state("networkidle")
+    page.context.set_offline(True)
+    page.get_by_role("link", name="Gallery", exact=True).click()
+    expect(page.get_by_role("heading", name="Gallery", level=1)).to_be_attached()
+    page.get_by_role("link", name="Create", exact=True).click()
+    expect(page.get_by_role("textbox", name="Prompt", exact=True)).to_have_value("words to keep")
+    expect(page.get_by_text("The server does not answer").first).to_be_visible()

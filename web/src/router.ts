@@ -2,20 +2,31 @@ import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router'
 
 import CreateView from './views/CreateView.vue'
 
+const screens = {
+  queue: () => import('./views/QueueView.vue'),
+  gallery: () => import('./views/GalleryView.vue'),
+}
+
+/** Fetches the other screens ahead of need: they open at once, and even while the server is away. */
+export async function fetchScreens(): Promise<void> {
+  // One that does not come is asked for again when it is gone to.
+  await Promise.allSettled(Object.values(screens).map((screen) => screen()))
+}
+
 export const routes: RouteRecordRaw[] = [
   { path: '/', name: 'create', component: CreateView, meta: { title: 'Create' } },
-  { path: '/queue', name: 'queue', component: () => import('./views/QueueView.vue'), meta: { title: 'Queue' } },
+  { path: '/queue', name: 'queue', component: screens.queue, meta: { title: 'Queue' } },
   {
     path: '/gallery/trash/:id?',
     name: 'trash',
-    component: () => import('./views/GalleryView.vue'),
+    component: screens.gallery,
     props: { trashed: true },
     meta: { title: 'Trash' },
   },
   {
     path: '/gallery/:id?',
     name: 'gallery',
-    component: () => import('./views/GalleryView.vue'),
+    component: screens.gallery,
     props: { trashed: false },
     meta: { title: 'Gallery' },
   },

@@ -122,7 +122,7 @@ def _range_text(field: str) -> str:
         return f"{low} to {high}, a multiple of {SIDE_MULTIPLE}"
     if field == "seed":
         return f"-1 (random) to {SEED_MAX}"
-    return f"{low} to {high}"
+    return f"{low:g} to {high:g}"
 
 
 def _text_problem(text: str) -> str | None:
