@@ -14,6 +14,7 @@ import psutil
 import pytest
 import socketio
 
+from stablehand.api import server
 from tests.api.site import write_checkpoint
 from tests.running import RunningService, ServiceFactory, eventually
 
@@ -89,6 +90,17 @@ def test_what_is_hardly_a_request_is_refused_like_any_other(
     error = json.loads(body)["error"]
     assert set(error) == {"code", "message", "hint", "fields"}
     assert error["code"] == code
+
+
+def test_a_sender_that_falls_silent_is_given_up() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        server.give_up_on_silence(ours, 1)
+        theirs.sendall(b"POST /api")
+        assert ours.recv(100) == b"POST /api"
+        ours.setblocking(True)  # as gunicorn does before it reads
+        with pytest.raises(BlockingIOError):
+            ours.recv(100)
 
 
 def test_a_dead_agent_is_replaced_and_its_work_done(running: RunningService) -> None:

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import sys
 import threading
 import time
@@ -31,6 +32,8 @@ THREADS = 256
 GRACEFUL_SECONDS = 5
 #: how long answers in the making may still take once everything else has ended
 DRAIN_SECONDS = 1.0
+#: silence in mid-request after which a sender is given up; live sockets are never silent so long, they answer pings
+SILENCE_SECONDS = 60
 
 #: for what gunicorn refuses before the application hears of it; everything else there is a 400
 _STATUS_OF_UNREADABLE: dict[type[Exception], int] = {LimitRequestLine: 414, LimitRequestHeaders: 431}
@@ -64,6 +67,11 @@ def bind(host: str, port: int) -> socket.socket:
             hint="Is Stablehand running already? Choose another with --port, or --port 0 for a free one.",
         ) from error
     return listener
+
+
+def give_up_on_silence(line: socket.socket, seconds: int) -> None:
+    """Let a blocking read fail after so long, lest a sender that stops in mid-request keeps a thread for ever."""
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", seconds, 0))
 
 
 def run(service: Service, listener: socket.socket) -> None:
@@ -123,6 +131,10 @@ class _Worker(ThreadWorker):  # type: ignore[misc]
     """gunicorn's threaded worker, which ends what the service started before it closes its own doors."""
 
     _ending = False
+
+    def handle(self, conn: Any) -> Any:
+        give_up_on_silence(conn.sock, SILENCE_SECONDS)
+        return super().handle(conn)
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
         """What cannot even be read as a request is refused in the shape of every other error."""
