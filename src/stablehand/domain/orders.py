@@ -29,6 +29,9 @@ SIDE_MULTIPLE = 8
 PROMPT_MAX_CHARACTERS = 10_000
 IDEMPOTENCY_KEY_MAX_CHARACTERS = 255
 
+#: The kinds that can be ordered.
+KINDS: tuple[Kind, ...] = ("text",)
+
 DEFAULT_STEPS = 20
 DEFAULT_SAMPLER = "DPM++ 2M"
 DEFAULT_SCHEDULE = "Automatic"
@@ -81,7 +84,7 @@ def problems(order: JobOrder) -> dict[str, str]:
             found[field] = problem
     if "prompt" not in found and not order.prompt.strip():
         found["prompt"] = "what to draw, in words"
-    _check_choice(found, "kind", order.kind, lambda text: text in get_args(Kind), get_args(Kind))
+    _check_choice(found, "kind", order.kind, lambda text: text in KINDS, KINDS)
     _check_choice(found, "format", order.format, lambda text: text in get_args(Format), get_args(Format))
     _check_choice(found, "sampler", order.sampler, lambda text: find_sampler(text) is not None, _names(SAMPLERS))
     _check_choice(found, "schedule", order.schedule, lambda text: find_schedule(text) is not None, _names(SCHEDULES))
