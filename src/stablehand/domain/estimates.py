@@ -1,0 +1,131 @@
+"""Estimates: how long a picture takes and when a job begins, as a range, learned from what agents delivered."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import exp, log
+from statistics import median
+
+#: Weight of the newest measurement in the moving averages.
+NEWEST_WEIGHT = 0.2
+
+#: Until a rate has been measured often, its range is this factor up and down.
+FIRST_SPREAD = log(2.0)
+
+#: Mean deviations to each side of the estimate that a range spans: about nine of ten when deviations are bell-shaped.
+RANGE_DEVIATIONS = 2.0
+
+#: Upper ends of the size classes, in megapixels: work costs more a pixel where attention is wide.
+_SIZE_CLASSES = ((0.15, "tiny"), (0.4, "small"), (0.8, "medium"), (1.6, "large"))
+
+
+@dataclass(frozen=True, slots=True)
+class RateKey:
+    """What pictures must have in common to take the same time for the same work."""
+
+    family: str
+    device: str
+    size_class: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Seconds of a device for a unit of work (see domain.pace), and how far measurements lie from it."""
+
+    seconds_per_cost: float
+    spread: float  #: mean absolute deviation of the logarithm
+    measurements: int
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """An estimate in seconds, with the range in which the truth should lie."""
+
+    seconds: float
+    low_seconds: float
+    high_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How good estimates were, held against what happened."""
+
+    count: int
+    inside_share: float  #: of the actual times, those that lay inside their range
+    median_ratio: float  #: of actual to estimated time; 1 when estimates are neither too short nor too long
+
+
+def size_class(width: int, height: int) -> str:
+    """The class of pictures of so many pixels."""
+    megapixels = width * height / 1e6
+    return next((name for end, name in _SIZE_CLASSES if megapixels <= end), "huge")
+
+
+def learn_rate(rate: Rate | None, *, cost: float, seconds: float) -> Rate:
+    """The rate after one more picture of ``cost`` took ``seconds`` of the device; both more than 0.
+
+    Averages are taken over logarithms, so that one picture that took ten times as long weighs no more than one that
+    took a tenth.
+    """
+    measured = seconds / cost
+    if rate is None:
+        return Rate(measured, FIRST_SPREAD, 1)
+    deviation = log(measured) - log(rate.seconds_per_cost)
+    return Rate(
+        seconds_per_cost=rate.seconds_per_cost * exp(NEWEST_WEIGHT * deviation),
+        spread=(1 - NEWEST_WEIGHT) * rate.spread + NEWEST_WEIGHT * abs(deviation),
+        measurements=rate.measurements + 1,
+    )
+
+
+def rate_for(rates: Mapping[RateKey, Rate], wanted: RateKey) -> Rate | None:
+    """The rate of such pictures on such a device, else the best stand-in, with a wider range; None without any.
+
+    Stand-ins, in this order: another size on this device, another device for this family, anything; of several the
+    geometric mean.
+    """
+    if (exact := rates.get(wanted)) is not None:
+        return exact
+    for is_near in (
+        lambda key: (key.family, key.device) == (wanted.family, wanted.device),
+        lambda key: key.family == wanted.family,
+        lambda _: True,
+    ):
+        near = [rate for key, rate in rates.items() if is_near(key)]
+        if near:
+            mean = exp(sum(log(rate.seconds_per_cost) for rate in near) / len(near))
+            return Rate(mean, max(FIRST_SPREAD, *(rate.spread for rate in near)), 0)
+    return None
+
+
+def draw_seconds(rate: Rate, cost: float) -> Range:
+    """How long a picture of this cost takes."""
+    seconds = rate.seconds_per_cost * cost
+    factor = exp(RANGE_DEVIATIONS * rate.spread)
+    return Range(seconds, seconds / factor, seconds * factor)
+
+
+def wait_seconds(*, ahead_seconds: float, agents: int, load_seconds: float, spread: float) -> Range | None:
+    """When a shot begins that has so much work before it; None while no agent could ever run it.
+
+    Args:
+        ahead_seconds: device-seconds that will be claimed before it, at the speed of full batches.
+        agents: live agents that serve its pool.
+        load_seconds: to load its checkpoint; 0 when an agent holds it.
+        spread: of the rate that ``ahead_seconds`` were reckoned with.
+    """
+    if agents <= 0:
+        return None
+    seconds = ahead_seconds / agents + load_seconds
+    factor = exp(RANGE_DEVIATIONS * spread)
+    # At best its own agent is the next one free, at worst the others are taken by lanes that became more urgent.
+    return Range(seconds, ahead_seconds / agents / factor, seconds * factor + load_seconds)
+
+
+def calibration(outcomes: Iterable[tuple[Range, float]]) -> Calibration | None:
+    """How estimates (made before) compare with what happened (seconds); None without any."""
+    known = [(estimate, actual) for estimate, actual in outcomes]
+    if not known:
+        return None
+    inside = sum(estimate.low_seconds <= actual <= estimate.high_seconds for estimate, actual in known)
+    ratios = [actual / estimate.seconds for estimate, actual in known if estimate.seconds > 0]
+    return Calibration(len(known), inside / len(known), median(ratios) if ratios else 1.0)

@@ -1,0 +1,95 @@
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stablehand.domain.estimates import (
+    Range,
+    Rate,
+    RateKey,
+    calibration,
+    draw_seconds,
+    learn_rate,
+    rate_for,
+    size_class,
+    wait_seconds,
+)
+
+EXACT = RateKey("sdxl", "cuda: H200", "large")
+positive = st.floats(0.01, 1e3)
+
+
+@given(st.lists(st.tuples(positive, positive), min_size=1))
+def test_a_rate_lies_between_what_was_measured(measured: list[tuple[float, float]]) -> None:
+    rate: Rate | None = None
+    for cost, seconds in measured:
+        rate = learn_rate(rate, cost=cost, seconds=seconds)
+    assert rate is not None
+    paces = [seconds / cost for cost, seconds in measured]
+    assert min(paces) * (1 - 1e-9) <= rate.seconds_per_cost <= max(paces) * (1 + 1e-9)
+    assert rate.measurements == len(measured)
+
+
+def test_an_estimate_learned_online_is_calibrated() -> None:
+    """Pictures whose times scatter by a third: most lie in their range, as many above the estimate as below."""
+    random = Random(1)
+    rate = learn_rate(None, cost=20.0, seconds=4.0)
+    outcomes = []
+    for _ in range(500):
+        cost = random.uniform(10, 60)
+        seconds = cost * 0.2 * random.lognormvariate(0, 0.33)
+        outcomes.append((draw_seconds(rate, cost), seconds))
+        rate = learn_rate(rate, cost=cost, seconds=seconds)
+    measured = calibration(outcomes)
+    assert measured is not None
+    assert measured.count == 500
+    assert 0.8 <= measured.inside_share <= 0.95
+    assert measured.median_ratio == pytest.approx(1, abs=0.05)
+
+
+def test_nothing_known_is_said_as_such() -> None:
+    assert rate_for({}, EXACT) is None
+    assert wait_seconds(ahead_seconds=10, agents=0, load_seconds=1, spread=0) is None
+    assert calibration([]) is None
+
+
+def test_the_nearest_rate_stands_in_with_a_wider_range() -> None:
+    steady = Rate(0.2, 0.05, 40)
+    same_device = RateKey("sdxl", "cuda: H200", "small")
+    same_family = RateKey("sdxl", "cpu", "large")
+    other = RateKey("sd1", "cpu", "small")
+    rates = {same_device: steady, same_family: Rate(9.0, 0.1, 9), other: Rate(1.0, 0.1, 9)}
+    assert rate_for({**rates, EXACT: Rate(0.5, 0.1, 3)}, EXACT) == Rate(0.5, 0.1, 3)
+    stand_in = rate_for(rates, EXACT)
+    assert stand_in is not None
+    assert stand_in.seconds_per_cost == pytest.approx(0.2)
+    assert stand_in.spread > steady.spread
+    del rates[same_device]
+    assert rate_for(rates, EXACT).seconds_per_cost == pytest.approx(9.0)  # type: ignore[union-attr]
+    del rates[same_family]
+    assert rate_for(rates, EXACT).seconds_per_cost == pytest.approx(1.0)  # type: ignore[union-attr]
+
+
+@given(positive, st.integers(1, 1000), st.floats(0, 60), st.floats(0, 2))
+def test_a_wait_lies_in_its_range_and_more_agents_shorten_it(
+    ahead: float, agents: int, load: float, spread: float
+) -> None:
+    estimate = wait_seconds(ahead_seconds=ahead, agents=agents, load_seconds=load, spread=spread)
+    shorter = wait_seconds(ahead_seconds=ahead, agents=agents + 1, load_seconds=load, spread=spread)
+    assert estimate is not None
+    assert shorter is not None
+    assert 0 <= estimate.low_seconds <= estimate.seconds <= estimate.high_seconds
+    assert shorter.seconds < estimate.seconds
+
+
+def test_calibration_says_how_many_lay_inside_and_which_way_the_rest_went() -> None:
+    range_ = Range(10, 5, 20)
+    found = calibration([(range_, 5), (range_, 20), (range_, 21), (range_, 30)])
+    assert found is not None
+    assert (found.count, found.inside_share, found.median_ratio) == (4, 0.5, 2.05)
+
+
+def test_size_classes_part_what_people_draw() -> None:
+    sizes = [(256, 256), (512, 512), (768, 768), (1024, 1024), (2048, 2048)]
+    assert [size_class(*size) for size in sizes] == ["tiny", "small", "medium", "large", "huge"]
