@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import exists, select
+from sqlalchemy import ColumnElement, exists, or_, select
 
 from stablehand.domain.errors import Superseded, UnknownIncarnation
 from stablehand.domain.leases import is_stray
@@ -109,4 +109,9 @@ def cancelled_jobs(tx: Transaction, shots: Iterable[ShotRow]) -> set[str]:
 
 
 def has_queued(tx: Transaction, pool: str) -> bool:
-    return bool(tx.session.scalar(select(exists().where(IS_QUEUED, ShotRow.pool == pool))))
+    return bool(tx.session.scalar(select(exists().where(IS_QUEUED, ShotRow.pool == pool, is_due(tx)))))
+
+
+def is_due(tx: Transaction) -> ColumnElement[bool]:
+    """True for shots that may be claimed now: not for those whose last attempt has just failed."""
+    return or_(ShotRow.not_before.is_(None), ShotRow.not_before <= tx.now)

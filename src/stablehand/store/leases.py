@@ -23,6 +23,7 @@ from stablehand.store.holdings import (
     agent_row,
     cancelled_jobs,
     has_queued,
+    is_due,
     is_touch_due,
     leases_of,
     never_arrived,
@@ -90,7 +91,7 @@ class Leases(Transactions):
             free = seats if agent.seats == 0 else min(seats, 2 * agent.seats - len(held))
             candidates = tx.session.execute(
                 select(ShotRow.id, ShotRow.losses)
-                .where(IS_QUEUED, ShotRow.pool == agent.pool)
+                .where(IS_QUEUED, ShotRow.pool == agent.pool, is_due(tx))
                 .order_by(ShotRow.tier_rank, ShotRow.tag, ShotRow.index)
                 .limit(max(0, free))
                 .with_for_update(skip_locked=True)

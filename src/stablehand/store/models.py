@@ -95,6 +95,16 @@ class AgentRow(Table):
     present: Mapped[list[str]] = mapped_column(default=list)  #: SHA-256 of checkpoints on its disk
     resident: Mapped[list[str]] = mapped_column(default=list)  #: ids of checkpoints in its memory
     last_seen_at: Mapped[datetime | None]
+    loading: Mapped[str | None]  #: id of the checkpoint that it is bringing into memory
+
+    # What was decided about it; unlike the above it outlives the process.
+    standing: Mapped[str] = mapped_column(String(16), default="working")  #: domain.standings.Standing
+    standing_reason: Mapped[str] = mapped_column(default="")
+    standing_since: Mapped[datetime | None]
+    probe_at: Mapped[datetime | None]  #: of a pause that ends by itself: when one shot is tried
+    pauses: Mapped[int] = mapped_column(default=0)  #: such pauses in a row, without a picture between them
+    troubles: Mapped[list[str]] = mapped_column(default=list)  #: ids of the shots it failed since its last picture
+    removed_at: Mapped[datetime | None]
 
 
 class CheckpointRow(Table):
@@ -166,6 +176,7 @@ class ShotRow(Table):
     error: Mapped[dict[str, Any] | None]  #: domain.jobs.ShotError: of the last failed attempt
     image_id: Mapped[str | None]
     finished_at: Mapped[datetime | None]
+    not_before: Mapped[datetime | None]  #: it may not be claimed earlier: an attempt has just failed
 
     token: Mapped[int] = mapped_column(BigInteger, default=0)  #: grows with every claim of this shot
     agent_id: Mapped[str | None] = mapped_column(ForeignKey("agents.id"))
@@ -178,6 +189,68 @@ class ShotRow(Table):
 #: Written into the SQL as they stand, because a partial index answers only what provably lies inside it.
 IS_QUEUED = ShotRow.state == literal("queued", literal_execute=True)
 IS_RUNNING = ShotRow.state == literal("running", literal_execute=True)
+
+
+class AttemptRow(Table):
+    """An attempt that ended badly. At most ``domain.attempts.ATTEMPTS_KEPT`` a shot, swept when they are old."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (
+        Index("attempts_of_shot", "shot_id", "number"),
+        Index("attempts_by_age", "ended_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    number: Mapped[int] = mapped_column(Number, primary_key=True)
+    shot_id: Mapped[str]
+    agent_id: Mapped[str]
+    attempt: Mapped[int]
+    kind: Mapped[str] = mapped_column(String(16))  #: domain.attempts.Kind
+    code: Mapped[str]
+    message: Mapped[str]
+    hint: Mapped[str]
+    began_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime]
+
+
+class DeadLetterRow(Table):
+    """A shot that ended as failed, until somebody retries or discards it."""
+
+    __tablename__ = "dead_letters"
+    __table_args__ = (
+        Index("dead_letters_of_account", "account_id", "number"),
+        Index("dead_letters_of_job", "job_id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    number: Mapped[int] = mapped_column(Number, primary_key=True)
+    shot_id: Mapped[str] = mapped_column(ForeignKey("shots.id"), unique=True)
+    job_id: Mapped[str]
+    account_id: Mapped[str]
+    checkpoint_id: Mapped[str]
+    pool: Mapped[str]
+    agent_id: Mapped[str | None]  #: of its last attempt
+    code: Mapped[str]
+    ended_at: Mapped[datetime]
+
+
+class BreakerRow(Table):
+    """A lane whose checkpoint did not load, as domain.breakers.Breaker says it. A lane without trouble has none."""
+
+    __tablename__ = "breakers"
+
+    pool: Mapped[str] = mapped_column(primary_key=True)
+    checkpoint_id: Mapped[str] = mapped_column(ForeignKey("checkpoints.id"), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16))
+    failures: Mapped[int]
+    crashes: Mapped[int]
+    retry_at: Mapped[datetime | None]
+    probe: Mapped[str | None]  #: id of the shot that is tried
+    bars: Mapped[dict[str, Any]]  #: agent id -> domain.breakers.Bar
+    code: Mapped[str]
+    message: Mapped[str]
+    hint: Mapped[str]
+    changed_at: Mapped[datetime]
 
 
 class ImageRow(Table):
