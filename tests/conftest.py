@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.buckets import BucketServer
 from tests.running import RunningService, ServiceFactory
 
 
@@ -21,3 +22,11 @@ def make_service(tmp_path: Path) -> Iterator[ServiceFactory]:
     yield make
     for service in made:
         service.end()
+
+
+@pytest.fixture(scope="session")
+def bucket_server() -> Iterator[BucketServer]:
+    """One for all tests of a session: each makes buckets of its own."""
+    server = BucketServer()
+    yield server
+    server.stop()

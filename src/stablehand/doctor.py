@@ -20,6 +20,7 @@ from stablehand.domain.errors import BadSettings, StablehandError
 from stablehand.services.catalogue import default_checkpoint, list_checkpoints
 from stablehand.settings import Settings, rows
 from stablehand.wiring import exposure, serving
+from stablehand.wiring.objects import open_objects, try_out
 
 PYTHON = "3.11"
 LIBRARIES = {"torch": "2.13", "diffusers": "0.42", "transformers": "5.0", "flask": "3.1", "sqlalchemy": "2.0.41"}
@@ -46,6 +47,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _data_dir(settings)
     yield from _secret_key(settings)
     yield from _database(settings)
+    yield from _objects(settings)
     yield from _port(settings)
     yield from _page()
     yield from _device(settings)
@@ -164,6 +166,16 @@ def _database(settings: Settings) -> Iterator[Finding]:
         )
     finally:
         services.store.close()
+
+
+def _objects(settings: Settings) -> Iterator[Finding]:
+    """A bucket is written to, read and cleaned; a folder has been looked at with the data directory."""
+    if settings.storage.url is None:
+        return
+    try:
+        yield Finding("objects", "ok", f"pictures can be written to {try_out(open_objects(settings))}")
+    except StablehandError as error:
+        yield Finding("objects", "problem", f"{settings.storage.url}: {error.message}", error.hint)
 
 
 def _port(settings: Settings) -> Iterator[Finding]:

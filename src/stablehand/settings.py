@@ -132,6 +132,32 @@ class StorageSettings(Section):
     output_dir: Path | None = Field(
         None, description="Folder of the local object store. Default: `objects` in the data directory."
     )
+    url: str | None = Field(
+        None,
+        pattern=r"^s3://[^/\s]+(/\S*)?$",
+        description="Bucket to keep pictures in, such as `s3://bucket/prefix`, instead of the folder.",
+    )
+    endpoint: str | None = Field(
+        None, pattern=r"^https?://[^/\s]+/?$", description="Address of an S3-compatible server. Default: Amazon's."
+    )
+    region: str | None = Field(None, description="The bucket's region. Default: `AWS_REGION`, else `us-east-1`.")
+    access_key_id: str | None = Field(
+        None, description="Key for the bucket. Default: the AWS environment variables, else the machine's role."
+    )
+    secret_access_key: SecretStr | None = Field(None, description="The secret that belongs to the key.")
+    path_style: bool | None = Field(
+        None,
+        description="The bucket's name stands in the path, not in the host. Default: when there is an endpoint.",
+    )
+    presigned_uploads: bool = Field(
+        True, description="Agents send pictures straight to the bucket, by links for one object each."
+    )
+    public_url: str | None = Field(
+        None,
+        pattern=r"^(presigned|https?://[^\s?#]+)$",
+        description="Sends browsers to the bucket for pictures: `presigned` by links that expire, an address by "
+        "links below it. Default: pictures come from this server.",
+    )
     save_format: Literal["png", "webp", "jpeg"] = Field("webp", description="File format when a request names none.")
     quality: int = Field(90, ge=1, le=100, description="Quality of WebP and JPEG when a request names none.")
     trash_days: float = Field(30.0, ge=0, le=36_500, description="Days that a deleted picture can be restored.")

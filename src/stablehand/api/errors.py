@@ -57,6 +57,7 @@ STATUS: dict[type[errors.StablehandError], int] = {
     errors.RecipeUnsupported: 409,
     errors.QueueFull: 429,
     errors.Busy: 503,
+    errors.StorageAway: 503,
     errors.StorageFull: 507,
     errors.DeviceOutOfMemory: 507,
     errors.BadSettings: 500,

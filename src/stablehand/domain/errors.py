@@ -92,6 +92,16 @@ class StorageFull(StablehandError):
     code = "storage_full"
 
 
+class StorageAway(StablehandError):
+    """The object store does not answer, or refuses us; nothing was stored or read."""
+
+    code = "storage_away"
+
+    def __init__(self, message: str, *, hint: str = "", retry_after_seconds: int = 5) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class BadPicture(StablehandError):
     """Uploaded bytes are not a picture of an accepted format."""
 

@@ -18,7 +18,8 @@ def prepare_data_dir(settings: Settings) -> None:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         for folder in ("checkpoints", "vae", "embeddings", "loras", "upscalers", "tokenizers"):
             (settings.models_dir / folder).mkdir(parents=True, exist_ok=True)
-        settings.objects_dir.mkdir(parents=True, exist_ok=True)
+        if settings.storage.url is None:
+            settings.objects_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadSettings(
             f"The folder {error.filename} cannot be made: {error.strerror}.",

@@ -9,7 +9,6 @@ import structlog
 from flask import Flask
 
 from stablehand.adapters.doorbell import Doorbell
-from stablehand.adapters.objects import Objects
 from stablehand.agent.child import AgentChild, write_token
 from stablehand.api import Options, Readiness, create_app
 from stablehand.domain.limits import Limits
@@ -23,6 +22,7 @@ from stablehand.services.upkeep import Upkeep
 from stablehand.settings import Settings
 from stablehand.store import Store
 from stablehand.wiring.folders import secret_key
+from stablehand.wiring.objects import open_objects
 
 STATIC_DIR = Path(__file__).parents[1] / "static"
 
@@ -39,7 +39,7 @@ def open_services(settings: Settings) -> Services:
     """The use cases over this machine's database and objects. Opens no connection and starts no thread yet."""
     return Services(
         store=Store(Store.url_of(settings.database_path)),
-        objects=Objects(settings.objects_dir),
+        objects=open_objects(settings),
         doorbell=Doorbell(),
         feed=Feed(),
         limits=Limits(
