@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import delete, select, update
 
-from stablehand.store.models import DoomedObjectRow, ImageRow, ShotRow, UploadRow
+from stablehand.store.models import DoomedObjectRow, ImageRow, ParkedRow, ShotRow, UploadRow
 from stablehand.store.transactions import Transactions
 
 
@@ -36,11 +36,12 @@ class Copying(Transactions):
             return set(image_ids) - set(known)
 
     def forget_all_but(self, image_ids: Collection[str]) -> None:
-        """In a copy: drop pictures, uploads and doomed objects whose bytes are not in the backup."""
+        """In a copy: drop pictures, uploads, parked states and doomed objects whose bytes are not in the backup."""
         with self.writing() as tx:
             for image_id, shot_id in tx.session.execute(select(ImageRow.id, ImageRow.shot_id)).all():
                 if image_id not in image_ids:
                     tx.session.execute(delete(ImageRow).where(ImageRow.id == image_id))
                     tx.session.execute(update(ShotRow).where(ShotRow.id == shot_id).values(image_id=None))
             tx.session.execute(delete(UploadRow))
+            tx.session.execute(delete(ParkedRow))
             tx.session.execute(delete(DoomedObjectRow))

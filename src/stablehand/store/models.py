@@ -63,6 +63,7 @@ class Table(DeclarativeBase):
 _QUEUED = text("state = 'queued'")
 _RUNNING = text("state = 'running'")
 _TRASHED = text("deleted_at IS NOT NULL")
+_MAY_EXPIRE = text("deleted_at IS NULL AND NOT starred")
 
 
 class AccountRow(Table):
@@ -259,6 +260,7 @@ class ImageRow(Table):
         Index("images_of_account", "account_id", "number"),
         Index("images_trashed_of_account", "account_id", "number", sqlite_where=_TRASHED, postgresql_where=_TRASHED),
         Index("images_trashed", "deleted_at", sqlite_where=_TRASHED, postgresql_where=_TRASHED),
+        Index("images_by_age", "created_at", sqlite_where=_MAY_EXPIRE, postgresql_where=_MAY_EXPIRE),
         {"sqlite_autoincrement": True},
     )
 
@@ -301,6 +303,33 @@ class UploadRow(Table):
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(index=True)
+    staged_key: Mapped[str | None]  #: where the agent itself puts the bytes; None once they were looked at
+
+
+class ParkedRow(Table):
+    """The saved state of a shot that is not done: the newest one only."""
+
+    __tablename__ = "parked"
+
+    shot_id: Mapped[str] = mapped_column(ForeignKey("shots.id"), primary_key=True)
+    token: Mapped[int] = mapped_column(BigInteger)  #: of the lease under which it was parked
+    object_key: Mapped[str]
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str]
+    created_at: Mapped[datetime]
+    offers: Mapped[int] = mapped_column(default=0)  #: leases that were told to go on from it
+
+    step: Mapped[int]
+    steps: Mapped[int]
+    device_seconds: Mapped[float]  #: device time of all attempts that is in it
+    recipe_fingerprint: Mapped[str]
+    checkpoint_sha256: Mapped[str | None]
+    checkpoint_stamp: Mapped[str]
+    runtime: Mapped[str]
+    version: Mapped[str]
+    device_kind: Mapped[str]
+    device_name: Mapped[str]
+    precision: Mapped[str]
 
 
 class DoomedObjectRow(Table):
