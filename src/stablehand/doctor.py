@@ -129,7 +129,7 @@ def _secret_key(settings: Settings) -> Iterator[Finding]:
 
 
 def _database(settings: Settings) -> Iterator[Finding]:
-    if not settings.database_path.exists():
+    if settings.storage.database_url is None and not settings.database_path.exists():
         yield Finding("database", "ok", "none yet; the first start makes it")
         if (BUILTIN / "model_index.json").is_file():
             yield Finding("checkpoint", "ok", "the bundled Postcard is there")
@@ -142,7 +142,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
         if not services.store.is_current():
             yield Finding("database", "problem", "its schema is not this version's.", "Run `stablehand migrate`.")
             return
-        yield Finding("database", "ok", f"{settings.database_path} has this version's schema")
+        yield Finding("database", "ok", f"{services.store.place} has this version's schema")
         default = default_checkpoint(services)
         wanted = settings.models.default_model
         if default is None or (wanted and wanted.casefold() not in (default.name.casefold(), default.id.casefold())):
@@ -161,8 +161,8 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "database",
             "problem",
-            f"{settings.database_path} cannot be read: {error}",
-            "Put back a backup with `stablehand restore FILE`.",
+            f"{services.store.place} cannot be read: {error}",
+            "Put back a backup with `stablehand restore FILE`, or with PostgreSQL's own tools.",
         )
     finally:
         services.store.close()

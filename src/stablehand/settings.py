@@ -60,6 +60,18 @@ Origins = Annotated[list[Annotated[str, AfterValidator(_origin)]], NoDecode, Bef
 Hosts = Annotated[list[Annotated[str, AfterValidator(_host)]], NoDecode, BeforeValidator(_as_list)]
 
 
+def _database_url(value: SecretStr | None) -> SecretStr | None:
+    if value is not None and not re.match(r"postgres(ql)?(\+psycopg)?://", value.get_secret_value()):
+        raise ValueError("a database is named as postgresql://USER:PASSWORD@HOST/NAME")
+    return value
+
+
+#: A secret, because the password stands in it. The empty text means none: so containers spell an unset variable.
+DatabaseUrl = Annotated[
+    SecretStr | None, BeforeValidator(lambda value: None if value == "" else value), AfterValidator(_database_url)
+]
+
+
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -129,6 +141,14 @@ class QueueSettings(Section):
 
 
 class StorageSettings(Section):
+    database_url: DatabaseUrl = Field(
+        None,
+        description="PostgreSQL to use, as `postgresql://USER:PASSWORD@HOST/NAME`. Default: SQLite in the data "
+        "directory.",
+    )
+    database_connections: int = Field(
+        32, ge=2, le=1000, description="Connections to the database that one process may have open at once."
+    )
     output_dir: Path | None = Field(
         None, description="Folder of the local object store. Default: `objects` in the data directory."
     )

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from stablehand import settings
+from stablehand.doctor import changed_settings
 from stablehand.domain.errors import BadSettings
-from stablehand.wiring import exposure, folders
+from stablehand.wiring import exposure, folders, serving
 
 FOREIGN = """
 stable-diffusion-webui:
@@ -177,3 +178,22 @@ def test_a_length_of_time_that_no_clock_can_add_is_refused(tmp_path: Path, key: 
     write(tmp_path, f"{section}: {{{name}: {value}}}\n")
     with pytest.raises(BadSettings, match=key):
         settings.load(data_dir=tmp_path)
+
+
+def test_the_databases_address_is_a_secret_that_no_message_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variable = "STABLEHAND_STORAGE__DATABASE_URL"
+    monkeypatch.setenv(variable, "postgresql://stable:s3cret@db.example.org/hand")
+    table = settings.load(data_dir=tmp_path)
+    assert dict(changed_settings(table)) == {"storage.database_url": "**********"}
+    assert "s3cret" not in repr(table)
+    store = serving.open_store(table)
+    assert store.is_postgresql
+    assert store.place == "postgresql://stable:***@db.example.org/hand"
+    monkeypatch.setenv(variable, "mysql://stable:s3cret@db.example.org/hand")
+    with pytest.raises(BadSettings, match=r"storage\.database_url: .*postgresql://USER") as caught:
+        settings.load(data_dir=tmp_path)
+    assert "s3cret" not in caught.value.message
+    monkeypatch.setenv(variable, "")
+    assert serving.open_store(settings.load(data_dir=tmp_path)).path == tmp_path / "stablehand.db"

@@ -84,11 +84,14 @@ def migrated_database() -> bytes:
         return path.read_bytes()
 
 
-def open_services(folder: Path, *, clock: Clock | None = None, limits: Limits | None = None) -> Services:
+def open_services(
+    folder: Path, *, clock: Clock | None = None, limits: Limits | None = None, url: str | None = None
+) -> Services:
+    """``url``: a migrated database; default: an SQLite file in ``folder``."""
     path = folder / DATABASE_NAME
-    if not path.exists():
+    if url is None and not path.exists():
         path.write_bytes(migrated_database())
-    store = Store(Store.url_of(path), clock=clock)
+    store = Store(url or Store.url_of(path), clock=clock)
     services = Services(
         store=store,
         objects=Objects(folder / "objects"),

@@ -17,6 +17,12 @@ from stablehand.store import DATABASE_NAME
 from tests.store.house import House, open_services
 
 
+@pytest.fixture
+def house(file_house: House) -> House:
+    """A backup holds SQLite's file."""
+    return file_house
+
+
 def fill(house: House, count: int = 3) -> None:
     house.order(count=count)
     hand = house.agent(seats=64)

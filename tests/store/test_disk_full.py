@@ -39,7 +39,8 @@ def test_objects_say_that_no_more_fits_and_keep_what_is_there(tmp_path: Path) ->
     assert done.stdout.strip() == "storage_full True ['a/small']"
 
 
-def test_a_full_database_refuses_orders_whole_and_takes_them_again_later(house: House) -> None:
+def test_a_full_database_refuses_orders_whole_and_takes_them_again_later(file_house: House) -> None:
+    house = file_house
     first = house.order()
     engine = house.services.store.engine
     limit = 0

@@ -1,6 +1,8 @@
 """The schema: made from nothing, the same as the models, and used as intended."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from stablehand.services.jobs import list_jobs
 from stablehand.services.purge import purge
 from stablehand.store import Store
 from stablehand.store.models import Table
+from tests.store.cluster import Cluster
 from tests.store.house import House
 
 
@@ -55,16 +58,59 @@ def test_a_file_that_is_no_database_and_one_of_a_newer_version_are_refused_in_wo
     newer.close()
 
 
-def test_the_clock_is_the_databases(tmp_path: Path) -> None:
-    store = Store(Store.url_of(tmp_path / "new.db"))
-    store.migrate()
+def test_the_clock_is_the_databases(database: str) -> None:
+    store = Store(database)
     with store.reading() as tx:
-        assert tx.now.tzinfo is not None
-        assert tx.session.scalar(text("SELECT unixepoch('now')")) - int(tx.now.timestamp()) in (0, 1)
+        assert tx.now.tzinfo is UTC
+        asked = "extract(epoch FROM now())::bigint" if tx.is_postgresql else "unixepoch('now')"
+        assert tx.session.scalar(text(f"SELECT {asked}")) - int(tx.now.timestamp()) in (0, 1)
+        assert tx.now.microsecond, "finer than a second"
     store.close()
 
 
-def test_the_hot_questions_are_answered_by_indexes(house: House) -> None:
+def test_an_empty_postgresql_becomes_what_the_models_say(cluster: Cluster) -> None:
+    with cluster.database(empty=True) as url:
+        store = Store(url)
+        assert not store.is_current()
+        store.migrate()
+        store.migrate()
+        assert store.is_current()
+        with store.engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            assert compare_metadata(context, Table.metadata) == []
+            options = connection.scalar(text("SELECT reloptions FROM pg_class WHERE relname = 'shots'"))
+            assert "fillfactor=70" in options
+            assert connection.scalar(text("SHOW TimeZone")) == "UTC"
+            assert connection.scalar(text("SHOW statement_timeout")) == "30s"
+            assert connection.scalar(text("SHOW idle_in_transaction_session_timeout")) == "30s"
+            assert connection.scalar(text("SHOW transaction_isolation")) == "read committed"
+        store.close()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_processes_that_start_together_migrate_once(kind: str, cluster: Cluster, tmp_path: Path) -> None:
+    with cluster.database(empty=True) as server:
+        url = server if kind == "postgresql" else Store.url_of(tmp_path / "new.db")
+        stores = [Store(url) for _ in range(4)]
+        with ThreadPoolExecutor(4) as pool:
+            for done in [pool.submit(store.migrate) for store in stores]:
+                done.result()
+        assert all(store.is_current() for store in stores)
+        for store in stores:
+            store.close()
+
+
+def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
+    store = Store("postgresql://stable:secret@127.0.0.1:1/hand?connect_timeout=1")
+    assert store.place == "postgresql://stable:***@127.0.0.1:1/hand"
+    with pytest.raises(BadSettings, match="cannot be reached") as caught:
+        store.migrate()
+    assert "secret" not in caught.value.message + caught.value.hint
+    store.close()
+
+
+def test_the_hot_questions_are_answered_by_indexes(file_house: House) -> None:
+    house = file_house
     house.order(count=3)
     hand = house.agent()
     asked: list[tuple[str, object]] = []

@@ -16,6 +16,9 @@ from stablehand.agent.exits import Exit
 FIRST_RESTART_SECONDS = 0.5
 LAST_RESTART_SECONDS = 5.0
 
+#: Variables that the child has no business with: an agent's only secret is its token.
+KEPT_TO_OURSELVES = frozenset({"STABLEHAND_STORAGE__DATABASE_URL", "STABLEHAND_AUTH__SECRET_KEY"})
+
 log = structlog.get_logger("agent")
 
 
@@ -56,7 +59,8 @@ class AgentChild:
             *("--server", server, "--token-file", str(token_file), "--parent-pid", str(os.getpid())),
             *arguments,
         ]
-        self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
+        ours = {name: value for name, value in os.environ.items() if name.upper() not in KEPT_TO_OURSELVES}
+        self._environment = {**ours, "PYTHONUNBUFFERED": "1", **(environment or {})}
         self._on_death = on_death
         self._sink = sink if sink is not None else sys.stderr
         self._first_restart_seconds = first_restart_seconds

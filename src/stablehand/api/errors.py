@@ -58,6 +58,7 @@ STATUS: dict[type[errors.StablehandError], int] = {
     errors.QueueFull: 429,
     errors.Busy: 503,
     errors.StorageAway: 503,
+    errors.StoreUnavailable: 503,
     errors.StorageFull: 507,
     errors.DeviceOutOfMemory: 507,
     errors.BadSettings: 500,
@@ -156,7 +157,14 @@ def install(app: Flask) -> None:
         if status == 401:
             response.headers["WWW-Authenticate"] = "Bearer"
         if status >= 500 and not isinstance(error, errors.Busy):
-            log.error("refused", code=error.code, status=status, route=str(request.url_rule), request_id=g.request_id)
+            log.error(
+                "refused",
+                code=error.code,
+                status=status,
+                reason=getattr(error, "reason", ""),
+                route=str(request.url_rule),
+                request_id=g.request_id,
+            )
         return response, status
 
     app.register_error_handler(HTTPException, turned_away)

@@ -20,6 +20,12 @@ def backup(
     from stablehand.wiring import serving
 
     settings = load(data_dir=data_dir, config=config)
+    if settings.storage.database_url is not None:
+        raise BadSettings(
+            "This installation's database is PostgreSQL, which has tools of its own for this.",
+            hint="Use `pg_dump --format=custom --file=FILE DATABASE`, then copy the objects; nothing changes an object "
+            "once it is written, so this order loses no picture.",
+        )
     if not settings.database_path.is_file():
         raise BadSettings(
             f"There is no database in {settings.data_dir}.", hint="Name the directory with --data-dir DIR."
@@ -40,11 +46,18 @@ def restore(
     config: Config = None,
 ) -> None:
     """Unpack a backup into an empty data directory."""
+    from stablehand.domain.errors import BadSettings
     from stablehand.services.backup import restore as unpack
     from stablehand.settings import load
     from stablehand.wiring import serving
 
     settings = load(data_dir=data_dir, config=config)
+    if settings.storage.database_url is not None:
+        raise BadSettings(
+            "storage.database_url names PostgreSQL, but a backup file holds SQLite's database.",
+            hint="Restore with that setting empty, then move it over: `stablehand transfer --to URL`. What pg_dump "
+            "wrote comes back with pg_restore.",
+        )
     summary = unpack(file, settings.data_dir, objects_dir=settings.objects_dir)
     serving.migrate(settings)
     typer.echo(f"{settings.data_dir}: {summary.images} pictures restored.")

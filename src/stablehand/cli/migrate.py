@@ -12,5 +12,4 @@ def migrate(data_dir: DataDir = None, config: Config = None) -> None:
 
     settings = load(data_dir=data_dir, config=config)
     folders.prepare_data_dir(settings)
-    serving.migrate(settings)
-    typer.echo(f"{settings.database_path} is up to date.")
+    typer.echo(f"{serving.migrate(settings)} is up to date.")

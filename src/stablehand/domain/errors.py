@@ -86,6 +86,27 @@ class Busy(StablehandError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class StoreUnavailable(StablehandError):
+    """The database does not answer, or not in time; nothing is known to be wrong with the request.
+
+    ``reason``: what the database or its driver said, for the log and for whoever runs the server.
+    """
+
+    code = "store_unavailable"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "Try again in a moment.",
+        reason: str = "",
+        retry_after_seconds: int = 2,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.reason = reason
+        self.retry_after_seconds = retry_after_seconds
+
+
 class StorageFull(StablehandError):
     """The disk or the object store takes no more bytes."""
 

@@ -17,6 +17,7 @@ class Accounts(Transactions):
             if row is not None:
                 return account_from(row)
         with self.writing() as tx:
+            tx.alone("accounts by name")
             row = tx.session.scalar(query)
             if row is None:
                 row = AccountRow(id=new_id, name=OWNER_NAME, role="owner", created_at=tx.now)

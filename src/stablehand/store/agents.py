@@ -12,7 +12,7 @@ from stablehand.store.endings import lose
 from stablehand.store.holdings import check_not_superseded, forget_incarnation, leases_of
 from stablehand.store.models import IS_RUNNING, AgentRow, ShotRow
 from stablehand.store.rows import agent_from
-from stablehand.store.transactions import Transaction, Transactions
+from stablehand.store.transactions import ONLY_ROW, Transaction, Transactions, repeatable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,7 @@ class Agents(Transactions):
     def register_agent(self, new_id: str, name: str, pool: str, token_hash: str) -> Agent:
         """Make an agent, or give the one of that name this pool and token (its old token is void then)."""
         with self.writing() as tx:
+            tx.alone("agents by name")
             row = tx.session.scalar(select(AgentRow).where(AgentRow.name == name))
             if row is None:
                 row = AgentRow(id=new_id, name=name, pool=pool, token_hash=token_hash, created_at=tx.now)
@@ -68,6 +69,7 @@ class Agents(Transactions):
             for checkpoint in agent.resident
         )
 
+    @repeatable
     def hello(self, agent_id: str, words: Introduction) -> Changes:
         """Remember what the agent says. Leases of the process that it replaces are lost at once.
 
@@ -76,7 +78,7 @@ class Agents(Transactions):
         """
         changes = Changes()
         with self.writing() as tx:
-            row = tx.session.get_one(AgentRow, agent_id, with_for_update=True)
+            row = tx.session.get_one(AgentRow, agent_id, with_for_update=ONLY_ROW)
             check_not_superseded(row, words.incarnation)
             if row.incarnation != words.incarnation:
                 lose(tx, leases_of(tx, row), changes)

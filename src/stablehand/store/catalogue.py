@@ -8,7 +8,7 @@ from sqlalchemy import select
 from stablehand.domain.checkpoints import Checkpoint, Found, match_files
 from stablehand.store.models import CheckpointRow
 from stablehand.store.rows import checkpoint_from
-from stablehand.store.transactions import Transactions
+from stablehand.store.transactions import ONLY_ROW, Transactions
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class Catalogue(Transactions):
     def note_scan(self, found: Sequence[Found]) -> None:
         """Make the table say what is on disk: new rows, moved files under their old ids, missing ones marked."""
         with self.writing() as tx:
+            tx.alone("catalogue")
             rows = {row.path: row for row in tx.session.scalars(select(CheckpointRow))}
             matches = match_files({path: row.stamp for path, row in rows.items()}, found)
             for row in rows.values():
@@ -71,6 +72,6 @@ class Catalogue(Transactions):
     def note_hash(self, checkpoint_id: str, stamp: str, sha256: str) -> None:
         """Store a hash, unless the files have changed since ``stamp`` was read."""
         with self.writing() as tx:
-            row = tx.session.get(CheckpointRow, checkpoint_id)
+            row = tx.session.get(CheckpointRow, checkpoint_id, with_for_update=ONLY_ROW)
             if row is not None and row.stamp == stamp:
                 row.sha256 = sha256

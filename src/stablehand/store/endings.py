@@ -1,6 +1,6 @@
 """Endings: attempts that are over without a picture. The shots go back to the queue, or become dead letters."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ from stablehand.store.holdings import cancelled_jobs, forget_incarnation, leases
 from stablehand.store.models import IS_RUNNING, AgentRow, ShotRow
 from stablehand.store.rows import error_from
 from stablehand.store.settling import end_attempt, settle
-from stablehand.store.transactions import Transaction, Transactions
+from stablehand.store.transactions import ONLY_ROW, Transaction, Transactions, repeatable
 
 TIMED_OUT = ShotError(
     code="timeout",
@@ -33,13 +33,16 @@ class Reported:
 
 
 class Endings(Transactions):
+    @repeatable
     def fail(
-        self, agent_id: str, incarnation: str, reports: Iterable[Reported], *, sick: bool, retry_count: int
+        self, agent_id: str, incarnation: str, reports: Sequence[Reported], *, sick: bool, retry_count: int
     ) -> tuple[list[str], Changes]:
         """Count errors; returns the shots they were still valid for. ``sick``: this incarnation gets no more work."""
         by_shot = {report.shot_id: report for report in reports}
         changes = Changes()
         with self.writing() as tx:
+            if sick:
+                tx.session.get(AgentRow, agent_id, with_for_update=ONLY_ROW)
             shots = valid(tx, agent_id, incarnation, {report.shot_id: report.token for report in by_shot.values()})
             cancelled = cancelled_jobs(tx, shots)
             for shot in shots:
@@ -62,6 +65,7 @@ class Endings(Transactions):
             settle(tx, {shot.job_id for shot in shots}, changes)
             return [shot.id for shot in shots], changes
 
+    @repeatable
     def release(
         self, agent_id: str, incarnation: str, named: Mapping[str, int], *, leaving: bool = False
     ) -> tuple[list[str], Changes]:
@@ -71,14 +75,15 @@ class Endings(Transactions):
         """
         changes = Changes()
         with self.writing() as tx:
+            agent = tx.session.get(AgentRow, agent_id, with_for_update=ONLY_ROW) if leaving else None
             shots = valid(tx, agent_id, incarnation, named)
             release(tx, shots, changes)
-            agent = tx.session.get(AgentRow, agent_id)
-            if leaving and agent is not None and agent.incarnation == incarnation:
+            if agent is not None and agent.incarnation == incarnation:
                 release(tx, leases_of(tx, agent), changes)
                 forget_incarnation(agent)
             return [shot.id for shot in shots], changes
 
+    @repeatable
     def expire(self, *, timeout_seconds: float, retry_count: int) -> Changes:
         """Take back every lease past its time (a loss) and every attempt that takes too long (an error)."""
         too_old = timedelta(seconds=timeout_seconds)
@@ -89,7 +94,9 @@ class Endings(Transactions):
         changes = Changes()
         with self.writing() as tx:
             due = or_(ShotRow.lease_until <= tx.now, ShotRow.leased_at <= tx.now - too_old)
-            shots = tx.session.scalars(select(ShotRow).where(IS_RUNNING, due).with_for_update(skip_locked=True)).all()
+            shots = tx.session.scalars(
+                select(ShotRow).where(IS_RUNNING, due).order_by(ShotRow.id).with_for_update(skip_locked=True)
+            ).all()
             slow = [shot for shot in shots if shot.lease_until is None or shot.lease_until > tx.now]
             lose(tx, [shot for shot in shots if shot not in slow], changes)
             cancelled = cancelled_jobs(tx, slow)
@@ -106,11 +113,12 @@ class Endings(Transactions):
             settle(tx, {shot.job_id for shot in slow}, changes)
         return changes
 
+    @repeatable
     def expire_agent(self, agent_id: str) -> Changes:
         """Its process is dead: all its leases are lost now, and it is gone until it says hello again."""
         changes = Changes()
         with self.writing() as tx:
-            agent = tx.session.get(AgentRow, agent_id)
+            agent = tx.session.get(AgentRow, agent_id, with_for_update=ONLY_ROW)
             if agent is not None:
                 lose(tx, leases_of(tx, agent), changes)
                 forget_incarnation(agent)

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, exists, or_, select
 from stablehand.domain.errors import Superseded, UnknownIncarnation
 from stablehand.domain.leases import is_stray
 from stablehand.store.models import IS_QUEUED, IS_RUNNING, AgentRow, JobRow, ShotRow
-from stablehand.store.transactions import Transaction
+from stablehand.store.transactions import ONLY_ROW, Transaction
 
 #: How many ended processes of an agent are remembered, to tell one that comes back from a new one.
 SUPERSEDED_KEPT = 16
@@ -29,8 +29,12 @@ def ours_from(shot: ShotRow) -> Ours:
 
 
 def agent_row(tx: Transaction, agent_id: str, incarnation: str) -> AgentRow:
-    """The agent, if this is its present process. Raises UnknownIncarnation, Superseded."""
-    agent = tx.session.get(AgentRow, agent_id)
+    """The agent, if this is its present process; locked by writers, so that it stays that while they write.
+
+    Raises:
+        UnknownIncarnation, Superseded.
+    """
+    agent = tx.session.get(AgentRow, agent_id, with_for_update=ONLY_ROW if tx.writes else None)
     if agent is not None and agent.incarnation == incarnation:
         return agent
     if agent is not None:
@@ -70,9 +74,9 @@ def touch(agent: AgentRow, tx: Transaction, resident: Sequence[str]) -> None:
 
 
 def leases_of(tx: Transaction, agent: AgentRow) -> Sequence[ShotRow]:
-    """The running shots of an agent, locked in a writing transaction on databases that lock rows."""
-    query = select(ShotRow).where(IS_RUNNING, ShotRow.agent_id == agent.id).with_for_update()
-    return tx.session.scalars(query).all()
+    """The running shots of an agent, locked by writers."""
+    query = select(ShotRow).where(IS_RUNNING, ShotRow.agent_id == agent.id).order_by(ShotRow.id)
+    return tx.session.scalars(query.with_for_update(**ONLY_ROW) if tx.writes else query).all()
 
 
 def never_arrived(tx: Transaction, agent: AgentRow) -> list[ShotRow]:
@@ -94,8 +98,10 @@ def valid(tx: Transaction, agent_id: str, incarnation: str, named: Mapping[str, 
             ShotRow.agent_id == agent_id,
             ShotRow.incarnation == incarnation,
         )
-        .with_for_update()
+        .order_by(ShotRow.id)
     )
+    if tx.writes:
+        query = query.with_for_update(**ONLY_ROW)
     return [shot for shot in tx.session.scalars(query) if shot.token == named[shot.id]]
 
 

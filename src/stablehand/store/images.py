@@ -23,7 +23,7 @@ from stablehand.store.models import (
 )
 from stablehand.store.rows import image_from, shot_from
 from stablehand.store.settling import notice, settle
-from stablehand.store.transactions import Transaction, Transactions
+from stablehand.store.transactions import ONLY_ROW, Transaction, Transactions, repeatable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +64,7 @@ class Images(Transactions):
                 )
             )
 
+    @repeatable
     def deliver(
         self, agent_id: str, incarnation: str, pictures: Sequence[NewImage]
     ) -> tuple[list[str], list[str], Changes]:
@@ -76,13 +77,14 @@ class Images(Transactions):
         refused: list[str] = []
         changes = Changes()
         with self.writing() as tx:
-            for picture in pictures:
-                shot = tx.session.get(ShotRow, picture.shot_id, with_for_update=True)
+            # In the order of ids, as everybody locks shots.
+            for picture in sorted(pictures, key=lambda picture: picture.shot_id):
+                shot = tx.session.get(ShotRow, picture.shot_id, with_for_update=ONLY_ROW)
                 same = shot is not None and shot.token == picture.token and shot.agent_id == agent_id
                 if shot is not None and same and shot.state == State.SUCCEEDED:
                     accepted.append(picture.shot_id)
                     continue
-                upload = tx.session.get(UploadRow, picture.upload_id)
+                upload = tx.session.get(UploadRow, picture.upload_id, with_for_update=True)
                 fits = upload is not None and (upload.shot_id, upload.token) == (picture.shot_id, picture.token)
                 if (
                     shot is None
@@ -202,23 +204,28 @@ class Images(Transactions):
         Keys are handed out again until ``forget_doomed`` says that they are gone.
         """
         with self.writing() as tx:
-            old = tx.session.scalars(
-                select(ImageRow)
+            # Two processes may purge together: each takes what the other has not.
+            old = tx.session.execute(
+                select(ImageRow.id, ImageRow.shot_id, ImageRow.object_key, ImageRow.thumbnail_key)
                 .where(ImageRow.deleted_at.is_not(None), ImageRow.deleted_at < tx.now - timedelta(days=trash_days))
                 .limit(at_most)
+                .with_for_update(skip_locked=True)
             ).all()
-            keys = [key for image in old for key in (image.object_key, image.thumbnail_key)]
-            ids = [image.id for image in old]
-            tx.session.execute(update(ShotRow).where(ShotRow.id.in_([i.shot_id for i in old])).values(image_id=None))
-            tx.session.execute(delete(ImageRow).where(ImageRow.id.in_(ids)))
-            left = tx.session.scalars(
-                select(UploadRow).where(UploadRow.created_at < tx.now - timedelta(hours=upload_hours)).limit(at_most)
+            left = tx.session.execute(
+                select(UploadRow.id, UploadRow.object_key, UploadRow.thumbnail_key)
+                .where(UploadRow.created_at < tx.now - timedelta(hours=upload_hours))
+                .limit(at_most)
+                .with_for_update(skip_locked=True)
             ).all()
-            for upload in left:
-                keys += [upload.object_key, upload.thumbnail_key]
-                tx.session.delete(upload)
+            tx.session.execute(
+                update(ShotRow).where(ShotRow.id.in_([row.shot_id for row in old])).values(image_id=None)
+            )
+            tx.session.execute(delete(ImageRow).where(ImageRow.id.in_([row.id for row in old])))
+            tx.session.execute(delete(UploadRow).where(UploadRow.id.in_([row.id for row in left])))
+            keys = {key for image in old for key in (image.object_key, image.thumbnail_key)}
+            keys |= {key for upload in left for key in (upload.object_key, upload.thumbnail_key)}
             if keys:
-                tx.session.execute(insert(DoomedObjectRow), [{"key": key} for key in keys])
+                tx.session.execute(insert(DoomedObjectRow), [{"key": key} for key in sorted(keys)])
             return list(tx.session.scalars(select(DoomedObjectRow.key).limit(2 * at_most)))
 
     def forget_doomed(self, keys: Sequence[str]) -> None:
@@ -228,7 +235,8 @@ class Images(Transactions):
 
 
 def _image_row(tx: Transaction, image_id: str, account_id: str) -> ImageRow:
-    row = tx.session.scalar(select(ImageRow).where(ImageRow.id == image_id, ImageRow.account_id == account_id))
+    query = select(ImageRow).where(ImageRow.id == image_id, ImageRow.account_id == account_id)
+    row = tx.session.scalar(query.with_for_update(**ONLY_ROW) if tx.writes else query)
     if row is None:
         raise NotFound("There is no such picture.", hint="Look at the gallery for the ids that exist.")
     return row

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select
 
 from stablehand.domain.errors import Conflict, IdempotencyConflict, NotFound, QueueFull
 from stablehand.domain.jobs import TERMINAL, Job, Shot, State
@@ -13,11 +13,11 @@ from stablehand.domain.pages import Page, decode_cursor, encode_cursor
 from stablehand.domain.recipes import Recipe
 from stablehand.domain.tiers import TIER_BY_NAME
 from stablehand.store.changes import Changes
-from stablehand.store.models import IS_QUEUED, IS_RUNNING, IdempotencyRow, ImageRow, JobRow, ShotRow
+from stablehand.store.models import IS_QUEUED, IS_RUNNING, AccountRow, IdempotencyRow, ImageRow, JobRow, ShotRow
 from stablehand.store.places import Places
 from stablehand.store.rows import Progress, job_from, no_progress, shot_from
 from stablehand.store.settling import notice, settle
-from stablehand.store.transactions import Transaction, Transactions
+from stablehand.store.transactions import ONLY_ROW, Transaction, Transactions, repeatable
 
 #: what ``list_jobs`` may be asked for besides a single state
 STATE_GROUPS: dict[str, tuple[State, ...]] = {
@@ -50,6 +50,7 @@ class Remembered:
 
 
 class Jobs(Transactions):
+    @repeatable
     def submit(self, new: NewJob, *, max_size_shots: int, remembered: Remembered | None = None) -> tuple[str, bool]:
         """Write job, shots and outbox entry; returns the job's id and whether it is a new one.
 
@@ -57,6 +58,8 @@ class Jobs(Transactions):
             QueueFull, IdempotencyConflict.
         """
         with self.writing() as tx:
+            # One order of an account at a time: two together could pass its limit, or share an Idempotency-Key.
+            tx.session.get_one(AccountRow, new.account_id, with_for_update=ONLY_ROW)
             if remembered is not None:
                 known = _remembered_job(tx, new.account_id, remembered)
                 if known is not None:
@@ -170,6 +173,7 @@ class Jobs(Transactions):
                 next_cursor=encode_cursor("jobs", rows[-1].number) if more else None,
             )
 
+    @repeatable
     def cancel(self, job_id: str, account_id: str) -> Changes:
         """End the queued shots; running ones end at their agent's next renewal. Raises NotFound."""
         changes = Changes()
@@ -178,16 +182,10 @@ class Jobs(Transactions):
             if State(job.state).is_terminal or job.cancel_requested_at is not None:
                 return changes
             job.cancel_requested_at = tx.now
-            tx.session.flush()
-            tx.session.execute(
-                update(ShotRow)
-                .where(ShotRow.job_id == job.id, IS_QUEUED)
-                .values(state=State.CANCELLED.value, finished_at=tx.now)
-            )
             # The job changes for its reader even while running shots keep its state; it shows all its shots, so a
             # thousand cancelled ones need no announcement each.
             changes.jobs[job.id] = job.account_id
-            settle(tx, [job.id], changes)
+            settle(tx, [job.id], changes)  # ends the queued ones
         return changes
 
     def unfinished(self, job_id: str, account_id: str) -> tuple[Job, list[int]]:
@@ -229,7 +227,8 @@ def _remembered_job(tx: Transaction, account_id: str, remembered: Remembered) ->
 
 
 def _job_row(tx: Transaction, job_id: str, account_id: str | None) -> JobRow:
-    row = tx.session.scalar(select(JobRow).where(JobRow.id == job_id))
+    query = select(JobRow).where(JobRow.id == job_id)
+    row = tx.session.scalar(query.with_for_update(**ONLY_ROW) if tx.writes else query)
     if row is None or (account_id is not None and row.account_id != account_id):
         raise NotFound("There is no such job.", hint="Look at the list of jobs for the ids that exist.")
     return row

@@ -34,7 +34,7 @@ from stablehand.store.holdings import (
 from stablehand.store.models import IS_QUEUED, AgentRow, CheckpointRow, JobRow, ShotRow
 from stablehand.store.rows import checkpoint_from, shot_from
 from stablehand.store.settling import settle
-from stablehand.store.transactions import Transaction, Transactions
+from stablehand.store.transactions import Transaction, Transactions, repeatable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +61,7 @@ class Heartbeat:
 
 
 class Leases(Transactions):
+    @repeatable
     def claim(
         self, agent_id: str, incarnation: str, *, seats: int, resident: Sequence[str], lease_seconds: float
     ) -> tuple[list[Leased], bool, Changes]:
@@ -149,6 +150,7 @@ class Leases(Transactions):
         settle(tx, {shot.job_id for shot in shots}, changes)
         return leased
 
+    @repeatable
     def renew(
         self,
         agent_id: str,

@@ -1,19 +1,22 @@
 """The one Store class, put together from its nouns."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import make_url
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DatabaseError
 
-from stablehand.domain.errors import BadSettings
+from stablehand.domain.errors import BadSettings, StoreUnavailable
 from stablehand.store.accounts import Accounts
 from stablehand.store.agents import Agents
 from stablehand.store.catalogue import Catalogue
+from stablehand.store.connections import WRITES, in_our_words, place_of
 from stablehand.store.copying import Copying
 from stablehand.store.endings import Endings
 from stablehand.store.images import Images
@@ -25,51 +28,100 @@ from stablehand.store.sweeping import Sweeping
 DATABASE_NAME = "stablehand.db"
 
 
+#: Name under which PostgreSQL lets one process at a time migrate.
+_MIGRATING = "stablehand migrations"
+
+_BROKEN_FILE = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+
+
 class Store(Jobs, Leases, Endings, Images, Catalogue, Agents, Accounts, Sweeping, Copying):
-    """``url`` is an SQLAlchemy URL (``Store.url_of(path)`` for an SQLite file). ``clock``: tests only."""
+    """``url``: ``Store.url_of(path)`` for an SQLite file, else ``postgresql://…``. ``clock``: tests only."""
 
     @staticmethod
     def url_of(path: Path) -> str:
         return f"sqlite:///{path}"
 
     @property
+    def place(self) -> str:
+        """The database for people to read: a path, or an address without its password."""
+        return place_of(self.url)
+
+    @property
     def path(self) -> Path:
         """The SQLite file."""
-        database = make_url(self.url).database
-        if not database:
+        database = self.engine.url.database
+        if self.is_postgresql or not database:
             raise ValueError("an SQLite database in a file is needed")
         return Path(database)
 
     def migrate(self) -> None:
-        """Bring the schema to the newest revision; makes the database when there is none.
+        """Bring the schema to the newest revision; makes the database when there is none (a file, or its tables).
 
-        Raises BadSettings as ``check`` does.
+        Of several processes that start together one migrates, the others wait for it.
+
+        Raises:
+            BadSettings: as ``check``. StoreUnavailable.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        config = _migrations()
+        if not self.is_postgresql:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
         self.check()
-        with self._writer, self.engine.connect() as connection:
+        with nullcontext() if self.is_postgresql else self._writer, in_our_words(), self._migrating() as connection:
+            config = _migrations()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+    @contextmanager
+    def _migrating(self) -> Iterator[Connection]:
+        """A connection in a transaction that nobody else migrates in."""
+        with self.engine.connect().execution_options(**{WRITES: True}) as connection:
+            if self.is_postgresql:
+                with connection.begin():
+                    connection.execute(text("SET LOCAL statement_timeout = 0"))
+                    connection.execute(
+                        text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": _MIGRATING}
+                    )
+                    yield connection
+                return
+            # Where a table is copied to change it, dropping the old one must not take its references along. The switch
+            # works only outside a transaction, and belongs to the connection.
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, sqlite3.Connection)
+            driver.execute("PRAGMA foreign_keys = OFF")
+            try:
+                with connection.begin():
+                    before = set(connection.exec_driver_sql("PRAGMA foreign_key_check").all())
+                    yield connection
+                    broken = set(connection.exec_driver_sql("PRAGMA foreign_key_check").all()) - before
+                    if broken:
+                        raise RuntimeError(f"a migration left rows that refer to nothing: {sorted(broken)[:3]}")
+            finally:
+                driver.execute("PRAGMA foreign_keys = ON")
 
     def check(self) -> None:
         """See that this version can work with the database, if need be after a migration.
 
         Raises:
-            BadSettings: the file is no database, or one of a newer version of the program.
+            BadSettings: it cannot be reached, is no database, or one of a newer version of the program.
         """
         try:
             revision = self.revision()
+        except StoreUnavailable as error:
+            raise BadSettings(
+                f"{self.place} cannot be reached: {error.reason}",
+                hint="See that the server runs and lets this user in, and that storage.database_url is right."
+                if self.is_postgresql
+                else error.hint,
+            ) from error
         except DatabaseError as error:
-            if getattr(error.orig, "sqlite_errorcode", None) not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+            if getattr(error.orig, "sqlite_errorcode", None) not in _BROKEN_FILE:
                 raise
             raise BadSettings(
-                f"{self.path} is not a database, or is damaged.",
+                f"{self.place} is not a database, or is damaged.",
                 hint="Move it away and put back a backup: `stablehand restore FILE`.",
             ) from error
         if revision is not None and not self.knows(revision):
             raise BadSettings(
-                f"{self.path} was written by a newer version of Stablehand.",
+                f"{self.place} was written by a newer version of Stablehand.",
                 hint="Run that version, or restore a backup that this one made.",
             )
 
@@ -84,7 +136,7 @@ class Store(Jobs, Leases, Endings, Images, Catalogue, Agents, Accounts, Sweeping
 
     def revision(self) -> str | None:
         """The migration that the database stands at; None for an empty one."""
-        with self.engine.connect() as connection:
+        with in_our_words(), self.engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
 
 

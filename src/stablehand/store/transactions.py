@@ -1,108 +1,128 @@
-"""Connections and transactions: one writer at a time, readers beside it, and the database's own clock."""
+"""Transactions: readers beside writers, and the database's own clock.
 
-import sqlite3
+On SQLite one writer at a time, waiting for a lock of our own. On PostgreSQL writers work side by side under
+``READ COMMITTED``: each method locks the rows that its decision rests on, in this order, so that no two wait for each
+other: account, agent, shots by id, jobs by number.
+"""
+
+import functools
+import random
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, create_engine, event, text
-from sqlalchemy.engine import Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import text
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import ConnectionPoolEntry
 
-from stablehand.domain.errors import StorageFull
+from stablehand.store.connections import CONNECTIONS, WRITES, Contended, in_our_words, make_engine
 
-#: How long a connection waits for another process (a backup, a migration) to let go of the file.
-BUSY_TIMEOUT_MS = 10_000
+#: How often a transaction is tried in all when others get in its way, and the longest first pause in between.
+REPEATS = 6
+REPEAT_SECONDS = 0.01
 
-#: Connections for readers; who waits for an agent or a job holds none.
-CONNECTIONS_KEPT, CONNECTIONS_MORE = 16, 48
+#: How rows are locked: against other writers, not against new rows that refer to them. (SQLite locks none.)
+ONLY_ROW: dict[str, Any] = {"key_share": True}
 
-_WRITES = "stablehand_writes"
+# On SQLite, SQLAlchemy would hand out rows of the last second otherwise: this has milliseconds.
+_NOW_SQLITE = text("SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')")
+_NOW_POSTGRESQL = text("SELECT now()")
 
-# SQLAlchemy would hand out rows of the last second otherwise: this has milliseconds.
-_NOW = text("SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')")
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_S = TypeVar("_S", bound="Transactions")
 
 
-@dataclass(frozen=True, slots=True)
 class Transaction:
-    session: Session
-    now: datetime  #: the database's clock when the transaction began
+    """``writes``: False for one that may only look."""
+
+    def __init__(self, session: Session, *, writes: bool, clock: Callable[[], datetime] | None) -> None:
+        self.session = session
+        self.writes = writes
+        self._clock = clock
+
+    @functools.cached_property
+    def now(self) -> datetime:
+        """The database's clock, read once a transaction; on PostgreSQL it is the moment when that began."""
+        if self._clock is not None:
+            return self._clock()
+        if self.is_postgresql:
+            now: datetime = self.session.execute(_NOW_POSTGRESQL).scalar_one()
+            return now.astimezone(UTC)
+        return datetime.fromisoformat(self.session.execute(_NOW_SQLITE).scalar_one()).replace(tzinfo=UTC)
+
+    @property
+    def is_postgresql(self) -> bool:
+        return self.session.get_bind().dialect.name == "postgresql"
+
+    def alone(self, name: str) -> None:
+        """Until this transaction ends, no other one that asks for ``name`` goes on; SQLite's never do."""
+        if self.is_postgresql:
+            self.session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
 
 
 class Transactions:
     """Opens transactions. ``clock`` stands in for the database's clock in tests."""
 
-    def __init__(self, url: str, *, clock: Callable[[], datetime] | None = None) -> None:
+    def __init__(
+        self, url: str, *, connections: int = CONNECTIONS, clock: Callable[[], datetime] | None = None
+    ) -> None:
         self.url = url
-        self.engine = _make_engine(url)
+        self.engine = make_engine(url, connections=connections)
         self._clock = clock
         self._writer = threading.Lock()
+        self.is_postgresql = self.engine.dialect.name == "postgresql"
+        # One snapshot for all statements of a reader, as SQLite's WAL gives it by itself.
+        self._readers = (
+            self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            if self.is_postgresql
+            else self.engine
+        )
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
-        """A consistent view of the database; does not wait for writers."""
-        with Session(self.engine) as session, _in_our_words():
-            yield Transaction(session, self._now(session))
+        """A consistent view of the database; does not wait for writers. Raises StoreUnavailable."""
+        with in_our_words(), Session(self._readers) as session:
+            yield Transaction(session, writes=False, clock=self._clock)
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
         """A transaction that commits at the end of the block, or leaves no trace if that raises.
 
         SQLite admits one writer: waiting for our own lock is fair and cheap, waiting for the file's is neither.
+
+        Raises:
+            StorageFull, StoreUnavailable; Contended, on which a method that is ``repeatable`` begins again.
         """
         with (
-            self._writer,
-            _in_our_words(),
-            self.engine.connect().execution_options(**{_WRITES: True}) as connection,
+            nullcontext() if self.is_postgresql else self._writer,
+            in_our_words(),
+            self.engine.connect().execution_options(**{WRITES: True}) as connection,
             Session(connection, expire_on_commit=False) as session,
             session.begin(),
         ):
-            yield Transaction(session, self._now(session))
+            yield Transaction(session, writes=True, clock=self._clock)
 
     def close(self) -> None:
         self.engine.dispose()
 
-    def _now(self, session: Session) -> datetime:
-        if self._clock is not None:
-            return self._clock()
-        return datetime.fromisoformat(session.execute(_NOW).scalar_one()).replace(tzinfo=UTC)
 
+def repeatable(method: Callable[Concatenate[_S, _P], _R]) -> Callable[Concatenate[_S, _P], _R]:
+    """Begin the method again when the database ended its transaction for the sake of another.
 
-def _make_engine(url: str) -> Engine:
-    engine = create_engine(url, pool_size=CONNECTIONS_KEPT, max_overflow=CONNECTIONS_MORE, pool_timeout=30.0)
+    For methods that are one transaction and build all they return anew: then nothing of the first try is left. A
+    connection lost at the commit is not repeated, because nobody knows whether the commit happened.
+    """
 
-    @event.listens_for(engine, "connect")
-    def prepare(connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:
-        connection.isolation_level = None  # the driver must not open transactions of its own; ``begin`` below does
-        for pragma in (
-            "journal_mode = WAL",
-            "synchronous = FULL",
-            "foreign_keys = ON",
-            f"busy_timeout = {BUSY_TIMEOUT_MS}",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
+    @functools.wraps(method)
+    def again(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        for tried in range(1, REPEATS):
+            try:
+                return method(self, *args, **kwargs)
+            except Contended:
+                time.sleep(random.uniform(0, REPEAT_SECONDS * 2**tried))
+        return method(self, *args, **kwargs)
 
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        # A transaction that reads first and writes later can only fail on SQLite, so writers say so at once.
-        writes = connection.get_execution_options().get(_WRITES, False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    return engine
-
-
-@contextmanager
-def _in_our_words() -> Iterator[None]:
-    try:
-        yield
-    except OperationalError as error:
-        if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-            raise StorageFull(
-                "The disk that holds the database is full.",
-                hint="Free some space in the data directory, then try again.",
-            ) from error
-        raise
+    return again

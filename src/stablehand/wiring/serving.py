@@ -35,10 +35,19 @@ CHILD_STOP_SECONDS = 3.0
 log = structlog.get_logger("stablehand")
 
 
+def open_store(settings: Settings) -> Store:
+    """The database that the settings name; not connected to yet."""
+    url = settings.storage.database_url
+    return Store(
+        url.get_secret_value() if url else Store.url_of(settings.database_path),
+        connections=settings.storage.database_connections,
+    )
+
+
 def open_services(settings: Settings) -> Services:
     """The use cases over this machine's database and objects. Opens no connection and starts no thread yet."""
     return Services(
-        store=Store(Store.url_of(settings.database_path)),
+        store=open_store(settings),
         objects=open_objects(settings),
         doorbell=Doorbell(),
         feed=Feed(),
@@ -53,11 +62,12 @@ def open_services(settings: Settings) -> Services:
     )
 
 
-def migrate(settings: Settings) -> None:
-    """Bring the database to the newest schema; makes it when there is none."""
-    store = Store(Store.url_of(settings.database_path))
+def migrate(settings: Settings) -> str:
+    """Bring the database to the newest schema; makes it when there is none. Returns where it is, for people to read."""
+    store = open_store(settings)
     try:
         store.migrate()
+        return store.place
     finally:
         store.close()
 
