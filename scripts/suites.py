@@ -32,7 +32,7 @@ CHECKS: tuple[tuple[str, list[str]], ...] = (
     ("eslint and vue-tsc", [*NPM, "run", "--silent", "check"]),
 )
 
-PYTEST_SUITES = ("unit", "house", "store", "api", "agent", "engine", "training", "e2e")
+PYTEST_SUITES = ("unit", "house", "store", "api", "agent", "fleet", "engine", "training", "e2e")
 
 
 @dataclass(frozen=True, slots=True)

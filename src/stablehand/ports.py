@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from stablehand.domain.recipes import Recipe
 from stablehand.protocol import CheckpointRef, Device
@@ -86,3 +86,49 @@ class Runtime(Protocol):
 
 
 RuntimeFactory = Callable[[], Runtime]
+
+
+class Doorbell(Protocol):
+    """A wake-up hint per topic, between threads and, where there are several, between processes.
+
+    A ring may be lost or doubled. Whoever waits looks at the store again afterwards, whatever ``wait`` answered, and
+    waits for a few seconds at most. No call waits for a server.
+    """
+
+    def start(self) -> None:
+        """Connect, where there is something to connect to; before that, rings stay in this process."""
+
+    def close(self) -> None: ...
+
+    def ring(self, topic: str) -> None:
+        """Wake everybody who waits for ``topic``."""
+
+    def heard(self) -> int:
+        """A mark to give to ``wait``: rings after this moment are not missed while the store is being read."""
+
+    def wait(self, topic: str, timeout_seconds: float, since: int | None = None) -> bool:
+        """True as soon as ``topic`` has rung since ``since`` (default: since now), False after the timeout."""
+
+
+class Broadcast(Protocol):
+    """Messages to the other processes of this installation: hints that may be lost, never an order.
+
+    Messages are JSON objects. One's own come back too; whoever minds marks them.
+    """
+
+    @property
+    def reaches_others(self) -> bool:
+        """False where there is no way to tell other processes anything."""
+
+    def publish(self, channel: str, message: dict[str, Any]) -> None:
+        """Pass a message on, soon; never waits."""
+
+    def subscribe(self, channel: str, hear: Callable[[dict[str, Any]], None]) -> None:
+        """Have ``hear`` called, in a thread of the broadcast's, with each message. Before ``start``; one a channel."""
+
+    def on_open(self, opened: Callable[[], None]) -> None:
+        """Have ``opened`` called whenever the line has been opened: messages before that moment were missed."""
+
+    def start(self) -> None: ...
+
+    def close(self) -> None: ...

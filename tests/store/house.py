@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image as PillowImage
 from sqlalchemy import select
 
-from stablehand.adapters.doorbell import Doorbell
+from stablehand.adapters.doorbell import InProcessDoorbell
 from stablehand.adapters.objects import Objects
 from stablehand.domain.accounts import Account
 from stablehand.domain.checkpoints import Found
@@ -95,7 +95,7 @@ def open_services(
     services = Services(
         store=store,
         objects=Objects(folder / "objects"),
-        doorbell=Doorbell(),
+        doorbell=InProcessDoorbell(),
         feed=Feed(),
         limits=limits or Limits(),
     )

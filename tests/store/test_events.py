@@ -47,7 +47,7 @@ def test_a_job_is_told_from_order_to_picture(house: House) -> None:
         assert added.image.job_id == job.id
         assert isinstance(finished, JobChanged)
         assert finished.job == house.job(job.id)
-        assert house.services.feed._progress == {}
+        assert house.services.feed.board._progress == {}
         assert heard(other) == []
 
 

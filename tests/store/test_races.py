@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from stablehand.adapters.doorbell import Doorbell
+from stablehand.adapters.doorbell import InProcessDoorbell
 from stablehand.domain.jobs import State
 from stablehand.protocol import Claim, Lease
 from stablehand.services import Limits, Services
@@ -21,7 +21,7 @@ def beside(services: Services) -> Services:
     return Services(
         store=Store(services.store.url, clock=services.store._clock),
         objects=services.objects,
-        doorbell=Doorbell(),
+        doorbell=InProcessDoorbell(),
         feed=Feed(),
     )
 

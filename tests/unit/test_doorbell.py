@@ -1,15 +1,15 @@
 import threading
 
 from stablehand.adapters import doorbell as rooms
-from stablehand.adapters.doorbell import Doorbell
+from stablehand.adapters.doorbell import InProcessDoorbell
 
 
 def test_nobody_rang() -> None:
-    assert not Doorbell().wait("a", 0)
+    assert not InProcessDoorbell().wait("a", 0)
 
 
 def test_a_ring_since_the_mark_is_not_missed() -> None:
-    bell = Doorbell()
+    bell = InProcessDoorbell()
     mark = bell.heard()
     bell.ring("a")
     assert bell.wait("a", 0, since=mark)
@@ -18,7 +18,7 @@ def test_a_ring_since_the_mark_is_not_missed() -> None:
 
 
 def test_everybody_who_waits_for_the_topic_is_woken_and_nobody_else() -> None:
-    bell = Doorbell()
+    bell = InProcessDoorbell()
     mark = bell.heard()
     woken: list[str] = []
     threads = [
@@ -39,7 +39,7 @@ def test_everybody_who_waits_for_the_topic_is_woken_and_nobody_else() -> None:
 
 def test_forgotten_topics_wake_for_nothing_but_never_sleep_through(monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr(rooms, "REMEMBERED_TOPICS", 2)
-    bell = Doorbell()
+    bell = InProcessDoorbell()
     mark = bell.heard()
     for topic in "abcd":
         bell.ring(topic)

@@ -11,13 +11,21 @@ from collections import OrderedDict
 REMEMBERED_TOPICS = 4096
 
 
-class Doorbell:
+class InProcessDoorbell:
+    """Implements ports.Doorbell for one process, and is the part of every other doorbell that threads wait at."""
+
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._conditions: dict[str, tuple[threading.Condition, int]] = {}  # topic -> (its condition, waiting threads)
         self._rings = 0
         self._last_ring: OrderedDict[str, int] = OrderedDict()  # topic -> number of its last ring
         self._forgotten = 0  # the largest number that was dropped from _last_ring
+
+    def start(self) -> None:
+        """Nothing to connect."""
+
+    def close(self) -> None:
+        """Nothing to disconnect."""
 
     def ring(self, topic: str) -> None:
         """Wake everybody who waits for ``topic``."""
@@ -29,6 +37,15 @@ class Doorbell:
                 self._forgotten = self._last_ring.popitem(last=False)[1]
             if topic in self._conditions:
                 self._conditions[topic][0].notify_all()
+
+    def ring_all(self) -> None:
+        """Wake everybody: some rings may have been missed, and nobody knows for which topics."""
+        with self._lock:
+            self._rings += 1
+            self._forgotten = self._rings
+            self._last_ring.clear()
+            for condition, _ in self._conditions.values():
+                condition.notify_all()
 
     def heard(self) -> int:
         """A mark to give to ``wait``: rings after this moment are not missed while the store is being read."""

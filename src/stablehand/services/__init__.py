@@ -4,10 +4,10 @@ carry it out in one transaction; browsers and doorbells hear of it after the com
 
 from dataclasses import dataclass, field
 
-from stablehand.adapters.doorbell import Doorbell
 from stablehand.adapters.objects import Objects
 from stablehand.domain.limits import Limits
 from stablehand.domain.pools import DEFAULT_POOL, Pool
+from stablehand.ports import Doorbell
 from stablehand.services.feed import Feed
 from stablehand.store import Store
 

@@ -5,7 +5,13 @@ from stablehand.domain.jobs import State
 from stablehand.services import Services
 from stablehand.store.changes import Changes
 
-WORK = "work"
+#: the doorbell topic of the courier
+OUTBOX = "outbox"
+
+
+def work_topic(pool: str) -> str:
+    """The doorbell topic of agents that wait for work in a pool."""
+    return f"work:{pool}"
 
 
 def job_topic(job_id: str) -> str:
@@ -24,5 +30,7 @@ def announce(services: Services, changes: Changes) -> None:
     for job_id, account_id in changes.jobs.items():
         feed.publish(JobChanged(account_id, services.store.job(job_id, progress=feed.progress)))
         services.doorbell.ring(job_topic(job_id))
-    if changes.requeued:
-        services.doorbell.ring(WORK)
+    if changes.jobs:
+        services.doorbell.ring(OUTBOX)
+    for pool in changes.requeued:
+        services.doorbell.ring(work_topic(pool))

@@ -5,7 +5,7 @@ import time
 from stablehand.domain.agents import Agent
 from stablehand.protocol import CheckpointRef, Claim, Lease, Leases
 from stablehand.services import Services
-from stablehand.services.announce import WORK, announce
+from stablehand.services.announce import announce, work_topic
 from stablehand.store.leases import Leased
 
 
@@ -29,7 +29,7 @@ def claim(services: Services, agent: Agent, message: Claim) -> Leases:
         left = deadline - time.monotonic()
         if leased or drain or left <= 0:
             return Leases(leases=[_on_the_wire(services, lease) for lease in leased], drain=drain)
-        services.doorbell.wait(WORK, min(left, services.limits.poll_seconds), since=heard)
+        services.doorbell.wait(work_topic(agent.pool), min(left, services.limits.poll_seconds), since=heard)
 
 
 def _on_the_wire(services: Services, leased: Leased) -> Lease:

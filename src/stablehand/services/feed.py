@@ -1,4 +1,4 @@
-"""The feed inside one process: browser events, the progress board, and which jobs somebody watches.
+"""The feed: browser events of this process, and its board.
 
 Nothing here is durable and nothing waits for a slow reader: a full subscription drops its oldest events, because every
 event is a hint and browsers fetch the truth by REST.
@@ -6,12 +6,13 @@ event is a hint and browsers fetch the truth by REST.
 
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
 from stablehand.domain.events import Event
+from stablehand.services.board import Board
 
 
 class Subscription:
@@ -65,11 +66,12 @@ class Subscription:
 
 
 class Feed:
-    def __init__(self) -> None:
+    """``board``: shared with the other processes, where there are some."""
+
+    def __init__(self, board: Board | None = None) -> None:
+        self.board = board or Board()
         self._lock = threading.Lock()
         self._subscriptions: tuple[Subscription, ...] = ()
-        self._progress: dict[str, float] = {}  # shot id -> 0..1
-        self._watched: Counter[str] = Counter()  # job id -> watchers
 
     def subscribe(self, account_id: str | None = None, capacity: int = 4096) -> Subscription:
         """Hear events from now on: of one account, or (None) of all."""
@@ -85,31 +87,24 @@ class Feed:
 
     def note_progress(self, shots: Mapping[str, float]) -> None:
         """Write shot id -> progress (0 to 1) on the board."""
-        with self._lock:
-            self._progress.update(shots)
+        self.board.note_progress(shots)
 
     def progress(self, shot_id: str) -> float:
-        return self._progress.get(shot_id, 0.0)
+        return self.board.progress(shot_id)
 
     def forget_progress(self, shot_ids: Iterable[str]) -> None:
         """Take shots off the board that no longer run."""
-        with self._lock:
-            for shot_id in shot_ids:
-                self._progress.pop(shot_id, None)
+        self.board.forget_progress(shot_ids)
 
     def watch(self, job_id: str) -> None:
         """Somebody looks at this job: agents send previews of its running shots. Counted; undo with ``unwatch``."""
-        with self._lock:
-            self._watched[job_id] += 1
+        self.board.watch(job_id)
 
     def unwatch(self, job_id: str) -> None:
-        with self._lock:
-            self._watched[job_id] -= 1
-            if self._watched[job_id] <= 0:
-                del self._watched[job_id]
+        self.board.unwatch(job_id)
 
     def is_watched(self, job_id: str) -> bool:
-        return job_id in self._watched
+        return self.board.is_watched(job_id)
 
     def _forget(self, subscription: Subscription) -> None:
         with self._lock:

@@ -25,7 +25,8 @@ def renew(services: Services, agent: Agent, message: Renew) -> Renewed:
         for shot in message.shots
         if shot.shot_id in beat.held and shot.progress != feed.progress(shot.shot_id)
     }
-    feed.note_progress(moved)
+    # Those that stand still too: what is not repeated is forgotten.
+    feed.note_progress({shot.shot_id: shot.progress for shot in message.shots if shot.shot_id in beat.held})
     announce(services, changes)
     if moved:
         for account_id, job_id, shot in services.store.shots(list(moved), progress=feed.progress):

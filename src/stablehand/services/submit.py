@@ -11,7 +11,7 @@ from stablehand.domain.orders import IDEMPOTENCY_KEY_MAX_CHARACTERS, JobOrder, m
 from stablehand.domain.pools import route
 from stablehand.domain.recipes import Recipe
 from stablehand.services import Services
-from stablehand.services.announce import WORK, announce
+from stablehand.services.announce import announce
 from stablehand.services.catalogue import default_checkpoint, list_checkpoints
 from stablehand.services.identity import new_id
 from stablehand.store.changes import Changes
@@ -80,8 +80,7 @@ def enqueue(
     )
     job_id, is_new = services.store.submit(new, max_size_shots=services.limits.max_size_shots, remembered=remembered)
     if is_new:
-        services.doorbell.ring(WORK)
-        announce(services, Changes(jobs={job_id: account.id}))
+        announce(services, Changes(jobs={job_id: account.id}, requeued={pool.name}))
     return services.store.job(job_id, progress=services.feed.progress)
 
 

@@ -11,4 +11,4 @@ class Changes:
     shots: list[tuple[str, str, Shot]] = field(default_factory=list)  #: (account id, job id, shot as it stands now)
     images: list[Image] = field(default_factory=list)  #: delivered
     jobs: dict[str, str] = field(default_factory=dict)  #: job id -> account id, of those whose state changed
-    requeued: bool = False  #: some shot waits for an agent again
+    requeued: set[str] = field(default_factory=set)  #: pools in which a shot waits for an agent again

@@ -24,7 +24,7 @@ def end_attempt(tx: Transaction, shot: ShotRow, ending: Ending, changes: Changes
     if ending.state.is_terminal:
         shot.finished_at = tx.now
     else:
-        changes.requeued = True
+        changes.requeued.add(shot.pool)
     changes.shots.append((shot.account_id, shot.job_id, shot_from(shot)))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 from flask import Flask
 
-from stablehand.adapters.doorbell import Doorbell
+from stablehand.adapters.doorbell import InProcessDoorbell
 from stablehand.agent.child import AgentChild, write_token
 from stablehand.api import Options, Readiness, create_app
 from stablehand.domain.limits import Limits
@@ -49,7 +49,7 @@ def open_services(settings: Settings) -> Services:
     return Services(
         store=open_store(settings),
         objects=open_objects(settings),
-        doorbell=Doorbell(),
+        doorbell=InProcessDoorbell(),
         feed=Feed(),
         limits=Limits(
             lease_seconds=settings.queue.lease_seconds,
