@@ -1,8 +1,6 @@
 """Samplers and schedules: the same numbers as diffusers' schedulers, and exact continuation from any step."""
 
-import io
 import math
-from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -20,7 +18,9 @@ from stablehand.domain.samplers import SAMPLERS as SAMPLER_NAMES
 from stablehand.domain.samplers import SCHEDULES as SCHEDULE_NAMES
 from stablehand.engine.levels import NoiseLevels
 from stablehand.engine.noise import Noise
-from stablehand.engine.samplers import METHODS, SamplerState, begin, plan_sigmas
+from stablehand.engine.parked import pack, unpack
+from stablehand.engine.samplers import METHODS, begin, plan_sigmas
+from stablehand.engine.samplers.state import SamplerState
 from stablehand.engine.schedules import SCHEDULES
 
 #: Of diffusers' own code.
@@ -177,10 +177,7 @@ def test_a_picture_saved_at_any_step_continues_exactly(sampler: str) -> None:
         state = begin(sampler, sigmas, Noise(3, SHAPE), CPU)
         finish(sampler, state, Noise(3, SHAPE), stop_at=cut)
         assert state.step == cut
-        file = io.BytesIO()
-        torch.save(asdict(state), file)
-        file.seek(0)
-        continued = SamplerState(**torch.load(file, weights_only=True))
+        continued = unpack(pack(state))
         finish(sampler, continued, Noise(3, SHAPE))
         assert torch.equal(continued.latent, whole), f"cut before step {cut}"
 

@@ -1,6 +1,6 @@
 """The names of samplers and schedules, as A1111 writes them, with the aliases that are understood.
 
-Names only: what they compute lives in ``engine/samplers.py`` and ``engine/schedules.py``, and a test holds the tables
+Names only: what they compute lives in ``engine/samplers/`` and ``engine/schedules.py``, and a test holds the tables
 together.
 """
 

@@ -22,10 +22,10 @@ from stablehand.engine.checkpoints import Resident, Slot
 from stablehand.engine.devices import Placement
 from stablehand.engine.faults import DeviceLost, EngineFault, NotFinite, is_device_lost, is_out_of_memory
 from stablehand.engine.groups import GroupKey
-from stablehand.engine.pictures import Picture, attach, condition, detach
+from stablehand.engine.pictures import Picture, condition
 from stablehand.engine.residents import Residents
 from stablehand.engine.rows import predict, row_bytes, row_operations
-from stablehand.engine.samplers import SamplerState
+from stablehand.engine.samplers.state import SamplerState
 from stablehand.engine.turns import Turns
 
 #: Share of the free memory that one call may be planned to take.
@@ -98,7 +98,7 @@ class Batch:
         """Take a picture out and return what is needed to go on with it; None if it has not begun."""
         picture = self._running.get(picture_id) or self._drawn.get(picture_id)
         self.drop(picture_id)
-        return detach(picture.state) if picture is not None else None
+        return picture.state.copy_to(torch.device("cpu")) if picture is not None else None
 
     def ids(self) -> list[str]:
         return [*(waiting.picture_id for waiting in self._waiting), *self._running, *self._drawn]
@@ -200,7 +200,7 @@ class Batch:
         device = self._placement.device
         begun = [
             Picture(
-                one.picture_id, one.recipe, resident, conditioning, attach(one.state, device) if one.state else None
+                one.picture_id, one.recipe, resident, conditioning, one.state.copy_to(device) if one.state else None
             )
             for one, conditioning in zip(joining, condition([one.recipe for one in joining], resident), strict=True)
         ]

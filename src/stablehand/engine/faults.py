@@ -17,6 +17,12 @@ class EngineFault(StablehandError):
     code = "engine_fault"
 
 
+class ParkedStateBroken(StablehandError):
+    """Bytes that should hold a parked picture are damaged, foreign, or of another version."""
+
+    code = "parked_state_broken"
+
+
 class DeviceLost(StablehandError):
     """The device no longer works; the process must be started anew."""
 

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from stablehand.domain.errors import CheckpointBroken
 
 Prediction = Literal["epsilon", "v_prediction"]
+#: Falling noise levels that a sampler visits.
+Sigmas = tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from stablehand.domain.errors import RecipeUnsupported
@@ -10,7 +9,8 @@ from stablehand.domain.recipes import Recipe
 from stablehand.engine.checkpoints import Resident
 from stablehand.engine.groups import GroupKey, chunks_of, context_bucket
 from stablehand.engine.noise import Noise
-from stablehand.engine.samplers import Ask, SamplerState, begin, find_method, plan_sigmas
+from stablehand.engine.samplers import Ask, begin, find_method, plan_sigmas
+from stablehand.engine.samplers.state import SamplerState
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Picture:
 
     @property
     def progress(self) -> float:
-        return self.state.step / self.state.steps
+        return self.state.progress
 
     @property
     def group(self) -> GroupKey:
@@ -118,25 +118,3 @@ def condition(recipes: list[Recipe], resident: Resident) -> list[Conditioning]:
 
 def _texts(recipe: Recipe) -> list[str]:
     return [recipe.prompt] if recipe.cfg_scale == 1.0 else [recipe.prompt, recipe.negative_prompt]
-
-
-def detach(state: SamplerState) -> SamplerState:
-    """A copy on the CPU that shares no memory with the running picture."""
-    return SamplerState(
-        latent=state.latent.detach().to("cpu", copy=True),
-        sigmas=state.sigmas,
-        step=state.step,
-        draws=state.draws,
-        history=tuple(tensor.detach().to("cpu", copy=True) for tensor in state.history),
-    )
-
-
-def attach(state: SamplerState, device: torch.device) -> SamplerState:
-    """The inverse of :func:`detach`, on the device of another engine."""
-    return SamplerState(
-        latent=state.latent.to(device, copy=True),
-        sigmas=state.sigmas,
-        step=state.step,
-        draws=state.draws,
-        history=tuple(tensor.to(device, copy=True) for tensor in state.history),
-    )

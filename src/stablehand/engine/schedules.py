@@ -7,9 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from stablehand.engine.levels import NoiseLevels
-
-Sigmas = tuple[float, ...]
+from stablehand.engine.levels import NoiseLevels, Sigmas
 
 
 def uniform(levels: NoiseLevels, steps: int) -> Sigmas:

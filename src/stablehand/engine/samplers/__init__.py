@@ -14,24 +14,10 @@ from torch import Tensor
 
 from stablehand.domain.errors import RecipeUnsupported
 from stablehand.domain.samplers import AUTOMATIC_SCHEDULES
-from stablehand.engine.levels import NoiseLevels
+from stablehand.engine.levels import NoiseLevels, Sigmas
 from stablehand.engine.noise import Noise
-from stablehand.engine.schedules import SCHEDULES, Sigmas
-
-
-@dataclass(slots=True)
-class SamplerState:
-    """A picture between two steps: tensors and numbers only."""
-
-    latent: Tensor  #: (channels, height, width), float32
-    sigmas: Sigmas  #: the noise levels to visit; step i goes from sigmas[i] to sigmas[i + 1]
-    step: int = 0
-    draws: int = 1  #: noise draws used up; the first one made the starting latent
-    history: tuple[Tensor, ...] = ()  #: denoised latents of earlier steps, newest first
-
-    @property
-    def steps(self) -> int:
-        return len(self.sigmas) - 1
+from stablehand.engine.samplers.state import SamplerState
+from stablehand.engine.schedules import SCHEDULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +68,13 @@ def dpmpp_2m(state: SamplerState, noise: Noise) -> Sampling:
         else:
             span = math.log(sigma / following)
             estimate = denoised
-            if state.history:
+            earlier = state.history.get("denoised")
+            if earlier:
                 earlier_span = math.log(state.sigmas[state.step - 1] / sigma)
                 weight = span / (2 * earlier_span)
-                estimate = (1 + weight) * denoised - weight * state.history[0]
+                estimate = (1 + weight) * denoised - weight * earlier[0]
             state.latent = (following / sigma) * state.latent - math.expm1(-span) * estimate
-        state.history = (denoised,)
+        state.history = {"denoised": (denoised,)}
         state.step += 1
 
 
