@@ -15,6 +15,18 @@ class Order:
     shot_id: str
     recipe: Recipe
     checkpoint: CheckpointRef
+    resume_from: bytes | None = None  #: what :meth:`Runtime.park` gave, perhaps of another process or long ago
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """The state of a shot after its last whole step: all that another process needs to go on with it."""
+
+    shot_id: str
+    data: bytes
+    step: int  #: whole steps done, of ``steps``
+    steps: int
+    device_seconds: float  #: what it took to get so far, in all attempts
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +55,9 @@ class Broken:
 class Runtime(Protocol):
     """A way to carry out recipes, several at once.
 
+    An order with a saved state that cannot be read, or is of another recipe, checkpoint or precision, is begun anew:
+    it costs time, never the shot.
+
     One thread (the agent's device thread) calls everything but ``progress``; ``tick`` does a short piece of work, well
     under a second where it can, and the agent talks to the server from other threads meanwhile.
     """
@@ -68,6 +83,9 @@ class Runtime(Protocol):
 
     def drop(self, shot_id: str) -> None:
         """Forget a shot at once (cancelled or lost). Unknown ids are ignored."""
+
+    def park(self, shot_id: str) -> Parked | None:
+        """Save the state of a shot, which goes on running; None before its first step, and once it is encoded."""
 
     def tick(self) -> list[Drawn | Broken]:
         """Do the next piece of work for all seated shots; returns those that ended."""

@@ -42,6 +42,7 @@ class Welcome(Message):
     agent_id: str
     lease_seconds: float
     renew_seconds: float  #: how often to renew while shots run
+    park_seconds: float = 0.0  #: how often to save the states of running shots; 0: never
 
 
 class Claim(Message):
@@ -73,7 +74,9 @@ class Lease(Message):
     timeout_seconds: float  #: how long this attempt may run
     recipe: dict[str, Any]  #: Recipe.as_dict(), with this shot's own seed
     checkpoint: CheckpointRef
+    #: address of a saved state to go on from, to be fetched with GET and our token; whoever cannot begins anew
     resume_from: str | None = None
+    resumed_progress: float = Field(default=0.0, ge=0.0, le=1.0)  #: how far that state is
 
 
 class Leases(Message):
@@ -161,6 +164,20 @@ class Release(Message):
     leaving: bool = False
 
 
+class Park(Message):
+    """Query of POST /agent/v1/park, whose body is the state of a running shot as the runtime has saved it.
+
+    It replaces an older one of the same shot. The shot runs on; to leave it, release it afterwards.
+    """
+
+    incarnation: str
+    shot_id: str
+    token: int
+    step: int = Field(ge=0)
+    steps: int = Field(ge=1)
+    device_seconds: float = Field(default=0.0, ge=0.0)  #: what it took to get so far, in all attempts
+
+
 class Preview(Message):
     """POST /agent/v1/preview: a small picture of a watched shot as it forms."""
 
@@ -172,6 +189,6 @@ class Preview(Message):
 
 
 class Done(Message):
-    """The plain answer of fail, release and preview: which shots the words were still valid for."""
+    """The plain answer of fail, release, park and preview: which shots the words were still valid for."""
 
     accepted: list[str]

@@ -135,6 +135,13 @@ class QueueSettings(Section):
     max_size: int = Field(10_000, ge=1, description="Queued pictures that one account may have.")
     timeout: float = Field(600.0, gt=0, le=604_800, description="Seconds that one attempt at a picture may run.")
     retry_count: int = Field(3, ge=0, description="Reported errors after which a picture fails.")
+    park_seconds: float = Field(
+        30.0,
+        ge=0,
+        le=86_400,
+        description="Seconds between two saved states of a picture in the making, from which another agent goes on if "
+        "this one is lost; 0 saves none.",
+    )
     lease_seconds: float = Field(
         30.0, ge=3, le=86_400, description="Length of a lease; an agent renews it at least three times."
     )

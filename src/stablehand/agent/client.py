@@ -13,6 +13,7 @@ from stablehand import protocol
 Answer = TypeVar("Answer", bound=protocol.Message)
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_OWN_DOORS = "/agent/v1/"
 #: codes of a full disk; a 507 may come from a proxy's page without our JSON
 _STORAGE_FULL = "storage_full"
 
@@ -92,6 +93,24 @@ class Client:
             timeout=httpx.Timeout(60.0, connect=3.0),
         )
         return _parse(response, protocol.Uploaded)
+
+    def park(self, message: protocol.Park, state: bytes) -> protocol.Done:
+        """Save the state of a running shot."""
+        response = self._send(
+            "POST",
+            "/agent/v1/park",
+            params=message.model_dump(),
+            content=state,
+            headers={"Content-Type": "application/octet-stream"},
+            timeout=httpx.Timeout(30.0, connect=3.0),
+        )
+        return _parse(response, protocol.Done)
+
+    def parked(self, address: str) -> bytes:
+        """A saved state, from the address in a lease. Raises Refused when there is none."""
+        if not address.startswith(_OWN_DOORS):  # our token is for this server only
+            raise Refused(400, "bad_address", f"{address!r} is no address of a saved state.", "")
+        return self._send("GET", address, timeout=httpx.Timeout(30.0, connect=3.0)).content
 
     def deliver(self, message: protocol.Deliver) -> protocol.Delivered:
         return self._post("deliver", message, protocol.Delivered, read_seconds=30.0)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from stablehand.agent.ledger import Ledger
+from stablehand.agent.parking import Parking
 from stablehand.agent.reports import Reports
 from stablehand.domain.errors import StablehandError
 from stablehand.domain.recipes import Recipe
@@ -44,6 +45,7 @@ class DeviceThread:
         watched: Callable[[], frozenset[str]],
         send_preview: PreviewSink,
         preview_interval_seconds: float,
+        parking: Parking,
         on_started: Callable[[Runtime], None],
         on_residents: Callable[[list[str]], None],
     ) -> None:
@@ -60,6 +62,7 @@ class DeviceThread:
         self._send_preview = send_preview
         self._preview_interval_seconds = preview_interval_seconds
         self._previewed: dict[str, float] = {}
+        self._parking = parking
         self._on_started = on_started
         self._on_residents = on_residents
         self._thread = threading.Thread(target=self._run, name="device", daemon=True)
@@ -102,6 +105,7 @@ class DeviceThread:
                 for lease in leases:
                     self._seat(runtime, lease)
                 self._stop_overdue()
+                self._park(runtime)
                 if not runtime.busy():
                     self._ledger.wait(0.5, lambda: self._ledger.has_turn() or self._halted.is_set())
                     continue
@@ -138,7 +142,19 @@ class DeviceThread:
                     hint="Update the agent to the server's version.",
                 )
             return
-        runtime.add(Order(shot_id=lease.shot_id, recipe=recipe, checkpoint=lease.checkpoint))
+        state = self._ledger.take_state(lease.shot_id)
+        runtime.add(Order(shot_id=lease.shot_id, recipe=recipe, checkpoint=lease.checkpoint, resume_from=state))
+
+    def _park(self, runtime: Runtime) -> None:
+        """Save the state of one shot whose time has come, and take out those that are to leave."""
+        shot_id = self._parking.next_due(runtime.progress)
+        if shot_id is not None:
+            self._parking.saved(shot_id, runtime.park(shot_id))
+        for leaving in self._parking.to_leave():
+            state = runtime.park(leaving)
+            runtime.drop(leaving)
+            self._previewed.pop(leaving, None)
+            self._parking.left(leaving, state)
 
     def _hand_on(self, result: Drawn | Broken) -> None:
         self._previewed.pop(result.shot_id, None)

@@ -10,8 +10,10 @@ from stablehand.protocol import Held, Lease
 
 
 class Stage(StrEnum):
+    FETCHING = "fetching"  #: leased, its saved state is on its way here
     WAITING = "waiting"  #: leased, the device has not seen it
     DRAWING = "drawing"  #: seated in the runtime
+    LEAVING = "leaving"  #: taken out of the runtime, to be given back once its state is saved
     ENDED = "ended"  #: picture or failure known here, the server has not confirmed it
 
 
@@ -20,6 +22,21 @@ class Holding:
     lease: Lease
     stage: Stage
     since: float  #: monotonic seconds when this attempt began
+    begun_at: float = 0.0  #: progress with which it began, or with which it left
+    state: bytes | None = None  #: to go on from; the device takes it
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """A shot that is being drawn."""
+
+    lease: Lease
+    seconds: float  #: since its attempt began
+    begun_at: float  #: progress with which it began
+
+
+#: Stages in which an attempt can still take too long.
+_UNDER_WAY = (Stage.FETCHING, Stage.WAITING, Stage.DRAWING)
 
 
 class Ledger:
@@ -32,7 +49,7 @@ class Ledger:
         self._drops: list[str] = []
 
     def take(self, leases: Iterable[Lease]) -> None:
-        """Enter new leases.
+        """Enter new leases. Those with a saved state are not seated before :meth:`fetched`.
 
         A shot that is still being drawn under an older token goes on under the new one: the picture is the same. One
         that had ended is drawn again, because its report carries the old token.
@@ -40,9 +57,33 @@ class Ledger:
         with self._changed:
             for lease in leases:
                 known = self._holdings.get(lease.shot_id)
-                stage = Stage.DRAWING if known is not None and known.stage is Stage.DRAWING else Stage.WAITING
-                self._holdings[lease.shot_id] = Holding(lease, stage, self._clock())
+                if known is not None and known.stage is Stage.DRAWING:
+                    self._holdings[lease.shot_id] = Holding(lease, Stage.DRAWING, self._clock(), known.begun_at)
+                    continue
+                stage = Stage.WAITING if lease.resume_from is None else Stage.FETCHING
+                self._holdings[lease.shot_id] = Holding(lease, stage, self._clock(), lease.resumed_progress)
             self._changed.notify_all()
+
+    def fetched(self, lease: Lease, state: bytes | None) -> None:
+        """The saved state of a lease is here, or cannot be had: it may be seated."""
+        with self._changed:
+            holding = self._holdings.get(lease.shot_id)
+            if holding is None or holding.stage is not Stage.FETCHING or not self._is_current(lease):
+                return
+            holding.stage = Stage.WAITING
+            holding.state = state
+            if state is None:
+                holding.begun_at = 0.0
+            self._changed.notify_all()
+
+    def take_state(self, shot_id: str) -> bytes | None:
+        """The saved state to seat a shot with; the ledger keeps no copy."""
+        with self._changed:
+            holding = self._holdings.get(shot_id)
+            if holding is None:
+                return None
+            state, holding.state = holding.state, None
+            return state
 
     def turn(self) -> tuple[list[str], list[Lease]]:
         """What the device must do before its next tick: shots to forget, then leases to seat.
@@ -104,7 +145,7 @@ class Ledger:
         with self._changed:
             for shot_id in shot_ids:
                 holding = self._holdings.get(shot_id)
-                if holding is None or holding.stage is Stage.ENDED:
+                if holding is None or holding.stage in (Stage.ENDED, Stage.LEAVING):
                     continue
                 if holding.stage is Stage.DRAWING:
                     self._drops.append(shot_id)
@@ -113,6 +154,26 @@ class Ledger:
             self._changed.notify_all()
         return stopped
 
+    def withdraw(self) -> list[Lease]:
+        """Leases that no device has seen yet: from now on they count as ended, to be given back."""
+        with self._changed:
+            unseen = [held for held in self._holdings.values() if held.stage in (Stage.FETCHING, Stage.WAITING)]
+            for holding in unseen:
+                holding.stage = Stage.ENDED
+            self._changed.notify_all()
+            return [holding.lease for holding in unseen]
+
+    def leave(self, shot_id: str, progress: float) -> Lease | None:
+        """The device has let go of a shot that is not done. None: it was cancelled or lost meanwhile."""
+        with self._changed:
+            holding = self._holdings.get(shot_id)
+            if holding is None or holding.stage is not Stage.DRAWING:
+                return None
+            holding.stage = Stage.LEAVING
+            holding.begun_at = progress
+            self._changed.notify_all()
+            return holding.lease
+
     def overdue(self) -> list[Lease]:
         """Leases whose attempt has run longer than it may; from now on they count as ended."""
         now = self._clock()
@@ -120,7 +181,7 @@ class Ledger:
             late = [
                 holding
                 for holding in self._holdings.values()
-                if holding.stage is not Stage.ENDED and now - holding.since > holding.lease.timeout_seconds
+                if holding.stage in _UNDER_WAY and now - holding.since > holding.lease.timeout_seconds
             ]
             for holding in late:
                 if holding.stage is Stage.DRAWING:
@@ -131,6 +192,13 @@ class Ledger:
     def drawing(self) -> list[str]:
         with self._changed:
             return [shot_id for shot_id, holding in self._holdings.items() if holding.stage is Stage.DRAWING]
+
+    def under_way(self) -> list[UnderWay]:
+        """The shots in the runtime, with how long they have been there."""
+        now = self._clock()
+        with self._changed:
+            drawing = [held for held in self._holdings.values() if held.stage is Stage.DRAWING]
+            return [UnderWay(held.lease, now - held.since, held.begun_at) for held in drawing]
 
     def lease(self, shot_id: str) -> Lease | None:
         with self._changed:
@@ -175,5 +243,9 @@ class Ledger:
 
 
 def _held(holding: Holding, progress: float) -> Held:
-    done = 1.0 if holding.stage is Stage.ENDED else min(1.0, max(0.0, progress))
+    if holding.stage is Stage.ENDED:
+        done = 1.0
+    else:
+        done = progress if holding.stage is Stage.DRAWING else holding.begun_at
+        done = min(1.0, max(0.0, done))
     return Held(shot_id=holding.lease.shot_id, token=holding.lease.token, progress=done)

@@ -1,8 +1,8 @@
 """One agent process from first hello to last word: claim, run, report.
 
 Threads: the device thread ticks the runtime; one thread claims; one renews; a few upload and report; one sends
-previews. The main thread waits for a reason to end: a signal, a dead parent, a runtime that does not start, a server
-that will not have us.
+previews; one saves the states of running shots and one fetches them. The main thread waits for a reason to end: a
+signal, a dead parent, a runtime that does not start, a server that will not have us.
 """
 
 import os
@@ -22,10 +22,12 @@ from stablehand.agent.device import DeviceThread
 from stablehand.agent.exits import Exit
 from stablehand.agent.heartbeat import Heartbeat
 from stablehand.agent.ledger import Ledger
+from stablehand.agent.parking import Parking
 from stablehand.agent.previews import Previews
 from stablehand.agent.reports import Reports
 from stablehand.agent.session import Session
 from stablehand.agent.settings import AgentSettings
+from stablehand.domain.parking import drawing_seconds
 from stablehand.ports import Runtime, RuntimeFactory
 from stablehand.protocol import Claim, Device, Hello, Release
 
@@ -68,6 +70,7 @@ class Agent:
         self._session = Session(self._client, hello, self._halted)
         self._reports = Reports(self._session, self._ledger, self._halted, upload_threads=settings.upload_threads)
         self._previews = Previews(self._session, self._halted)
+        self._parking = Parking(self._session, self._ledger, self._reports, self._halted)
         self._device = DeviceThread(
             make_runtime,
             self._ledger,
@@ -76,6 +79,7 @@ class Agent:
             watched=lambda: self._heartbeat.watched,
             send_preview=self._previews.offer,
             preview_interval_seconds=settings.preview_interval_seconds,
+            parking=self._parking,
             on_started=self._describe_runtime,
             on_residents=self._set_residents,
         )
@@ -96,6 +100,7 @@ class Agent:
         self._heartbeat.start()
         self._previews.start()
         self._reports.start()
+        self._parking.start()
         try:
             code = self._wait_for_an_end()
             self._wind_down(code)
@@ -134,13 +139,23 @@ class Agent:
         if code is Exit.DISMISSED or not self._session.introduced.is_set():
             return
         if code is Exit.DONE and not self._drop_all.is_set():
-            end = time.monotonic() + self._settings.grace_seconds
-            while time.monotonic() < end and not self._ledger.is_empty() and not self._drop_all.is_set():
-                self._ledger.wait(0.1, self._ledger.is_empty)
+            self._wait_or_park(time.monotonic() + self._settings.grace_seconds)
         elif code is Exit.SICK:
             # The failures of the last tick should still be told.
             self._ledger.wait(_LAST_WORD_SECONDS, self._ledger.is_empty)
         self._leave()
+
+    def _wait_or_park(self, end: float) -> None:
+        """Let pictures end that can before ``end`` (monotonic seconds); the states of the others are saved."""
+        drawing_end = time.monotonic() + drawing_seconds(max(0.0, end - time.monotonic()))
+        self._reports.release(self._ledger.withdraw())
+        while time.monotonic() < drawing_end and not self._ledger.is_empty() and not self._drop_all.is_set():
+            self._parking.leave_what_takes_longer(drawing_end - time.monotonic(), self._device.progress())
+            self._ledger.wait(0.1, self._ledger.is_empty)
+        if not self._drop_all.is_set():
+            self._parking.leave_what_takes_longer(0.0, self._device.progress())
+        while time.monotonic() < end and not self._ledger.is_empty() and not self._drop_all.is_set():
+            self._ledger.wait(0.1, self._ledger.is_empty)
 
     def _leave(self) -> None:
         """Give back every lease and take leave, so that a claim which still waits there gets nothing more."""
@@ -225,6 +240,7 @@ class Agent:
             self._reports.release(answer.leases)
             return
         self._ledger.take(answer.leases)
+        self._parking.fetch(answer.leases)
 
     def _is_orphan(self) -> bool:
         return self._settings.parent_pid is not None and os.getppid() != self._settings.parent_pid

@@ -22,6 +22,7 @@ from stablehand.services.claim import claim
 from stablehand.services.deliver import deliver, upload
 from stablehand.services.fail import fail
 from stablehand.services.hello import hello
+from stablehand.services.park import MAX_PARKED_BYTES, park, parked
 from stablehand.services.preview import preview
 from stablehand.services.release import release
 from stablehand.services.renew import renew
@@ -78,20 +79,45 @@ def routes(door: Door, metrics: Metrics) -> Blueprint:
     @api.put("/shots/<shot_id>/picture")
     def picture(shot_id: str) -> Response:
         agent = _agent(door)
-        token = request.args.get("token", type=int)
-        if token is None:
-            raise InvalidFields({"token": "the fencing token of the shot's lease"})
         request.max_content_length = door.options.max_picture_bytes
-        return reply(upload(door.services, agent, shot_id, token, read_bytes(request)))
+        return reply(upload(door.services, agent, shot_id, _token(), read_bytes(request)))
+
+    @api.post("/park")
+    def park_state() -> Response:
+        agent = _agent(door)
+        try:
+            message = protocol.Park.model_validate(request.args.to_dict())
+        except ValidationError as error:
+            raise InvalidFields(fields_of(error)) from error
+        request.max_content_length = MAX_PARKED_BYTES
+        return reply(park(door.services, agent, message, read_bytes(request)))
+
+    @api.get("/shots/<shot_id>/parked")
+    def parked_state(shot_id: str) -> Response:
+        agent = _agent(door)
+        data = parked(door.services, agent, shot_id, _token())
+        return Response(data, mimetype="application/octet-stream")
 
     return api
+
+
+def _token() -> int:
+    """The fencing token in the query. Raises InvalidFields."""
+    token = request.args.get("token", type=int)
+    if token is None:
+        raise InvalidFields({"token": "the fencing token of the shot's lease"})
+    return token
 
 
 #: a delivery of a full house of pictures, or a preview, stays far below
 MESSAGE_LIMIT_BYTES = 4 * 1_048_576
 
 #: route -> query parameters it knows
-QUERY_NAMES = {"agents.picture": frozenset({"token"})}
+QUERY_NAMES = {
+    "agents.picture": frozenset({"token"}),
+    "agents.parked_state": frozenset({"token"}),
+    "agents.park_state": frozenset(protocol.Park.model_fields),
+}
 
 
 def _agent(door: Door) -> Agent:

@@ -9,6 +9,7 @@ class Limits:
     renew_seconds: float = 1.0  #: how often agents renew while shots run
     timeout_seconds: float = 600.0  #: how long one attempt at a shot may run
     retry_count: int = 3  #: how many errors of a shot are followed by another attempt
+    park_seconds: float = 30.0  #: how often agents save the states of running shots; 0: never
     max_size_shots: int = 10_000  #: queued shots an account may have
     poll_seconds: float = 2.0  #: how often a waiting request looks by itself, doorbell or not
     trash_days: float = 30.0  #: deleted pictures can be restored for so long

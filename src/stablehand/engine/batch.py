@@ -65,6 +65,15 @@ class _Waiting:
     slot: Slot
     folder: Path
     state: SamplerState | None
+    device_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A picture after its last whole step: all that another batch needs to go on with it."""
+
+    state: SamplerState  #: on the CPU, sharing no memory with the running picture
+    device_seconds: float
 
 
 class Batch:
@@ -84,9 +93,18 @@ class Batch:
         self._no_room_beside: set[Slot] | None = None  #: what was in use when weights last did not fit
         self._ticks = 0
 
-    def add(self, picture_id: str, recipe: Recipe, slot: Slot, folder: Path, state: SamplerState | None = None) -> None:
-        """Seat a picture; with ``state`` it goes on from where :meth:`park` left it."""
-        self._waiting.append(_Waiting(picture_id, recipe, slot, folder, state))
+    def add(
+        self,
+        picture_id: str,
+        recipe: Recipe,
+        slot: Slot,
+        folder: Path,
+        state: SamplerState | None = None,
+        *,
+        device_seconds: float = 0.0,
+    ) -> None:
+        """Seat a picture; with ``state``, which took ``device_seconds``, it goes on from where it was parked."""
+        self._waiting.append(_Waiting(picture_id, recipe, slot, folder, state, device_seconds))
 
     def drop(self, picture_id: str) -> None:
         """Forget a picture: its rows are gone from the next call on. Unknown ids are ignored."""
@@ -100,13 +118,18 @@ class Batch:
         self.drop(picture_id)
         return picture.state.copy_to(torch.device("cpu")) if picture is not None else None
 
+    def snapshot(self, picture_id: str) -> Snapshot | None:
+        """What is needed to go on with a picture elsewhere, while it goes on here; None if it has not begun."""
+        picture = self._running.get(picture_id) or self._drawn.get(picture_id)
+        return None if picture is None else Snapshot(picture.state.copy_to(torch.device("cpu")), picture.device_seconds)
+
     def ids(self) -> list[str]:
         return [*(waiting.picture_id for waiting in self._waiting), *self._running, *self._drawn]
 
     def progress(self) -> dict[str, float]:
         """picture id -> 0..1, counted in evaluations of the network."""
-        begun = {**self._running, **self._drawn}
-        return {picture_id: begun[picture_id].progress if picture_id in begun else 0.0 for picture_id in self.ids()}
+        waiting = {one.picture_id: one.state.progress if one.state else 0.0 for one in self._waiting}
+        return waiting | {picture.id: picture.progress for picture in (*self._running.values(), *self._drawn.values())}
 
     @torch.inference_mode()
     def preview(self, picture_id: str) -> NDArray[np.uint8] | None:
@@ -205,8 +228,8 @@ class Batch:
             for one, conditioning in zip(joining, condition([one.recipe for one in joining], resident), strict=True)
         ]
         seconds = time.perf_counter() - start
-        for picture in begun:
-            picture.device_seconds += seconds / len(begun)
+        for picture, one in zip(begun, joining, strict=True):
+            picture.device_seconds += one.device_seconds + seconds / len(begun)
             (self._drawn if picture.is_finished else self._running)[picture.id] = picture
 
     # Advancing

@@ -12,14 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal, cast
 
+import structlog
 from PIL import Image as Pictures
 
 import stablehand
 from stablehand.domain.errors import CheckpointBroken, StablehandError
 from stablehand.domain.infotext import write_infotext
-from stablehand.ports import Broken, Drawn, Order
+from stablehand.ports import Broken, Drawn, Order, Parked
 from stablehand.protocol import CheckpointRef, Device
 from stablehand.runtimes.encode import encode
+from stablehand.runtimes.parcel import BrokenParcel, unwrap, wrap
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from stablehand.engine.batch import Batch, Finished
     from stablehand.engine.devices import Placement
+    from stablehand.engine.samplers.state import SamplerState
 
 _BUILTIN = "builtin:"
 _BUILTIN_FOLDER = Path(stablehand.__file__).parent / "builtin" / "checkpoints"
@@ -43,6 +46,8 @@ _PREVIEW_SIDE = 256
 _PREVIEW_QUALITY = 70
 #: How long a tick waits for encoders when the device has nothing to do.
 _IDLE_WAIT_SECONDS = 0.05
+
+log = structlog.get_logger("agent")
 
 
 @dataclass(slots=True)
@@ -116,7 +121,34 @@ class NativeRuntime:
         except CheckpointBroken as error:
             self._refused.append(_broken(order.shot_id, error))
         else:
-            batch.add(order.shot_id, order.recipe, order.checkpoint.id, folder)
+            state, device_seconds = self._saved_state(order)
+            batch.add(order.shot_id, order.recipe, order.checkpoint.id, folder, state, device_seconds=device_seconds)
+            self._progress = {**self._progress, order.shot_id: state.progress if state else 0.0}
+
+    def _saved_state(self, order: Order) -> tuple[SamplerState | None, float]:
+        """What to go on from, and the device time that is in it; (None, 0) to begin anew."""
+        from stablehand.engine.parked import unpack  # noqa: PLC0415 - loaded by start()
+
+        if order.resume_from is None:
+            return None, 0.0
+        try:
+            packed, label = unwrap(order.resume_from, order, self.name, self.device.precision)
+            return unpack(packed), float(label["device_seconds"])
+        except (BrokenParcel, StablehandError, KeyError, ValueError, TypeError) as error:
+            log.warning("a saved state cannot be used, the shot begins anew", shot=order.shot_id, reason=str(error))
+            return None, 0.0
+
+    def park(self, shot_id: str) -> Parked | None:
+        from stablehand.engine.parked import pack  # noqa: PLC0415 - loaded by start()
+
+        seat, snapshot = self._seated.get(shot_id), self._started().snapshot(shot_id)
+        if seat is None or snapshot is None or snapshot.state.progress <= 0:
+            return None
+        state, seconds = snapshot.state, snapshot.device_seconds
+        data = wrap(seat.order, self.name, self.device.precision, pack(state), device_seconds=seconds)
+        # Samplers that choose their steps on the way cannot count them: what was ordered stands for the whole.
+        steps = max(1, seat.order.recipe.steps if "progress" in state.numbers else state.steps)
+        return Parked(shot_id, data, int(state.progress * steps + 1e-6), steps, seconds)
 
     def drop(self, shot_id: str) -> None:
         seat = self._seated.pop(shot_id, None)

@@ -8,20 +8,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import structlog
 from PIL import Image as Pictures
 from PIL import ImageChops
 
 from stablehand import __version__
 from stablehand.domain.infotext import write_infotext
 from stablehand.domain.recipes import Recipe
-from stablehand.ports import Broken, Drawn, Order
+from stablehand.ports import Broken, Drawn, Order, Parked
 from stablehand.protocol import Device
 from stablehand.runtimes.encode import encode
+from stablehand.runtimes.parcel import BrokenParcel, unwrap, wrap
 
 #: pixels of a preview's longer side
 _PREVIEW_SIDE = 128
 #: how far grain moves a colour, of 255
 _GRAIN = 4
+
+log = structlog.get_logger("agent")
 
 
 @dataclass(slots=True)
@@ -75,7 +79,31 @@ class NullRuntime:
         # One slot, as the smallest device has: the last checkpoint asked for is the one in memory.
         self._resident = [order.checkpoint.id]
         with self._guard:
-            self._seated[order.shot_id] = _Seat(order)
+            self._seated[order.shot_id] = self._seat(order)
+
+    def _seat(self, order: Order) -> _Seat:
+        if order.resume_from is None:
+            return _Seat(order)
+        try:
+            _, label = unwrap(order.resume_from, order, self.name, self.device.precision)
+            return _Seat(order, int(label["step"]), float(label["device_seconds"]))
+        except (BrokenParcel, KeyError, ValueError, TypeError) as error:
+            log.warning("a saved state cannot be used, the shot begins anew", shot=order.shot_id, reason=str(error))
+            return _Seat(order)
+
+    def park(self, shot_id: str) -> Parked | None:
+        seat = self._seated.get(shot_id)
+        if seat is None or seat.steps_done == 0:
+            return None
+        data = wrap(
+            seat.order,
+            self.name,
+            self.device.precision,
+            b"",
+            step=seat.steps_done,
+            device_seconds=seat.device_seconds,
+        )
+        return Parked(shot_id, data, seat.steps_done, seat.order.recipe.steps, seat.device_seconds)
 
     def drop(self, shot_id: str) -> None:
         with self._guard:

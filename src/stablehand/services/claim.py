@@ -25,6 +25,8 @@ def claim(services: Services, agent: Agent, message: Claim) -> Leases:
             resident=message.resident,
             lease_seconds=services.limits.lease_seconds,
         )
+        # The board must not say that a picture which goes on had only begun.
+        services.feed.note_progress({lease.shot_id: lease.parked.progress for lease in leased if lease.parked})
         announce(services, changes)
         left = deadline - time.monotonic()
         if leased or drain or left <= 0:
@@ -50,4 +52,6 @@ def _on_the_wire(services: Services, leased: Leased) -> Lease:
             sha256=checkpoint.sha256,
             source=checkpoint.source,
         ),
+        resume_from=None if leased.parked is None else f"/agent/v1/shots/{leased.shot_id}/parked?token={leased.token}",
+        resumed_progress=0.0 if leased.parked is None else leased.parked.progress,
     )

@@ -60,7 +60,8 @@ def deliver(services: Services, agent: Agent, message: Deliver) -> Delivered:
 
 
 def _new_image(services: Services, picture: Picture) -> NewImage:
-    # A broken stopwatch must not charge more than an attempt can take.
+    # A broken stopwatch must not charge more than so many attempts can take; each has a token of its own, and one that
+    # went on from a parked state counts the device time that is in it.
     seconds = picture.device_seconds if math.isfinite(picture.device_seconds) else 0.0
     return NewImage(
         id=new_id(),
@@ -68,5 +69,5 @@ def _new_image(services: Services, picture: Picture) -> NewImage:
         token=picture.token,
         upload_id=picture.upload,
         infotext=picture.infotext[:INFOTEXT_MAX_CHARACTERS],
-        device_seconds=min(max(0.0, seconds), services.limits.timeout_seconds),
+        device_seconds=min(max(0.0, seconds), services.limits.timeout_seconds * picture.token),
     )

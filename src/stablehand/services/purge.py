@@ -4,12 +4,14 @@ from stablehand.services import Services
 
 
 def purge(services: Services) -> int:
-    """Pictures long in the trash, uploads never delivered, old idempotency keys and outbox entries.
+    """Pictures long in the trash, uploads never delivered, states of ended shots, old keys and outbox entries.
 
     Returns how many objects went. Rows go first and leave a note behind, so that a crash in between forgets no object.
     """
     limits = services.limits
     services.store.forget_old_rows(idempotency_hours=limits.idempotency_hours, outbox_days=limits.outbox_days)
+    while services.store.forget_ended_parked():
+        continue
     gone = 0
     while keys := services.store.doom(trash_days=limits.trash_days, upload_hours=limits.upload_hours):
         for key in keys:

@@ -8,9 +8,11 @@ from sqlalchemy import or_, select, update
 
 from stablehand.domain.attempts import after_error, after_loss, after_release
 from stablehand.domain.jobs import ShotError
+from stablehand.domain.parking import SPARING_ERRORS
 from stablehand.store.changes import Changes
 from stablehand.store.holdings import cancelled_jobs, forget_incarnation, leases_of, valid
 from stablehand.store.models import IS_RUNNING, AgentRow, ShotRow
+from stablehand.store.parking import forget_parked
 from stablehand.store.rows import error_from
 from stablehand.store.settling import end_attempt, settle
 from stablehand.store.transactions import ONLY_ROW, Transaction, Transactions, repeatable
@@ -56,6 +58,8 @@ class Endings(Transactions):
                     cancel_requested=shot.job_id in cancelled,
                 )
                 end_attempt(tx, shot, ending, changes)
+            # A state that cannot be drawn to its end must not take every further attempt with it.
+            forget_parked(tx, [shot.id for shot in shots if by_shot[shot.id].error.code not in SPARING_ERRORS])
             if sick:
                 tx.session.execute(
                     update(AgentRow)

@@ -32,6 +32,7 @@ from stablehand.store.holdings import (
     valid,
 )
 from stablehand.store.models import IS_QUEUED, AgentRow, CheckpointRow, JobRow, ShotRow
+from stablehand.store.parking import Offer, offer_parked
 from stablehand.store.rows import checkpoint_from, shot_from
 from stablehand.store.settling import settle
 from stablehand.store.transactions import Transaction, Transactions, repeatable
@@ -48,6 +49,7 @@ class Leased:
     attempt: int
     recipe: Recipe  #: with this shot's own seed
     checkpoint: Checkpoint
+    parked: Offer | None = None  #: a saved state to go on from
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,8 @@ class Leases(Transactions):
                 .where(JobRow.id.in_({shot.job_id for shot in shots}))
             ).tuples()
         }
+        recipes = {shot.id: jobs[shot.job_id][0].with_seed(shot.seed) for shot in shots}
+        parked = offer_parked(tx, agent, shots, recipes)
         leased = [
             Leased(
                 shot_id=shot.id,
@@ -141,8 +145,9 @@ class Leases(Transactions):
                 index=shot.index,
                 token=shot.token,
                 attempt=shot.attempt,
-                recipe=jobs[shot.job_id][0].with_seed(shot.seed),
+                recipe=recipes[shot.id],
                 checkpoint=jobs[shot.job_id][1],
+                parked=parked.get(shot.id),
             )
             for shot in sorted(shots, key=lambda shot: chosen.index(shot.id))
         ]

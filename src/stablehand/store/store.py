@@ -22,6 +22,7 @@ from stablehand.store.endings import Endings
 from stablehand.store.images import Images
 from stablehand.store.jobs import Jobs
 from stablehand.store.leases import Leases
+from stablehand.store.parking import Parking
 from stablehand.store.sweeping import Sweeping
 
 #: Name of the database file inside the data directory.
@@ -34,7 +35,7 @@ _MIGRATING = "stablehand migrations"
 _BROKEN_FILE = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 
 
-class Store(Jobs, Leases, Endings, Images, Catalogue, Agents, Accounts, Sweeping, Copying):
+class Store(Jobs, Leases, Endings, Images, Catalogue, Parking, Agents, Accounts, Sweeping, Copying):
     """``url``: ``Store.url_of(path)`` for an SQLite file, else ``postgresql://…``. ``clock``: tests only."""
 
     @staticmethod

@@ -55,6 +55,7 @@ def open_services(settings: Settings) -> Services:
             lease_seconds=settings.queue.lease_seconds,
             timeout_seconds=settings.queue.timeout,
             retry_count=settings.queue.retry_count,
+            park_seconds=settings.queue.park_seconds,
             max_size_shots=settings.queue.max_size,
             trash_days=settings.storage.trash_days,
         ),
