@@ -51,6 +51,7 @@ class Claim(Message):
     incarnation: str
     seats: int = Field(ge=1, le=256)  #: free seats
     resident: list[str] = Field(default_factory=list)
+    loading: str | None = None  #: id of the checkpoint that is being brought into memory
     wait_seconds: float = Field(default=20.0, ge=0.0, le=20.0)
 
 
@@ -96,6 +97,7 @@ class Renew(Message):
     incarnation: str
     shots: list[Held]
     resident: list[str] = Field(default_factory=list)
+    loading: str | None = None  #: as in Claim: an agent that dies now died over this checkpoint, not over its shots
 
 
 class Renewed(Message):
@@ -145,6 +147,7 @@ class Failure(Message):
     code: str
     message: str
     hint: str = ""
+    at_load: bool = False  #: the shot's checkpoint did not load: counts against its lane, not against the shot
 
 
 class Fail(Message):

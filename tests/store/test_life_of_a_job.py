@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from stablehand.domain.attempts import LAST_RETRY_SECONDS
 from stablehand.domain.errors import Conflict, LeaseLost, NotFound, Superseded
 from stablehand.domain.jobs import State
 from stablehand.services import Limits
@@ -129,6 +130,7 @@ def test_an_attempt_that_takes_too_long_is_an_error(house: House) -> None:
             agent.renew(lease)
         assert expire(house.services) == 1
         assert agent.renew(lease).lost == [lease.shot_id]
+        house.clock.turn(LAST_RETRY_SECONDS)
     shot = house.job(job.id).shots[0]
     assert shot.state is State.FAILED
     assert shot.error is not None
@@ -181,6 +183,8 @@ def test_errors_are_retried_and_then_final(house: House) -> None:
         lease = agent.claim_one()
         assert lease.attempt == attempt
         agent.fail(lease)
+        assert agent.claim(1) == [], "it waits before it is tried again"
+        house.clock.turn(LAST_RETRY_SECONDS)
     shot = house.job(job.id).shots[0]
     assert (shot.state, shot.error and shot.error.code) == (State.FAILED, "oops")
     assert agent.claim(1) == []
@@ -205,7 +209,10 @@ def test_a_sick_agent_gets_no_more_work_until_it_is_reborn(house: House) -> None
     assert states(house, job.id) == [State.QUEUED]
     assert agent.claim(1) == []
     assert agent.renew().drain
-    assert len(agent.hello("second").claim(1)) == 1
+    house.clock.turn(LAST_RETRY_SECONDS)
+    [lease] = agent.hello("second").claim(1)
+    agent.draw(lease)
+    assert states(house, job.id) == [State.SUCCEEDED]
 
 
 def test_release_counts_nothing(house: House) -> None:

@@ -6,6 +6,7 @@ from stablehand.domain.agents import Agent
 from stablehand.protocol import CheckpointRef, Claim, Lease, Leases
 from stablehand.services import Services
 from stablehand.services.announce import announce, work_topic
+from stablehand.store.holdings import Memory
 from stablehand.store.leases import Leased
 
 
@@ -22,7 +23,7 @@ def claim(services: Services, agent: Agent, message: Claim) -> Leases:
             agent.id,
             message.incarnation,
             seats=message.seats,
-            resident=message.resident,
+            memory=Memory(message.resident, message.loading),
             lease_seconds=services.limits.lease_seconds,
         )
         # The board must not say that a picture which goes on had only begun.

@@ -12,6 +12,13 @@ def expire(services: Services) -> int:
     return len(changes.shots)
 
 
+def judge_lanes(services: Services) -> int:
+    """Fail what waits for checkpoints that certainly do not load; returns how many shots."""
+    changes = services.store.judge_lanes()
+    announce(services, changes)
+    return len(changes.shots)
+
+
 def expire_agent(services: Services, agent_id: str) -> int:
     """The agent's process was seen to die: its leases are lost at once; returns how many shots."""
     changes = services.store.expire_agent(agent_id)

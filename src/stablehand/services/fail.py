@@ -9,13 +9,14 @@ from stablehand.store.endings import Reported
 
 
 def fail(services: Services, agent: Agent, message: Fail) -> Done:
-    """Count the errors; each shot is tried again or fails. After ``agent_sick`` this incarnation gets no more work."""
+    """Each shot is tried again later, or fails; a bad checkpoint or a sick device is not held against it."""
     reports = [
         Reported(
             shot_id=failure.shot_id,
             token=failure.token,
-            final=failure.error_class == "final",
+            error_class=failure.error_class,
             error=ShotError(failure.code, failure.message, failure.hint),
+            at_load=failure.at_load,
         )
         for failure in message.failures
     ]
@@ -23,7 +24,6 @@ def fail(services: Services, agent: Agent, message: Fail) -> Done:
         agent.id,
         message.incarnation,
         reports,
-        sick=any(failure.error_class == "agent_sick" for failure in message.failures),
         retry_count=services.limits.retry_count,
     )
     announce(services, changes)

@@ -5,6 +5,7 @@ from stablehand.domain.events import ShotChanged
 from stablehand.protocol import Renew, Renewed
 from stablehand.services import Services
 from stablehand.services.announce import announce
+from stablehand.store.holdings import Memory
 
 
 def renew(services: Services, agent: Agent, message: Renew) -> Renewed:
@@ -17,7 +18,7 @@ def renew(services: Services, agent: Agent, message: Renew) -> Renewed:
         agent.id,
         message.incarnation,
         {shot.shot_id: shot.token for shot in message.shots},
-        resident=message.resident,
+        memory=Memory(message.resident, message.loading),
         lease_seconds=services.limits.lease_seconds,
     )
     moved = {

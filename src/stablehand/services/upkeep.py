@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stablehand.services import Services
 from stablehand.services.catalogue import Scan, hash_next, scan
-from stablehand.services.expire import expire
+from stablehand.services.expire import expire, judge_lanes
 from stablehand.services.purge import purge
 
 EXPIRE_EVERY_SECONDS = 1.0
@@ -47,6 +47,7 @@ class Upkeep:
     def _watch_leases(self) -> None:
         while not self._stopping.is_set():
             _try("expire leases", lambda: expire(self._services))
+            _try("judge lanes", lambda: judge_lanes(self._services))
             self._stopping.wait(EXPIRE_EVERY_SECONDS)
 
     def _keep_house(self) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 
 from stablehand.domain.agents import Agent, AgentDevice, AgentState
 from stablehand.domain.errors import Unauthorized
+from stablehand.store.breakers import agent_restarted
 from stablehand.store.changes import Changes
 from stablehand.store.endings import lose
 from stablehand.store.holdings import check_not_superseded, forget_incarnation, leases_of
@@ -81,8 +82,9 @@ class Agents(Transactions):
             row = tx.session.get_one(AgentRow, agent_id, with_for_update=ONLY_ROW)
             check_not_superseded(row, words.incarnation)
             if row.incarnation != words.incarnation:
-                lose(tx, leases_of(tx, row), changes)
+                lose(tx, row, leases_of(tx, row), changes)
                 forget_incarnation(row)
+                agent_restarted(tx, row)
             row.incarnation = words.incarnation
             row.runtime = words.runtime
             row.kinds = list(words.kinds)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from stablehand.domain.checkpoints import Checkpoint, Found, match_files
+from stablehand.store.breakers import forget_lanes
 from stablehand.store.models import CheckpointRow
 from stablehand.store.rows import checkpoint_from
 from stablehand.store.transactions import ONLY_ROW, Transactions
@@ -50,6 +51,9 @@ class Catalogue(Transactions):
                     tx.session.add(row_known)
                 elif row_known.stamp != entry.stamp:
                     row_known.sha256 = None
+                    forget_lanes(tx, row_known.id)
+                elif row_known.missing_since is not None:
+                    forget_lanes(tx, row_known.id)
                 row_known.name = entry.name
                 row_known.path = entry.path
                 row_known.family = entry.family

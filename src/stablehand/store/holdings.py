@@ -1,6 +1,6 @@
 """Holdings: which process of an agent speaks, and which shots are really its own."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -58,19 +58,29 @@ def forget_incarnation(agent: AgentRow) -> None:
     agent.incarnation = None
     agent.ready = agent.draining = False
     agent.resident = []
+    agent.loading = None
 
 
-def is_touch_due(agent: AgentRow, tx: Transaction, resident: Sequence[str], lease_seconds: float) -> bool:
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What an agent says of its memory: ids of checkpoints."""
+
+    resident: Sequence[str]
+    loading: str | None = None  #: the one that it is bringing in
+
+
+def is_touch_due(agent: AgentRow, tx: Transaction, memory: Memory, lease_seconds: float) -> bool:
     """True when the agent's row must be written: after a quarter of a lease, or when its memory changed."""
-    if agent.last_seen_at is None or list(resident) != agent.resident:
+    if agent.last_seen_at is None or list(memory.resident) != agent.resident or memory.loading != agent.loading:
         return True
     return tx.now - agent.last_seen_at > timedelta(seconds=lease_seconds / 4)
 
 
-def touch(agent: AgentRow, tx: Transaction, resident: Sequence[str]) -> None:
+def touch(agent: AgentRow, tx: Transaction, memory: Memory) -> None:
     agent.last_seen_at = tx.now
-    if list(resident) != agent.resident:
-        agent.resident = list(resident)
+    agent.loading = memory.loading
+    if list(memory.resident) != agent.resident:
+        agent.resident = list(memory.resident)
 
 
 def leases_of(tx: Transaction, agent: AgentRow) -> Sequence[ShotRow]:
@@ -114,8 +124,10 @@ def cancelled_jobs(tx: Transaction, shots: Iterable[ShotRow]) -> set[str]:
     return set(tx.session.scalars(query))
 
 
-def has_queued(tx: Transaction, pool: str) -> bool:
-    return bool(tx.session.scalar(select(exists().where(IS_QUEUED, ShotRow.pool == pool, is_due(tx)))))
+def has_queued(tx: Transaction, pool: str, without: Collection[str]) -> bool:
+    """Whether a shot waits that may be claimed now. ``without``: checkpoints that do not count."""
+    waiting = exists().where(IS_QUEUED, ShotRow.pool == pool, is_due(tx), ShotRow.checkpoint_id.not_in(without))
+    return bool(tx.session.scalar(select(waiting)))
 
 
 def is_due(tx: Transaction) -> ColumnElement[bool]:

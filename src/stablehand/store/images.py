@@ -11,7 +11,9 @@ from stablehand.domain.images import Image
 from stablehand.domain.jobs import State
 from stablehand.domain.pages import Page, decode_cursor, encode_cursor
 from stablehand.domain.recipes import Recipe
+from stablehand.store.breakers import picture_drawn
 from stablehand.store.changes import Changes
+from stablehand.store.conducts import note_picture
 from stablehand.store.models import (
     ChargeRow,
     CheckpointRow,
@@ -140,6 +142,9 @@ class Images(Transactions):
                 created_at=tx.now,
             )
         )
+        if shot.agent_id is not None:
+            picture_drawn(tx, (shot.pool, shot.checkpoint_id), shot.agent_id)
+            note_picture(tx, shot.agent_id)
         tx.session.add(notice(tx, job, "image_delivered", {"image_id": picture.id, "index": shot.index}))
         tx.session.delete(upload)
         # Agent and token stay: they tell a repeated delivery from a late one of somebody else.

@@ -16,9 +16,13 @@ from stablehand.domain.errors import LeaseLost
 from stablehand.domain.jobs import State
 from stablehand.domain.leases import Candidate, is_renewal_due, is_stray, pick
 from stablehand.domain.recipes import Recipe
+from stablehand.domain.standings import seats_granted
+from stablehand.store.breakers import admissions, note_probes
 from stablehand.store.changes import Changes
+from stablehand.store.conducts import conduct_of, drains
 from stablehand.store.endings import release
 from stablehand.store.holdings import (
+    Memory,
     Ours,
     agent_row,
     cancelled_jobs,
@@ -65,7 +69,7 @@ class Heartbeat:
 class Leases(Transactions):
     @repeatable
     def claim(
-        self, agent_id: str, incarnation: str, *, seats: int, resident: Sequence[str], lease_seconds: float
+        self, agent_id: str, incarnation: str, *, seats: int, memory: Memory, lease_seconds: float
     ) -> tuple[list[Leased], bool, Changes]:
         """Give up to ``seats`` shots to an agent, in claim order; also says whether it should drain.
 
@@ -78,35 +82,39 @@ class Leases(Transactions):
         with self.reading() as tx:
             agent = agent_row(tx, agent_id, incarnation)
             idle = (
-                not has_queued(tx, agent.pool)
+                not has_queued(tx, agent.pool, admissions(tx, agent, memory.resident).none)
                 and not never_arrived(tx, agent)
-                and not is_touch_due(agent, tx, resident, lease_seconds)
+                and not is_touch_due(agent, tx, memory, lease_seconds)
             )
-            if idle or agent.draining:
-                return [], agent.draining, Changes()
+            if idle or drains(tx, agent):
+                return [], drains(tx, agent), Changes()
         with self.writing() as tx:
             changes = Changes()
             agent = agent_row(tx, agent_id, incarnation)
-            touch(agent, tx, resident)
+            touch(agent, tx, memory)
             release(tx, never_arrived(tx, agent), changes)
             held = leases_of(tx, agent)
             # Finished pictures on their way here hold no seat there any more: as many again may be on the road.
             free = seats if agent.seats == 0 else min(seats, 2 * agent.seats - len(held))
-            candidates = tx.session.execute(
-                select(ShotRow.id, ShotRow.losses)
-                .where(IS_QUEUED, ShotRow.pool == agent.pool, is_due(tx))
+            free = seats_granted(conduct_of(agent), tx.now, held=len(held), asked=free)
+            admitted = admissions(tx, agent, memory.resident)
+            found = tx.session.execute(
+                select(ShotRow.id, ShotRow.losses, ShotRow.checkpoint_id)
+                .where(IS_QUEUED, ShotRow.pool == agent.pool, is_due(tx), ShotRow.checkpoint_id.not_in(admitted.none))
                 .order_by(ShotRow.tier_rank, ShotRow.tag, ShotRow.index)
                 .limit(max(0, free))
                 .with_for_update(skip_locked=True)
-            )
+            ).all()
+            by_id = {shot_id: Candidate(shot_id, losses) for shot_id, losses, _ in found}
             chosen = pick(
-                [Candidate(shot_id, losses) for shot_id, losses in candidates],
+                [by_id[shot_id] for shot_id in admitted.restrict([(row[0], row[2]) for row in found])],
                 free_seats=free,
                 held=len(held),
                 holds_alone=any(runs_alone(shot.losses) for shot in held),
             )
             leased = self._lease(tx, agent, chosen, lease_seconds, changes) if chosen else []
-            return leased, agent.draining, changes
+            note_probes(tx, agent.pool, admitted, chosen)
+            return leased, drains(tx, agent), changes
 
     @staticmethod
     def _lease(
@@ -162,7 +170,7 @@ class Leases(Transactions):
         incarnation: str,
         named: Mapping[str, int],
         *,
-        resident: Sequence[str],
+        memory: Memory,
         lease_seconds: float,
     ) -> tuple[Heartbeat, Changes]:
         """Keep the leases alive that the agent names (shot id -> token), and say which others it must stop.
@@ -179,20 +187,20 @@ class Leases(Transactions):
             nothing_due = not (
                 sorted_out.cancelled
                 or sorted_out.strays
-                or is_touch_due(agent, tx, resident, lease_seconds)
+                or is_touch_due(agent, tx, memory, lease_seconds)
                 or any(_is_due(tx, shot, lease_seconds) for shot in sorted_out.held)
             )
             if nothing_due:
-                return _heartbeat(sorted_out, named, drain=agent.draining), Changes()
+                return _heartbeat(sorted_out, named, drain=drains(tx, agent)), Changes()
         changes = Changes()
         with self.writing() as tx:
             agent = agent_row(tx, agent_id, incarnation)
-            touch(agent, tx, resident)
+            touch(agent, tx, memory)
             sorted_out = _sort(tx, leases_of(tx, agent), named)
             for shot in sorted_out.held:
                 shot.confirmed = True
                 shot.lease_until = tx.now + timedelta(seconds=lease_seconds)
-            beat = _heartbeat(sorted_out, named, drain=agent.draining)
+            beat = _heartbeat(sorted_out, named, drain=drains(tx, agent))
             release(tx, [*sorted_out.cancelled, *sorted_out.strays], changes)
             return beat, changes
 

@@ -1,19 +1,33 @@
 """Settling: after shots have changed, the states of their jobs follow, and an end is announced."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
-from stablehand.domain.attempts import Ending
-from stablehand.domain.jobs import State, roll_up
+from stablehand.domain.attempts import ATTEMPTS_KEPT, Ending, Kind
+from stablehand.domain.jobs import ShotError, State, roll_up
 from stablehand.store.changes import Changes
-from stablehand.store.models import IS_QUEUED, JobRow, OutboxRow, ShotRow
+from stablehand.store.models import IS_QUEUED, AttemptRow, DeadLetterRow, JobRow, OutboxRow, ShotRow
 from stablehand.store.rows import error_to, shot_from
 from stablehand.store.transactions import ONLY_ROW, Transaction
 
 
-def end_attempt(tx: Transaction, shot: ShotRow, ending: Ending, changes: Changes, *, counts: bool = True) -> None:
-    """Take the lease of ``shot`` away. ``counts``: False forgets that the attempt was begun."""
+def end_attempt(
+    tx: Transaction,
+    shot: ShotRow,
+    ending: Ending,
+    changes: Changes,
+    *,
+    counts: bool = True,
+    bad: tuple[Kind, ShotError] | None = None,
+) -> None:
+    """Take the lease of ``shot`` away. ``counts``: False forgets that the attempt was begun; ``bad``: how it went."""
+    if bad is not None and shot.agent_id is not None:
+        _remember(tx, shot, shot.agent_id, *bad)
+    if ending.state is State.FAILED:
+        bury(tx, shot, ending.error)
+    shot.not_before = tx.now + timedelta(seconds=ending.wait_seconds) if ending.wait_seconds else None
     shot.state = ending.state
     shot.errors = ending.errors
     shot.losses = ending.losses
@@ -26,6 +40,49 @@ def end_attempt(tx: Transaction, shot: ShotRow, ending: Ending, changes: Changes
     else:
         changes.requeued.add(shot.pool)
     changes.shots.append((shot.account_id, shot.job_id, shot_from(shot)))
+
+
+def bury(tx: Transaction, shot: ShotRow, error: ShotError | None) -> None:
+    """Make ``shot``, which fails now, a dead letter."""
+    tx.session.add(
+        DeadLetterRow(
+            shot_id=shot.id,
+            job_id=shot.job_id,
+            account_id=shot.account_id,
+            checkpoint_id=shot.checkpoint_id,
+            pool=shot.pool,
+            agent_id=shot.agent_id,
+            code="unknown" if error is None else error.code,
+            ended_at=tx.now,
+        )
+    )
+
+
+def _remember(tx: Transaction, shot: ShotRow, agent_id: str, kind: Kind, error: ShotError) -> None:
+    tx.session.add(
+        AttemptRow(
+            shot_id=shot.id,
+            agent_id=agent_id,
+            attempt=shot.attempt,
+            kind=kind,
+            code=error.code,
+            message=error.message,
+            hint=error.hint,
+            began_at=shot.leased_at,
+            ended_at=tx.now,
+        )
+    )
+    tx.session.flush()
+    kept = (
+        select(AttemptRow.number)
+        .where(AttemptRow.shot_id == shot.id)
+        .order_by(AttemptRow.number.desc())
+        .limit(ATTEMPTS_KEPT)
+    )
+    tx.session.execute(
+        delete(AttemptRow).where(AttemptRow.shot_id == shot.id, AttemptRow.number.not_in(kept)),
+        execution_options={"synchronize_session": False},
+    )
 
 
 def settle(tx: Transaction, job_ids: Iterable[str], changes: Changes) -> None:

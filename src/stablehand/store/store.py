@@ -15,6 +15,7 @@ from sqlalchemy.exc import DatabaseError
 from stablehand.domain.errors import BadSettings, StoreUnavailable
 from stablehand.store.accounts import Accounts
 from stablehand.store.agents import Agents
+from stablehand.store.breakers import Breakers
 from stablehand.store.catalogue import Catalogue
 from stablehand.store.connections import WRITES, in_our_words, place_of
 from stablehand.store.copying import Copying
@@ -35,7 +36,7 @@ _MIGRATING = "stablehand migrations"
 _BROKEN_FILE = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 
 
-class Store(Jobs, Leases, Endings, Images, Catalogue, Parking, Agents, Accounts, Sweeping, Copying):
+class Store(Jobs, Leases, Endings, Breakers, Images, Catalogue, Parking, Agents, Accounts, Sweeping, Copying):
     """``url``: ``Store.url_of(path)`` for an SQLite file, else ``postgresql://…``. ``clock``: tests only."""
 
     @staticmethod
