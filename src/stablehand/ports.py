@@ -15,6 +15,7 @@ class Order:
     shot_id: str
     recipe: Recipe
     checkpoint: CheckpointRef
+    owner: str = ""  #: whose it is: a device that several share is shared out between owners, not between shots
     resume_from: bytes | None = None  #: what :meth:`Runtime.park` gave, perhaps of another process or long ago
 
 

@@ -75,6 +75,7 @@ class Lease(Message):
     timeout_seconds: float  #: how long this attempt may run
     recipe: dict[str, Any]  #: Recipe.as_dict(), with this shot's own seed
     checkpoint: CheckpointRef
+    account_id: str = ""  #: whose it is; tells an agent nothing but which shots belong together
     #: address of a saved state to go on from, to be fetched with GET and our token; whoever cannot begins anew
     resume_from: str | None = None
     resumed_progress: float = Field(default=0.0, ge=0.0, le=1.0)  #: how far that state is

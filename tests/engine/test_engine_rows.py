@@ -8,7 +8,6 @@ import torch
 
 from stablehand.engine.batch import Batch, Failed, Finished
 from stablehand.engine.checkpoints import Resident
-from stablehand.engine.turns import Turns
 from tests.engine.drawing import make_recipe
 
 FOLDER = Path("in-memory")
@@ -75,9 +74,9 @@ def test_only_alike_pictures_share_a_call(batch: Batch, unet: Watched) -> None:
     batch.add("larger", make_recipe(width=96), "tiny", FOLDER)
     batch.add("longer", make_recipe(prompt="x " * 80), "tiny", FOLDER)
     batch.add("exact", make_recipe(exact=True), "tiny", FOLDER)
-    for _ in range(4):
+    for _ in range(20):
         batch.tick()
-    assert unet.rows == [2, 2, 2, 2]
+    assert set(unet.rows) == {2}
     assert len({(call["sample"].shape, call["encoder_hidden_states"].shape) for call in unet.calls}) == 3
 
 
@@ -111,29 +110,6 @@ def test_previews_and_progress_follow_the_picture(batch: Batch) -> None:
     assert isinstance(finished, Finished)
     assert finished.device_seconds > 0
     assert batch.progress() == {}
-
-
-def test_turns_give_every_picture_the_same_share() -> None:
-    turns: Turns[str] = Turns()
-    served = {"one": 0, "three": 0}
-    for _ in range(400):
-        key = turns.choose({"one": 1, "three": 3})
-        served[key] += 1
-        turns.charge(key, 1.0)
-    assert served == {"one": 100, "three": 300}
-
-
-def test_a_newcomer_neither_waits_for_ever_nor_takes_over() -> None:
-    turns: Turns[str] = Turns()
-    for _ in range(100):
-        turns.choose({"old": 5})
-        turns.charge("old", 1.0)
-    served = []
-    for _ in range(12):
-        key = turns.choose({"old": 5, "new": 1})
-        served.append(key)
-        turns.charge(key, 1.0)
-    assert served.count("new") == 2
 
 
 def test_no_group_starves_while_another_is_never_empty(batch: Batch) -> None:

@@ -143,7 +143,15 @@ class DeviceThread:
                 )
             return
         state = self._ledger.take_state(lease.shot_id)
-        runtime.add(Order(shot_id=lease.shot_id, recipe=recipe, checkpoint=lease.checkpoint, resume_from=state))
+        runtime.add(
+            Order(
+                shot_id=lease.shot_id,
+                recipe=recipe,
+                checkpoint=lease.checkpoint,
+                owner=lease.account_id,
+                resume_from=state,
+            )
+        )
 
     def _park(self, runtime: Runtime) -> None:
         """Save the state of one shot whose time has come, and take out those that are to leave."""

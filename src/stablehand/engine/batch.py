@@ -6,8 +6,10 @@ again, in smaller company.
 """
 
 import time
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +28,7 @@ from stablehand.engine.pictures import Picture, condition
 from stablehand.engine.residents import Residents
 from stablehand.engine.rows import predict, row_bytes, row_operations
 from stablehand.engine.samplers.state import SamplerState
-from stablehand.engine.turns import Turns
+from stablehand.engine.turns import Turns, Waiting
 
 #: Share of the free memory that one call may be planned to take.
 MEMORY_SHARE = 0.6
@@ -66,6 +68,7 @@ class _Waiting:
     folder: Path
     state: SamplerState | None
     device_seconds: float
+    owner: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +88,12 @@ class Batch:
         self._waiting: list[_Waiting] = []
         self._running: dict[str, Picture] = {}
         self._drawn: dict[str, Picture] = {}  #: finished latents, waiting for the decoder
-        self._turns: Turns[GroupKey] = Turns()
+        self._turns = Turns()
         kind = placement.device.type
         self._assumed_speed = ASSUMED_SPEED[kind]
         self._caps = Caps(CALL_SECONDS[kind], ROWS_MOST)
         self._decode_caps = Caps(CALL_SECONDS[kind], DECODED_MOST[kind])
         self._no_room_beside: set[Slot] | None = None  #: what was in use when weights last did not fit
-        self._ticks = 0
 
     def add(
         self,
@@ -102,9 +104,13 @@ class Batch:
         state: SamplerState | None = None,
         *,
         device_seconds: float = 0.0,
+        owner: str = "",
     ) -> None:
-        """Seat a picture; with ``state``, which took ``device_seconds``, it goes on from where it was parked."""
-        self._waiting.append(_Waiting(picture_id, recipe, slot, folder, state, device_seconds))
+        """Seat a picture; with ``state``, which took ``device_seconds``, it goes on from where it was parked.
+
+        Pictures of different owners get equal shares of the device, however many each has.
+        """
+        self._waiting.append(_Waiting(picture_id, recipe, slot, folder, state, device_seconds, owner))
 
     def drop(self, picture_id: str) -> None:
         """Forget a picture: its rows are gone from the next call on. Unknown ids are ignored."""
@@ -142,7 +148,6 @@ class Batch:
     @torch.inference_mode()
     def tick(self) -> list[Ended]:
         """One short piece of work; returns the pictures that ended in it."""
-        self._ticks += 1
         ended, has_loaded = self._admit()
         if has_loaded:
             return ended
@@ -236,11 +241,9 @@ class Batch:
 
     def _step(self) -> list[Ended]:
         """One UNet call for the group whose turn it is."""
-        groups: dict[GroupKey, list[Picture]] = {}
-        for picture in self._running.values():
-            groups.setdefault(picture.group, []).append(picture)
-        key = self._turns.choose({key: len(pictures) for key, pictures in groups.items()})
-        pictures = self._fill(key, groups[key])
+        turn = self._turns.next([_waiting(picture) for picture in self._running.values()])
+        pictures = self._fill([self._running[one.id] for one in turn])
+        key = pictures[0].group
         rows = sum(picture.rows for picture in pictures)
         start = time.perf_counter()
         try:
@@ -250,10 +253,9 @@ class Batch:
             return self._shrink(self._caps, _kind(key), rows, pictures, error)
         seconds = time.perf_counter() - start
         self._caps.succeeded(_kind(key), rows, seconds)
-        self._turns.charge(key, seconds)
+        self._turns.charge(turn[: len(pictures)])
         ended: list[Ended] = []
         for picture, answer, is_sound in zip(pictures, denoised, finite, strict=True):
-            picture.last_tick = self._ticks
             picture.device_seconds += seconds * picture.rows / rows
             if not is_sound:
                 ended.append(self._fail(picture, _not_finite(f"step {picture.state.step + 1}")))
@@ -263,19 +265,14 @@ class Batch:
                 self._drawn[picture.id] = self._running.pop(picture.id)
         return ended
 
-    def _fill(self, key: GroupKey, pictures: list[Picture]) -> list[Picture]:
-        """Whole pictures up to the cap, those first that have waited longest; at least one."""
-        memory_rows = int(MEMORY_SHARE * self._placement.free_bytes() / row_bytes(pictures[0].resident, key.shape))
-        guess_seconds = row_operations(pictures[0].resident, key.shape) / self._assumed_speed
+    def _fill(self, pictures: Sequence[Picture]) -> Sequence[Picture]:
+        """The first of these pictures of one group, as many as go into a call; at least one."""
+        key, resident = pictures[0].group, pictures[0].resident
+        memory_rows = int(MEMORY_SHARE * self._placement.free_bytes() / row_bytes(resident, key.shape))
+        guess_seconds = row_operations(resident, key.shape) / self._assumed_speed
         cap = self._caps.rows(_kind(key), memory_rows, guess_seconds)
-        chosen: list[Picture] = []
-        rows = 0
-        for picture in sorted(pictures, key=lambda picture: picture.last_tick):
-            if chosen and rows + picture.rows > cap:
-                break
-            chosen.append(picture)
-            rows += picture.rows
-        return chosen
+        rows = list(accumulate(picture.rows for picture in pictures))
+        return pictures[: max(1, bisect_right(rows, cap))]
 
     def _check_memory(self, needed_bytes: int) -> None:
         """Raises MemoryError for what cannot fit: a CPU's operating system would rather end the process than say so."""
@@ -356,6 +353,11 @@ class Batch:
 
     def _slots_in_use(self) -> set[Slot]:
         return {picture.resident.slot for picture in (*self._running.values(), *self._drawn.values())}
+
+
+def _waiting(picture: Picture) -> Waiting:
+    operations = picture.rows * row_operations(picture.resident, picture.group.shape)
+    return Waiting(picture.id, picture.owner, picture.group, operations)
 
 
 def _kind(key: GroupKey) -> GroupKey:

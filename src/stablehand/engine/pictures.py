@@ -31,14 +31,16 @@ class Picture:
         resident: Resident,
         conditioning: Conditioning,
         state: SamplerState | None = None,
+        *,
+        owner: str = "",
     ) -> None:
         self.id = picture_id
+        self.owner = owner
         self.recipe = recipe
         self.resident = resident
         self.cond = conditioning.cond
         self.uncond = conditioning.uncond
         self.device_seconds = 0.0
-        self.last_tick = -1  #: when it was computed last; the one that has waited longest goes first
         self.denoised: Tensor | None = None  #: the newest estimate of the finished latent
         device = resident.placement.device
         noise = Noise(recipe.seed, latent_shape(recipe, resident))

@@ -18,6 +18,9 @@ STICKY_CALLS = 1.0
 #: Nobody saves up, or owes, more than so many calls' work: credit is there to be spent soon.
 CREDIT_CALLS = 8.0
 
+#: What it counts to be left out of a call: else ever new siblings could keep a picture waiting.
+WAITING_CALLS = 0.25
+
 #: How far, in calls, a picture that lags behind its siblings can push forward: less than what owners owe each other.
 SIBLING_CALLS = 4.0
 
@@ -111,7 +114,7 @@ class Turns:
         means = {owner: sum(counts) / len(counts) for owner, counts in calls.items()}
         lags = {}
         for one in waiting:
-            lag = means[one.owner] - self._calls[one.id]
+            lag = means[one.owner] - self._calls[one.id] + WAITING_CALLS * self._left_out[one.id]
             push = max(-SIBLING_CALLS, min(SIBLING_CALLS, lag)) * self._call_operations
             lags[one.id] = (self._credit[one.owner] + push, lag)
         return lags

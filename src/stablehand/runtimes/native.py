@@ -122,7 +122,15 @@ class NativeRuntime:
             self._refused.append(_broken(order.shot_id, error))
         else:
             state, device_seconds = self._saved_state(order)
-            batch.add(order.shot_id, order.recipe, order.checkpoint.id, folder, state, device_seconds=device_seconds)
+            batch.add(
+                order.shot_id,
+                order.recipe,
+                order.checkpoint.id,
+                folder,
+                state,
+                device_seconds=device_seconds,
+                owner=order.owner,
+            )
             self._progress = {**self._progress, order.shot_id: state.progress if state else 0.0}
 
     def _saved_state(self, order: Order) -> tuple[SamplerState | None, float]:
