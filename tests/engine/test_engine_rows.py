@@ -123,3 +123,13 @@ def test_no_group_starves_while_another_is_never_empty(batch: Batch) -> None:
         if "lonely" in done:
             return
     raise AssertionError("the picture of another size was never finished")
+
+
+def test_one_picture_is_in_every_call_beside_many_of_somebody_else(batch: Batch, unet: Watched) -> None:
+    for index in range(40):
+        batch.add(f"many {index}", make_recipe(steps=3), "tiny", FOLDER, owner="many")
+    batch.add("one", make_recipe(steps=3), "tiny", FOLDER, owner="one")
+    for _ in range(3):
+        batch.tick()
+    assert all(rows < 82 for rows in unet.rows)  # not all of them fit, or this shows nothing
+    assert batch.progress()["one"] == 1.0

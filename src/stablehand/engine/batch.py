@@ -228,7 +228,12 @@ class Batch:
         device = self._placement.device
         begun = [
             Picture(
-                one.picture_id, one.recipe, resident, conditioning, one.state.copy_to(device) if one.state else None
+                one.picture_id,
+                one.recipe,
+                resident,
+                conditioning,
+                one.state.copy_to(device) if one.state else None,
+                owner=one.owner,
             )
             for one, conditioning in zip(joining, condition([one.recipe for one in joining], resident), strict=True)
         ]
