@@ -245,6 +245,20 @@ class Settings(BaseSettings):
     def objects_dir(self) -> Path:
         return _absolute(self.storage.output_dir) if self.storage.output_dir else self._data_dir / "objects"
 
+    def with_storage(self, **values: Any) -> "Settings":
+        """The same settings but for these of the section ``storage``. Raises BadSettings."""
+        given = {name: getattr(self.storage, name) for name in self.storage.model_fields_set}
+        try:
+            storage = StorageSettings(**{**given, **values})
+        except ValidationError as error:
+            lines = (f"  storage.{line}" for line in _explain(error))
+            raise BadSettings(
+                "This does not do:\n" + "\n".join(lines), hint="`stablehand settings` says what each must be."
+            ) from error
+        changed = self.model_copy(update={"storage": storage})
+        changed._data_dir = self._data_dir
+        return changed
+
     @property
     def database_path(self) -> Path:
         return self._data_dir / "stablehand.db"

@@ -13,6 +13,7 @@ from stablehand.cli.describe import openapi, reference, settings, version
 from stablehand.cli.doctor import doctor
 from stablehand.cli.migrate import migrate
 from stablehand.cli.serve import serve
+from stablehand.cli.transfer import transfer
 from stablehand.domain.errors import StablehandError
 
 app = typer.Typer(
@@ -23,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (serve, agent, migrate, doctor, backup, restore, settings, openapi, version):
+for command in (serve, agent, migrate, doctor, backup, restore, transfer, settings, openapi, version):
     app.command()(command)
 app.command(hidden=True)(reference)
 app.add_typer(agents, name="agents")

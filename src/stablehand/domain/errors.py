@@ -175,3 +175,9 @@ class BadBackup(StablehandError):
     """A backup file cannot be written or read, or the place to restore it to is not empty."""
 
     code = "bad_backup"
+
+
+class BadTransfer(StablehandError):
+    """An installation cannot be moved: the new place is not empty, or the old one is not ready."""
+
+    code = "bad_transfer"

@@ -25,6 +25,7 @@ from stablehand.store.jobs import Jobs
 from stablehand.store.leases import Leases
 from stablehand.store.parking import Parking
 from stablehand.store.sweeping import Sweeping
+from stablehand.store.transferring import Transferring
 
 #: Name of the database file inside the data directory.
 DATABASE_NAME = "stablehand.db"
@@ -36,7 +37,20 @@ _MIGRATING = "stablehand migrations"
 _BROKEN_FILE = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 
 
-class Store(Jobs, Leases, Endings, Breakers, Images, Catalogue, Parking, Agents, Accounts, Sweeping, Copying):
+class Store(
+    Jobs,
+    Leases,
+    Endings,
+    Breakers,
+    Images,
+    Catalogue,
+    Parking,
+    Agents,
+    Accounts,
+    Sweeping,
+    Copying,
+    Transferring,
+):
     """``url``: ``Store.url_of(path)`` for an SQLite file, else ``postgresql://…``. ``clock``: tests only."""
 
     @staticmethod
