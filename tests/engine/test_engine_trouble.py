@@ -100,6 +100,9 @@ def test_out_of_memory_shrinks_the_group_and_loses_nobody(
     for seed in range(6):
         assert_drawn(results[str(seed)], undisturbed(seed))
     assert resident.unet.rows[:3] == [12, 6, 2]
+    assert all(
+        "short of memory" in finished.notes[0] for finished in results.values() if isinstance(finished, Finished)
+    )
     assert all(rows <= 5 for rows in resident.unet.rows[2:])
 
 
@@ -135,6 +138,31 @@ def test_out_of_memory_in_the_decoder_shrinks_its_batch(
     for seed in range(3):
         assert_drawn(results[str(seed)], undisturbed(seed))
     assert resident.vae.rows == [3, 1, 1, 1]
+
+
+def test_a_picture_too_large_for_the_decoder_is_decoded_in_pieces_and_says_so(
+    batch: Batch, resident: Resident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch.add("whole", make_recipe(width=320, height=256), "tiny", FOLDER)
+    whole = run(batch)["whole"]
+    forward = resident.vae.decoder.forward
+
+    def check(sample: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+        if sample.shape[-1] > 16:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        decoded: torch.Tensor = forward(sample, *args, **kwargs)
+        return decoded
+
+    monkeypatch.setattr(resident.vae.decoder, "forward", check)
+    batch.add("pieces", make_recipe(width=320, height=256), "tiny", FOLDER)
+    pieces = run(batch)["pieces"]
+    assert isinstance(whole, Finished)
+    assert isinstance(pieces, Finished)
+    assert whole.notes == ()
+    assert [note for note in pieces.notes if "in pieces" in note] == list(pieces.notes)
+    assert pieces.pixels.shape == whole.pixels.shape
+    # A random decoder's group norms see other neighbours, so only its large strokes stay.
+    assert np.abs(pieces.pixels.astype(int) - whole.pixels.astype(int)).mean() < 40
 
 
 def test_memory_of_idle_checkpoints_is_given_up_before_a_picture_is(
@@ -268,6 +296,7 @@ def test_a_picture_too_large_to_decode_is_refused(batch: Batch, monkeypatch: pyt
     batch.add("x", make_recipe(steps=1), "tiny", FOLDER)
     assert batch.tick() == []
     monkeypatch.setattr(Placement, "free_bytes", lambda _self: 1000)
+    assert batch.tick() == []  # in pieces, perhaps?
     [failed] = batch.tick()
     assert isinstance(failed, Failed)
     assert failed.error.code == "out_of_memory"

@@ -22,7 +22,7 @@ from stablehand.engine import decode as decoding
 from stablehand.engine.caps import Caps
 from stablehand.engine.checkpoints import Resident, Slot
 from stablehand.engine.devices import Placement
-from stablehand.engine.faults import DeviceLost, EngineFault, NotFinite, is_device_lost, is_out_of_memory
+from stablehand.engine.faults import DeviceLost, explain, first_line, is_device_lost, is_out_of_memory, not_finite
 from stablehand.engine.groups import GroupKey
 from stablehand.engine.pictures import Picture, condition
 from stablehand.engine.residents import Residents
@@ -42,11 +42,16 @@ CALL_SECONDS = {"cuda": 0.25, "cpu": 0.6}
 ASSUMED_SPEED = {"cuda": 5e13, "cpu": 1e11}
 
 
+SMALLER_COMPANY = "The device ran short of memory: drawn with fewer others at a time, which took longer."
+IN_PIECES = "The device ran short of memory: decoded in pieces, between which colours may shift a little."
+
+
 @dataclass(frozen=True, slots=True)
 class Finished:
     picture_id: str
     pixels: NDArray[np.uint8]  #: (height, width, 3)
     device_seconds: float  #: this picture's share of the ticks it was in
+    notes: tuple[str, ...] = ()  #: what had to be done otherwise than asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +201,7 @@ class Batch:
         except Exception as error:
             if not is_out_of_memory(error):
                 raise CheckpointBroken(
-                    f"{waiting.folder} could not be loaded: {type(error).__name__}: {_first_line(error)}",
+                    f"{waiting.folder} could not be loaded: {type(error).__name__}: {first_line(error)}",
                     hint="See that the agent may read this folder, or fetch the checkpoint again.",
                 ) from error
         self.residents.release_idle(in_use)
@@ -220,7 +225,7 @@ class Batch:
         except Exception as error:
             if len(joining) > 1:
                 return [ended for one in joining for ended in self._prepare([one], resident)]
-            return [Failed(joining[0].picture_id, self._fault(error, joining[0].recipe))]
+            return [Failed(joining[0].picture_id, explain(error, joining[0].recipe, self._placement.name))]
         return []
 
     def _begin(self, joining: Sequence[_Waiting], resident: Resident) -> None:
@@ -263,7 +268,7 @@ class Batch:
         for picture, answer, is_sound in zip(pictures, denoised, finite, strict=True):
             picture.device_seconds += seconds * picture.rows / rows
             if not is_sound:
-                ended.append(self._fail(picture, _not_finite(f"step {picture.state.step + 1}")))
+                ended.append(self._fail(picture, not_finite(f"step {picture.state.step + 1}")))
                 continue
             picture.answer(answer)
             if picture.is_finished:
@@ -291,15 +296,17 @@ class Batch:
         oldest = next(iter(self._drawn.values()))
         kind = replace(oldest.group, chunks=0)
         alike = [picture for picture in self._drawn.values() if replace(picture.group, chunks=0) == kind]
-        picture_bytes = decoding.decode_bytes(oldest.resident, oldest.recipe.width * oldest.recipe.height)
+        picture_bytes = _decode_bytes(oldest)
         memory_pictures = int(MEMORY_SHARE * self._placement.free_bytes() / picture_bytes)
         guess_seconds = decoding.decode_operations(oldest.resident, kind.shape) / self._assumed_speed
         cap = self._decode_caps.rows(_kind(kind), memory_pictures, guess_seconds)
-        pictures = alike[:cap]
+        pictures = [oldest] if oldest.tiled else [picture for picture in alike if not picture.tiled][:cap]
         start = time.perf_counter()
         try:
             self._check_memory(len(pictures) * picture_bytes)
-            decoded = decoding.decode(oldest.resident, [picture.state.latent for picture in pictures])
+            decoded = decoding.decode(
+                oldest.resident, [picture.state.latent for picture in pictures], tiled=oldest.tiled
+            )
         except Exception as error:
             return self._shrink(self._decode_caps, _kind(kind), len(pictures), pictures, error)
         seconds = time.perf_counter() - start
@@ -308,10 +315,10 @@ class Batch:
         for picture, drawn in zip(pictures, decoded, strict=True):
             picture.device_seconds += seconds / len(pictures)
             if drawn is None:
-                ended.append(self._fail(picture, _not_finite("decoding")))
+                ended.append(self._fail(picture, not_finite("decoding")))
             else:
                 self.drop(picture.id)
-                ended.append(Finished(picture.id, drawn, picture.device_seconds))
+                ended.append(Finished(picture.id, drawn, picture.device_seconds, tuple(picture.notes)))
         return ended
 
     # Trouble
@@ -322,7 +329,7 @@ class Batch:
         """After a failed call: try again in smaller company, until the one that cannot be drawn stands alone."""
         if is_device_lost(error):
             lost = DeviceLost(
-                f"The device {self._placement.name} stopped working: {_first_line(error)}",
+                f"The device {self._placement.name} stopped working: {first_line(error)}",
                 hint="The agent starts again by itself; look at its log if this repeats.",
             )
             return [self._fail(picture, lost) for picture in [*self._running.values(), *self._drawn.values()]]
@@ -330,27 +337,18 @@ class Batch:
             caps.failed(kind, rows)
             if is_out_of_memory(error):
                 self._placement.release_cached()
+                for picture in pictures:
+                    picture.note(SMALLER_COMPANY)
             return []
         if is_out_of_memory(error) and self.residents.release_idle(self._slots_in_use()):
             return []
+        if is_out_of_memory(error) and pictures[0].id in self._drawn and not pictures[0].tiled:
+            pictures[0].tiled = True
+            pictures[0].note(IN_PIECES)
+            return []
         if not is_out_of_memory(error):
             caps.forgive(kind)
-        return [self._fail(pictures[0], self._fault(error, pictures[0].recipe))]
-
-    def _fault(self, error: Exception, recipe: Recipe) -> StablehandError:
-        if isinstance(error, StablehandError):
-            return error
-        if is_out_of_memory(error):
-            return DeviceOutOfMemory(
-                f"{self._placement.name} has not enough memory for one picture of {recipe.width}×{recipe.height}.",
-                hint="Ask for a smaller picture, or use half precision or a device with more memory.",
-            )
-        fault = EngineFault(
-            f"The engine failed on this picture: {type(error).__name__}: {_first_line(error)}",
-            hint="This is a defect; please report it with the recipe.",
-        )
-        fault.__cause__ = error
-        return fault
+        return [self._fail(pictures[0], explain(error, pictures[0].recipe, self._placement.name))]
 
     def _fail(self, picture: Picture, error: StablehandError) -> Failed:
         self.drop(picture.id)
@@ -358,6 +356,14 @@ class Batch:
 
     def _slots_in_use(self) -> set[Slot]:
         return {picture.resident.slot for picture in (*self._running.values(), *self._drawn.values())}
+
+
+def _decode_bytes(picture: Picture) -> int:
+    """Memory for decoding one picture, or one piece of it."""
+    height, width = picture.state.latent.shape[-2:]
+    if picture.tiled:
+        height = width = decoding.tile_side(height, width)
+    return decoding.decode_bytes(picture.resident, height * width * picture.resident.pixels_per_latent**2)
 
 
 def _waiting(picture: Picture) -> Waiting:
@@ -368,14 +374,3 @@ def _waiting(picture: Picture) -> Waiting:
 def _kind(key: GroupKey) -> GroupKey:
     """What a call costs does not depend on whose it is."""
     return replace(key, alone=None)
-
-
-def _not_finite(where: str) -> NotFinite:
-    return NotFinite(
-        f"The network answered with values that are not numbers in {where}.",
-        hint="Try another sampler or a lower guidance scale; if every picture fails, the checkpoint is unsound.",
-    )
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

@@ -13,6 +13,15 @@ from stablehand.engine.checkpoints import Resident
 LEARNED_PICTURES = 64
 
 
+#: Side of the smallest piece that a decoder is given, in latent positions; below, seams would show.
+TILE_SIDE_LEAST = 16
+
+
+def tile_side(height: int, width: int) -> int:
+    """Side of one piece, in latent positions, when a picture is decoded in pieces: half of its shorter side."""
+    return max(TILE_SIDE_LEAST, min(height, width) // 2)
+
+
 def decode_bytes(resident: Resident, pixels: int) -> int:
     """About how much memory decoding a picture takes at its peak: a few tensors as wide as the last upsampling."""
     widths = resident.vae.config.block_out_channels
@@ -24,13 +33,14 @@ def decode_operations(resident: Resident, shape: tuple[int, int, int]) -> float:
     return 8.0 * resident.vae_parameters * shape[1] * shape[2]
 
 
-def decode(resident: Resident, latents: Sequence[Tensor]) -> list[NDArray[np.uint8] | None]:
+def decode(resident: Resident, latents: Sequence[Tensor], *, tiled: bool = False) -> list[NDArray[np.uint8] | None]:
     """Latents of one shape to (H, W, 3) bytes each.
 
-    None for a picture that is not finite even when decoded in float32; its neighbours are not affected.
+    None for a picture that is not finite even when decoded in float32; its neighbours are not affected. ``tiled``: in
+    overlapping pieces, which takes a fraction of the memory and shifts colours a little from piece to piece.
     """
     stacked = torch.stack(list(latents))
-    pixels = _decode(resident, stacked)
+    pixels = _decode(resident, stacked, tiled=tiled)
     finite = torch.isfinite(pixels).flatten(1).all(dim=1).tolist()
     if not all(finite) and resident.placement.dtype != torch.float32:
         lost = [index for index, ok in enumerate(finite) if not ok]
@@ -53,13 +63,20 @@ def preview(resident: Resident, latent: Tensor) -> NDArray[np.uint8]:
     return resident.preview.paint(latent)
 
 
-def _decode(resident: Resident, latents: Tensor) -> Tensor:
+def _decode(resident: Resident, latents: Tensor, *, tiled: bool = False) -> Tensor:
     """(n, C, h, w) in the sampler's scale to (n, 3, H, W), about -1 to 1."""
     config = resident.vae.config
     shift = getattr(config, "shift_factor", None) or 0.0
     scaled = latents / config.scaling_factor + shift
     weights = next(resident.vae.parameters())
     scaled = scaled.to(weights.dtype, memory_format=resident.placement.memory_format)
+    if tiled:
+        # The decoder's own tiles may be as large as the picture that did not fit.
+        side = tile_side(scaled.shape[-2], scaled.shape[-1])
+        resident.vae.tile_latent_min_size = side
+        resident.vae.tile_sample_min_size = side * resident.pixels_per_latent
+        pieces: Tensor = resident.vae.tiled_decode(scaled, return_dict=False)[0]
+        return pieces
     decoded: Tensor = resident.vae.decode(scaled, return_dict=False)[0]
     return decoded
 

@@ -2,7 +2,8 @@
 
 import torch
 
-from stablehand.domain.errors import StablehandError
+from stablehand.domain.errors import DeviceOutOfMemory, StablehandError
+from stablehand.domain.recipes import Recipe
 
 
 class NotFinite(StablehandError):
@@ -42,3 +43,31 @@ def is_device_lost(error: BaseException) -> bool:
     return not is_out_of_memory(error) and (
         isinstance(error, torch.AcceleratorError) or (isinstance(error, RuntimeError) and "CUDA error" in str(error))
     )
+
+
+def explain(error: Exception, recipe: Recipe, device: str) -> StablehandError:
+    """What to tell the owner of a picture that ended with ``error`` on the device of that name."""
+    if isinstance(error, StablehandError):
+        return error
+    if is_out_of_memory(error):
+        return DeviceOutOfMemory(
+            f"{device} has not enough memory for one picture of {recipe.width}×{recipe.height}.",
+            hint="Ask for a smaller picture, or use half precision or a device with more memory.",
+        )
+    fault = EngineFault(
+        f"The engine failed on this picture: {type(error).__name__}: {first_line(error)}",
+        hint="This is a defect; please report it with the recipe.",
+    )
+    fault.__cause__ = error
+    return fault
+
+
+def not_finite(where: str) -> NotFinite:
+    return NotFinite(
+        f"The network answered with values that are not numbers in {where}.",
+        hint="Try another sampler or a lower guidance scale; if every picture fails, the checkpoint is unsound.",
+    )
+
+
+def first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

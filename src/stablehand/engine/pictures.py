@@ -41,6 +41,8 @@ class Picture:
         self.cond = conditioning.cond
         self.uncond = conditioning.uncond
         self.device_seconds = 0.0
+        self.notes: list[str] = []  #: what had to be done otherwise than asked for
+        self.tiled = False  #: decode it in pieces
         self.denoised: Tensor | None = None  #: the newest estimate of the finished latent
         device = resident.placement.device
         noise = Noise(recipe.seed, latent_shape(recipe, resident))
@@ -77,6 +79,11 @@ class Picture:
             chunks=context_bucket(chunks_of(self.cond, self.uncond)),
             alone=self.id if self.recipe.exact else None,
         )
+
+    def note(self, text: str) -> None:
+        """Remember, once, what the owner of this picture should know about how it was drawn."""
+        if text not in self.notes:
+            self.notes.append(text)
 
     def answer(self, denoised: Tensor) -> None:
         """Hand the sampler what it asked for; it goes on to its next question or finishes."""
