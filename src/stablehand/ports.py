@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from stablehand.domain.notices import Notice
 from stablehand.domain.recipes import Recipe
 from stablehand.protocol import CheckpointRef, Device
 
@@ -151,3 +152,17 @@ class Broadcast(Protocol):
     def start(self) -> None: ...
 
     def close(self) -> None: ...
+
+
+class SinkFailed(Exception):
+    """A sink could not take a notice this time; the message says why."""
+
+
+class Sink(Protocol):
+    """A place that notices go to: a file, the browsers of an account; mail and webhooks fit as well.
+
+    A notice may come more than once, with the same id.
+    """
+
+    def take(self, notice: Notice) -> None:
+        """Returns once the notice is there. Raises SinkFailed when it should be tried again later."""

@@ -3,6 +3,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fleet.redis_server import RedisServer
+from tests.store.cluster import Cluster
 
 
 @pytest.fixture
@@ -11,3 +12,10 @@ def redis_server() -> Iterator[RedisServer]:
     server.start()
     yield server
     server.end()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    cluster = Cluster()
+    yield cluster
+    cluster.end()

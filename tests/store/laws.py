@@ -6,7 +6,8 @@ from sqlalchemy import select
 
 from stablehand.domain.jobs import State, roll_up
 from stablehand.store import Store
-from stablehand.store.models import ChargeRow, ImageRow, JobRow, OutboxRow, ShotRow
+from stablehand.store.models import ChargeRow, ImageRow, JobRow, ShotRow
+from stablehand.store.outbox_row import OutboxRow
 
 
 def check_laws(store: Store, *, accepted: dict[str, int] | None = None) -> dict[str, State]:

@@ -15,7 +15,8 @@ from stablehand.protocol import Lease
 from stablehand.services.cancel import cancel
 from stablehand.services.expire import expire, expire_agent
 from stablehand.services.retry import retry
-from stablehand.store.models import ChargeRow, ImageRow, JobRow, OutboxRow, ShotRow
+from stablehand.store.models import ChargeRow, ImageRow, JobRow, ShotRow
+from stablehand.store.outbox_row import OutboxRow
 from tests.store.house import Clock, Hand, House, open_services
 
 AGENTS = ("one", "two")

@@ -14,7 +14,8 @@ from stablehand.services import Limits
 from stablehand.services.cancel import cancel
 from stablehand.services.jobs import list_jobs
 from stablehand.services.submit import submit
-from stablehand.store.models import OutboxRow, ShotRow
+from stablehand.store.models import ShotRow
+from stablehand.store.outbox_row import OutboxRow
 from tests.store.house import House, found
 
 

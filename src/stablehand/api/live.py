@@ -20,7 +20,7 @@ from stablehand.api.errors import BadHost, BadOrigin, shape, status_of
 from stablehand.api.guards import Gate
 from stablehand.api.views import image_out, job_out, shot_out
 from stablehand.domain.errors import Busy, NotFound, StablehandError
-from stablehand.domain.events import Event, ImageAdded, JobChanged, PreviewShown, ShotChanged
+from stablehand.domain.events import Event, ImageAdded, JobChanged, NoticeGiven, PreviewShown, ShotChanged
 from stablehand.services.watch import unwatch, watch
 
 PATH = "/socket.io"
@@ -190,6 +190,8 @@ def _told(event: Event) -> tuple[str, dict[str, Any], str]:
             return "shot", {"job_id": event.job_id, **shot_out(event.shot).model_dump(mode="json")}, room
         case ImageAdded():
             return "image", image_out(event.image).model_dump(mode="json"), room
+        case NoticeGiven():
+            return "notice", event.notice.as_dict(), room
         case PreviewShown():
             body = {"job_id": event.job_id, "index": event.index, "progress": event.progress, "image": event.data_url}
             return "preview", body, _watch_room(event.job_id)

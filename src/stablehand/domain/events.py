@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from stablehand.domain.images import Image
 from stablehand.domain.jobs import Job, Shot
+from stablehand.domain.notices import Notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,4 +39,12 @@ class PreviewShown:
     data_url: str
 
 
-Event = JobChanged | ShotChanged | ImageAdded | PreviewShown
+@dataclass(frozen=True, slots=True)
+class NoticeGiven:
+    """A notice of the outbox, carried to the browsers. The same one may come twice."""
+
+    account_id: str
+    notice: Notice
+
+
+Event = JobChanged | ShotChanged | ImageAdded | PreviewShown | NoticeGiven

@@ -15,4 +15,4 @@ class Limits:
     trash_days: float = 30.0  #: deleted pictures can be restored for so long
     upload_hours: float = 1.0  #: uploaded bytes that nobody delivered are swept after this
     idempotency_hours: float = 24.0  #: an Idempotency-Key is remembered for so long
-    outbox_days: float = 7.0  #: outbox entries are kept for so long
+    outbox_days: float = 7.0  #: delivered outbox entries are kept for so long

@@ -357,20 +357,6 @@ class ChargeRow(Table):
     created_at: Mapped[datetime]
 
 
-class OutboxRow(Table):
-    """Notices that must leave the house, each written in the transaction that makes it true."""
-
-    __tablename__ = "outbox"
-    __table_args__ = ({"sqlite_autoincrement": True},)
-
-    number: Mapped[int] = mapped_column(Number, primary_key=True)
-    account_id: Mapped[str]
-    job_id: Mapped[str]
-    kind: Mapped[str]
-    payload: Mapped[dict[str, Any]]
-    created_at: Mapped[datetime] = mapped_column(index=True)
-
-
 class IdempotencyRow(Table):
     __tablename__ = "idempotency_keys"
 

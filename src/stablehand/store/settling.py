@@ -8,7 +8,8 @@ from sqlalchemy import delete, select, update
 from stablehand.domain.attempts import ATTEMPTS_KEPT, Ending, Kind
 from stablehand.domain.jobs import ShotError, State, roll_up
 from stablehand.store.changes import Changes
-from stablehand.store.models import IS_QUEUED, AttemptRow, DeadLetterRow, JobRow, OutboxRow, ShotRow
+from stablehand.store.models import IS_QUEUED, AttemptRow, DeadLetterRow, JobRow, ShotRow
+from stablehand.store.outbox_row import OutboxRow
 from stablehand.store.rows import error_to, shot_from
 from stablehand.store.transactions import ONLY_ROW, Transaction
 
@@ -132,4 +133,6 @@ def end_queued(tx: Transaction, job: JobRow) -> None:
 
 def notice(tx: Transaction, job: JobRow, kind: str, payload: dict[str, object]) -> OutboxRow:
     """An outbox entry about ``job``."""
-    return OutboxRow(account_id=job.account_id, job_id=job.id, kind=kind, payload=payload, created_at=tx.now)
+    return OutboxRow(
+        account_id=job.account_id, job_id=job.id, kind=kind, payload=payload, created_at=tx.now, next_try_at=tx.now
+    )

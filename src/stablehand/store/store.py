@@ -22,7 +22,9 @@ from stablehand.store.copying import Copying
 from stablehand.store.endings import Endings
 from stablehand.store.images import Images
 from stablehand.store.jobs import Jobs
+from stablehand.store.leading import Leading
 from stablehand.store.leases import Leases
+from stablehand.store.outbox import Outbox
 from stablehand.store.parking import Parking
 from stablehand.store.sweeping import Sweeping
 from stablehand.store.transferring import Transferring
@@ -47,6 +49,8 @@ class Store(
     Parking,
     Agents,
     Accounts,
+    Outbox,
+    Leading,
     Sweeping,
     Copying,
     Transferring,

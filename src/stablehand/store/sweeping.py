@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from sqlalchemy import delete
 
-from stablehand.store.models import IdempotencyRow, OutboxRow
+from stablehand.store.models import IdempotencyRow
+from stablehand.store.outbox_row import OutboxRow
 from stablehand.store.transactions import Transactions
 
 
@@ -14,4 +15,6 @@ class Sweeping(Transactions):
             tx.session.execute(
                 delete(IdempotencyRow).where(IdempotencyRow.created_at < tx.now - timedelta(hours=idempotency_hours))
             )
-            tx.session.execute(delete(OutboxRow).where(OutboxRow.created_at < tx.now - timedelta(days=outbox_days)))
+            # What was not delivered stays, however old: somebody still has to hear of it, or to decide that nobody has.
+            old = tx.now - timedelta(days=outbox_days)
+            tx.session.execute(delete(OutboxRow).where(OutboxRow.created_at < old, OutboxRow.delivered_at < old))
