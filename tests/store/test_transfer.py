@@ -127,7 +127,8 @@ def test_numbers_that_were_given_to_rows_long_gone_are_not_given_again(file_hous
     target = Store(empty)
     transfer(file_house.services.store, target, objects=file_house.services.objects, tell=quiet)
     with target.writing() as tx:
-        row = OutboxRow(account_id="a", job_id="j", kind="k", payload={}, created_at=tx.now)
+        now = tx.now
+        row = OutboxRow(account_id="a", job_id="j", kind="k", payload={}, created_at=now, next_try_at=now)
         tx.session.add(row)
         tx.session.flush()
         assert row.number == last + 1
