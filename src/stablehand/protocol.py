@@ -163,6 +163,8 @@ class Release(Message):
 
     incarnation: str
     shots: list[Held]
+    #: True: this process will end soon. Its claims get nothing from now on, and what it has left goes on.
+    closing: bool = False
     #: True: this process ends. Its claims, also one that still waits for work, get nothing from now on; without this
     #: word the shots that it gives back could be leased to the very process that is leaving.
     leaving: bool = False

@@ -42,6 +42,9 @@ class Shot:
     errors: list[dict[str, Any]] = field(default_factory=list)
     releases: int = 0
     cancel: bool = False
+    parked: bytes | None = None
+    parked_steps: list[int] = field(default_factory=list)
+    offered: int = 0
     progress: list[float] = field(default_factory=list)
 
 
@@ -66,7 +69,9 @@ class Desk:
         self.watch = False
         self.drain = False
         self.timeout_seconds = 600.0
+        self.park_seconds = 0.0
         self.known: set[str] = set()
+        self.closed: set[str] = set()
         self.changed = threading.Condition()
         self._server: ThreadingHTTPServer | None = None
         self._open: set[socket.socket] = set()
@@ -96,6 +101,7 @@ class Desk:
                 desk._answer(self)
 
             do_PUT = do_POST  # noqa: N815  (the standard library's name)
+            do_GET = do_POST  # noqa: N815
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -173,7 +179,8 @@ class Desk:
         body = handler.rfile.read(int(handler.headers.get("Content-Length", "0")))
         path = urlsplit(handler.path)
         verb = "upload" if path.path.endswith("/picture") else path.path.rsplit("/", 1)[-1]
-        status, answer = 200, {}
+        query = {name: values[0] for name, values in parse_qs(path.query).items()}
+        status, answer = 200, dict[str, Any]()
         try:
             if handler.headers.get("Authorization") != f"Bearer {TOKEN}":
                 raise Refusal(401, "unauthorized")
@@ -182,7 +189,11 @@ class Desk:
                 if self.refuse.get(verb):
                     raise self.refuse[verb].pop(0)
                 if verb == "upload":
-                    answer = self._upload(path.path.split("/")[-2], int(parse_qs(path.query)["token"][0]), body)
+                    answer = self._upload(path.path.split("/")[-2], int(query["token"]), body)
+                elif verb == "park":
+                    answer = self._park(query, body)
+                elif verb == "parked":
+                    answer = self._parked(path.path.split("/")[-2], int(query["token"]))
                 else:
                     answer = getattr(self, f"_{verb}")(json.loads(body))
                 self.changed.notify_all()
@@ -194,7 +205,8 @@ class Desk:
             handler.connection.close()
             handler.close_connection = True
             return
-        data = json.dumps({**answer, "field_of_a_newer_server": 1}).encode()
+        raw = answer.get("raw")
+        data = raw if isinstance(raw, bytes) else json.dumps({**answer, "field_of_a_newer_server": 1}).encode()
         try:
             handler.send_response(status)
             handler.send_header("Content-Type", "application/json")
@@ -207,7 +219,12 @@ class Desk:
     def _hello(self, message: dict[str, Any]) -> dict[str, Any]:
         self.hellos.append(message)
         self.known = {message["incarnation"]}
-        return {"agent_id": "agent", "lease_seconds": 30.0, "renew_seconds": 0.05}
+        return {
+            "agent_id": "agent",
+            "lease_seconds": 30.0,
+            "renew_seconds": 0.05,
+            "park_seconds": self.park_seconds,
+        }
 
     def _check(self, message: dict[str, Any]) -> None:
         if message["incarnation"] not in self.known:
@@ -218,12 +235,15 @@ class Desk:
         end = time.monotonic() + min(message["wait_seconds"], 2.0)
         while not (queued := [shot for shot in self.shots.values() if shot.state == "queued"][: message["seats"]]):
             left = end - time.monotonic()
-            if left <= 0 or self._server is None:
+            if left <= 0 or self._server is None or message["incarnation"] in self.closed:
                 break
             self.changed.wait(left)
             self._check(message)
+        if message["incarnation"] in self.closed:
+            return {"leases": [], "drain": True}
         for shot in queued:
             shot.state, shot.token, shot.incarnation = "running", shot.token + 1, message["incarnation"]
+            shot.offered += shot.parked is not None
         leases = [
             {
                 "shot_id": shot.id,
@@ -235,6 +255,7 @@ class Desk:
                 "timeout_seconds": self.timeout_seconds,
                 "recipe": shot.recipe,
                 "checkpoint": {"id": "postcard", "name": "postcard", "path": "builtin:postcard", "sha256": "ab" * 32},
+                **self._resume(shot),
             }
             for shot in queued
         ]
@@ -267,6 +288,27 @@ class Desk:
         shot.picture = data
         return {"upload": f"{shot_id}-{token}", "sha256": "0", "size_bytes": len(data)}
 
+    def _park(self, query: dict[str, str], state: bytes) -> dict[str, Any]:
+        self._check(query)
+        shot = self._owned(query["shot_id"], int(query["token"]))
+        if shot is None:
+            raise Refusal(409, "lease_lost")
+        shot.parked = state
+        shot.parked_steps.append(int(query["step"]))
+        return {"accepted": [shot.id]}
+
+    def _resume(self, shot: Shot) -> dict[str, Any]:
+        if shot.parked is None:
+            return {}
+        address = f"/agent/v1/shots/{shot.id}/parked?token={shot.token}"
+        return {"resume_from": address, "resumed_progress": shot.parked_steps[-1] / shot.recipe["steps"]}
+
+    def _parked(self, shot_id: str, token: int) -> dict[str, Any]:
+        shot = self._owned(shot_id, token)
+        if shot is None or shot.parked is None:
+            raise Refusal(404, "not_found")
+        return {"raw": shot.parked}
+
     def _deliver(self, message: dict[str, Any]) -> dict[str, Any]:
         self._check(message)
         accepted, refused = [], []
@@ -292,6 +334,8 @@ class Desk:
 
     def _release(self, message: dict[str, Any]) -> dict[str, Any]:
         self._check(message)
+        if message["closing"]:
+            self.closed.add(message["incarnation"])
         if message["leaving"]:
             self.known.clear()
         for held in message["shots"]:

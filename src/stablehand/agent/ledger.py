@@ -212,7 +212,7 @@ class Ledger:
     def held(self, progress: Mapping[str, float]) -> list[Held]:
         """Everything to renew: also what has ended here but is not confirmed there."""
         with self._changed:
-            return [_held(holding, progress.get(shot_id, 0.0)) for shot_id, holding in self._holdings.items()]
+            return [_held(holding, progress.get(shot_id)) for shot_id, holding in self._holdings.items()]
 
     def is_empty(self) -> bool:
         with self._changed:
@@ -242,10 +242,11 @@ class Ledger:
         return holding is not None and holding.lease.token == lease.token
 
 
-def _held(holding: Holding, progress: float) -> Held:
+def _held(holding: Holding, progress: float | None) -> Held:
+    """``progress``: what the runtime says; None where it does not know the shot (yet)."""
     if holding.stage is Stage.ENDED:
         done = 1.0
     else:
-        done = progress if holding.stage is Stage.DRAWING else holding.begun_at
+        done = progress if holding.stage is Stage.DRAWING and progress is not None else holding.begun_at
         done = min(1.0, max(0.0, done))
     return Held(shot_id=holding.lease.shot_id, token=holding.lease.token, progress=done)

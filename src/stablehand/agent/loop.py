@@ -147,6 +147,9 @@ class Agent:
 
     def _wait_or_park(self, end: float) -> None:
         """Let pictures end that can before ``end`` (monotonic seconds); the states of the others are saved."""
+        if self._ledger.is_empty():
+            return
+        self._say_closing()
         drawing_end = time.monotonic() + drawing_seconds(max(0.0, end - time.monotonic()))
         self._reports.release(self._ledger.withdraw())
         while time.monotonic() < drawing_end and not self._ledger.is_empty() and not self._drop_all.is_set():
@@ -156,6 +159,14 @@ class Agent:
             self._parking.leave_what_takes_longer(0.0, self._device.progress())
         while time.monotonic() < end and not self._ledger.is_empty() and not self._drop_all.is_set():
             self._ledger.wait(0.1, self._ledger.is_empty)
+
+    def _say_closing(self) -> None:
+        """Have the server give us nothing more; what we give back would else be leased to us again."""
+        message = Release(incarnation=self._session.incarnation, shots=[], closing=True)
+        try:
+            self._session.call(lambda: self._client.release(message, read_seconds=_LAST_WORD_SECONDS))
+        except (Unreachable, Refused) as trouble:
+            log.warning("the server did not hear that we are closing", reason=str(trouble))
 
     def _leave(self) -> None:
         """Give back every lease and take leave, so that a claim which still waits there gets nothing more."""

@@ -9,6 +9,8 @@ from stablehand.services.announce import announce
 def release(services: Services, agent: Agent, message: Release) -> Done:
     """Put the shots back at their places in the queue; counts as neither error nor loss."""
     named = {shot.shot_id: shot.token for shot in message.shots}
-    accepted, changes = services.store.release(agent.id, message.incarnation, named, leaving=message.leaving)
+    accepted, changes = services.store.release(
+        agent.id, message.incarnation, named, closing=message.closing, leaving=message.leaving
+    )
     announce(services, changes)
     return Done(accepted=accepted)

@@ -108,20 +108,28 @@ class Endings(Transactions):
 
     @repeatable
     def release(
-        self, agent_id: str, incarnation: str, named: Mapping[str, int], *, leaving: bool = False
+        self,
+        agent_id: str,
+        incarnation: str,
+        named: Mapping[str, int],
+        *,
+        closing: bool = False,
+        leaving: bool = False,
     ) -> tuple[list[str], Changes]:
         """Take shots back unharmed (shot id -> token); returns those that were still the agent's.
 
-        ``leaving``: the process ends. Leases whose answer never reached it go back too, and it gets no more.
+        ``closing``: this process gets no more. ``leaving``: it ends. Leases whose answer never reached it go back too.
         """
         changes = Changes()
         with self.writing() as tx:
-            agent = tx.session.get(AgentRow, agent_id, with_for_update=ONLY_ROW) if leaving else None
+            agent = tx.session.get(AgentRow, agent_id, with_for_update=ONLY_ROW) if closing or leaving else None
             shots = valid(tx, agent_id, incarnation, named)
             release(tx, shots, changes)
             if agent is not None and agent.incarnation == incarnation:
-                release(tx, leases_of(tx, agent), changes)
-                forget_incarnation(agent)
+                agent.draining = True
+                if leaving:
+                    release(tx, leases_of(tx, agent), changes)
+                    forget_incarnation(agent)
             return [shot.id for shot in shots], changes
 
     @repeatable
