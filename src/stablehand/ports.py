@@ -52,6 +52,7 @@ class Broken:
     code: str
     message: str
     hint: str = ""
+    at_load: bool = False  #: its checkpoint did not load: no fault of the shot
 
 
 class Runtime(Protocol):
@@ -60,8 +61,8 @@ class Runtime(Protocol):
     An order with a saved state that cannot be read, or is of another recipe, checkpoint or precision, is begun anew:
     it costs time, never the shot.
 
-    One thread (the agent's device thread) calls everything but ``progress``; ``tick`` does a short piece of work, well
-    under a second where it can, and the agent talks to the server from other threads meanwhile.
+    One thread (the agent's device thread) calls everything but ``progress`` and ``loading``; ``tick`` does a short
+    piece of work, well under a second where it can, and the agent talks to the server from other threads meanwhile.
     """
 
     name: str
@@ -79,6 +80,9 @@ class Runtime(Protocol):
 
     def resident(self) -> list[str]:
         """Ids of the checkpoints in memory."""
+
+    def loading(self) -> str | None:
+        """Id of the checkpoint that is being brought into memory just now; callable from any thread."""
 
     def add(self, order: Order) -> None:
         """Seat a shot. Problems with it (checkpoint missing, unknown sampler) come out of ``tick`` as Broken."""

@@ -66,6 +66,7 @@ class Desk:
         self.lose: Counter[str] = Counter()
         self.refuse: dict[str, list[Refusal]] = {}
         self.renewed_at: list[float] = []
+        self.loadings: list[str | None] = []
         self.watch = False
         self.drain = False
         self.timeout_seconds = 600.0
@@ -268,6 +269,7 @@ class Desk:
     def _renew(self, message: dict[str, Any]) -> dict[str, Any]:
         self._check(message)
         self.renewed_at.append(time.monotonic())
+        self.loadings.append(message["loading"])
         cancelled, lost, watched = [], [], []
         for held in message["shots"]:
             shot = self._owned(held["shot_id"], held["token"])

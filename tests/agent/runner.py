@@ -4,13 +4,15 @@ Most tests run it on a thread; those of signals and parents run this file as a p
 """
 
 import argparse
+import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
 
 from stablehand.agent.loop import run_agent
 from stablehand.agent.settings import AgentSettings
-from stablehand.domain.errors import CheckpointBroken
+from stablehand.domain.errors import CheckpointBroken, CheckpointUnreadable
 from stablehand.ports import Broken, Drawn, Order, Runtime, RuntimeFactory
 from stablehand.runtimes.null import NullRuntime
 
@@ -34,6 +36,8 @@ def build(options: Sequence[str]) -> tuple[AgentSettings, RuntimeFactory]:
     parser.add_argument("--start-seconds", type=float, default=0.0)
     parser.add_argument("--start-fails", action="store_true")
     parser.add_argument("--sick", action="store_true")
+    parser.add_argument("--load-seconds", type=float, default=0.0)
+    parser.add_argument("--load", choices=["broken", "unreadable", "dies"], help="what becomes of it")
     parser.add_argument("--raises", choices=["once", "always", "memory", "checkpoint"])
     arguments = parser.parse_args(options)
     ticks = 0
@@ -42,6 +46,15 @@ def build(options: Sequence[str]) -> tuple[AgentSettings, RuntimeFactory]:
         time.sleep(arguments.start_seconds)
         if arguments.start_fails:
             raise RuntimeError("no such device")
+
+    def on_load(_checkpoint_id: str) -> None:
+        time.sleep(arguments.load_seconds)
+        if arguments.load == "broken":
+            raise CheckpointBroken("The weights are cut short.", hint="Fetch the file again.")
+        if arguments.load == "unreadable":
+            raise CheckpointUnreadable("The disk does not answer.")
+        if arguments.load == "dies":
+            os.kill(os.getpid(), signal.SIGKILL)
 
     def on_tick(_orders: Sequence[Order]) -> None:
         nonlocal ticks
@@ -56,7 +69,11 @@ def build(options: Sequence[str]) -> tuple[AgentSettings, RuntimeFactory]:
     def make_runtime() -> Runtime:
         kind = SickRuntime if arguments.sick else NullRuntime
         return kind(
-            seconds_per_step=arguments.seconds_per_step, seats=arguments.seats, on_start=on_start, on_tick=on_tick
+            seconds_per_step=arguments.seconds_per_step,
+            seats=arguments.seats,
+            on_start=on_start,
+            on_load=on_load,
+            on_tick=on_tick,
         )
 
     settings = AgentSettings(

@@ -200,3 +200,18 @@ def _runs(pid: int) -> bool:
     # A container's first process may not reap strangers: a zombie has ended all the same.
     status = Path(f"/proc/{pid}/stat")
     return not (status.exists() and status.read_text().rsplit(")", 1)[1].split()[0] == "Z")
+
+
+@pytest.mark.parametrize(("fate", "code"), [("broken", "checkpoint_broken"), ("unreadable", "checkpoint_unreadable")])
+def test_a_checkpoint_that_does_not_load_is_told_as_that(desk: Desk, start_agent: Start, fate: str, code: str) -> None:
+    (shot,) = desk.order(1)
+    start_agent("--load", fate)
+    desk.until(lambda: bool(shot.errors))
+    assert (shot.errors[0]["code"], shot.errors[0]["at_load"]) == (code, True)
+
+
+def test_what_is_being_loaded_is_told_at_once_and_no_longer_than_it_loads(desk: Desk, start_agent: Start) -> None:
+    (shot,) = desk.order(1, steps=400)
+    start_agent("--load-seconds", "3", "--seconds-per-step", "0.01")
+    desk.until(lambda: any(desk.loadings) and desk.loadings[-1] is None and shot.state == "running")
+    desk.until(lambda: shot.state == "succeeded")

@@ -166,9 +166,9 @@ class Hand:
         [lease] = self.claim(1)
         return lease
 
-    def renew(self, *leases: Lease, progress: float = 0.5) -> Renewed:
+    def renew(self, *leases: Lease, progress: float = 0.5, loading: str | None = None) -> Renewed:
         shots = [Held(shot_id=lease.shot_id, token=lease.token, progress=progress) for lease in leases]
-        return renew(self.services, self.agent, Renew(incarnation=self.incarnation, shots=shots))
+        return renew(self.services, self.agent, Renew(incarnation=self.incarnation, shots=shots, loading=loading))
 
     def upload(self, lease: Lease, data: bytes | None = None) -> Picture:
         recipe = lease.recipe
@@ -192,13 +192,14 @@ class Hand:
     def draw(self, lease: Lease) -> Delivered:
         return self.deliver(self.upload(lease))
 
-    def fail(self, lease: Lease, error_class: str = "retry", code: str = "oops") -> Done:
+    def fail(self, lease: Lease, error_class: str = "retry", code: str = "oops", *, at_load: bool = False) -> Done:
         failure = Failure(
             shot_id=lease.shot_id,
             token=lease.token,
             error_class=error_class,
             code=code,
             message="It went wrong.",
+            at_load=at_load,
         )
         return fail(self.services, self.agent, Fail(incarnation=self.incarnation, failures=[failure]))
 

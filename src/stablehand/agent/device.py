@@ -73,6 +73,10 @@ class DeviceThread:
     def join(self, seconds: float) -> None:
         self._thread.join(seconds)
 
+    def loading(self) -> str | None:
+        """Id of the checkpoint that is being brought into memory just now."""
+        return self._runtime.loading() if self._runtime is not None and self.started.is_set() else None
+
     def progress(self) -> Mapping[str, float]:
         return self._runtime.progress() if self._runtime is not None and self.started.is_set() else {}
 
@@ -178,6 +182,7 @@ class DeviceThread:
                 code=result.code,
                 message=result.message,
                 hint=result.hint,
+                at_load=result.at_load,
             )
 
     def _stop_overdue(self) -> None:

@@ -1,6 +1,7 @@
 """The heartbeat: renews every lease each second, on a thread of its own that waits for no device."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 
 import structlog
@@ -13,6 +14,8 @@ from stablehand.protocol import Held, Renew, Renewed
 
 #: without shots a slower beat still tells both ends that the other one lives
 _IDLE_SECONDS = 5.0
+#: between two looks at what the device is loading
+_GLANCE_SECONDS = 0.05
 
 log = structlog.get_logger("agent")
 
@@ -29,6 +32,7 @@ class Heartbeat:
         *,
         progress: Callable[[], Mapping[str, float]],
         resident: Callable[[], list[str]],
+        loading: Callable[[], str | None],
     ) -> None:
         self.drain = False
         self.watched: frozenset[str] = frozenset()
@@ -38,6 +42,8 @@ class Heartbeat:
         self._halted = halted
         self._progress = progress
         self._resident = resident
+        self._loading = loading
+        self._said_loading: str | None = None
         self._thread = threading.Thread(target=self._beat_forever, name="heartbeat", daemon=True)
 
     def start(self) -> None:
@@ -57,13 +63,22 @@ class Heartbeat:
                     return
                 log.warning("heartbeat not heard", reason=str(trouble))
             if not self._ledger.is_empty():
-                self._halted.wait(renew_seconds)
+                self._pause(renew_seconds)
             else:
                 self._ledger.wait(_IDLE_SECONDS, lambda: not self._ledger.is_empty() or self._halted.is_set())
 
+    def _pause(self, seconds: float) -> None:
+        """Wait for the next beat; what is being loaded is told at once, because loading may be the end of us."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and self._loading() == self._said_loading:
+            if self._halted.wait(_GLANCE_SECONDS):
+                return
+
     def _beat(self) -> None:
         held = self._ledger.held(self._progress())
-        message = Renew(incarnation=self._session.incarnation, shots=held, resident=self._resident())
+        loading = self._loading()
+        message = Renew(incarnation=self._session.incarnation, shots=held, resident=self._resident(), loading=loading)
+        self._said_loading = loading
         renewed = self._session.call(lambda: self._session.client.renew(message))
         self._obey(renewed, held)
 

@@ -90,6 +90,7 @@ class Agent:
             self._halted,
             progress=self._device.progress,
             resident=lambda: self._resident,
+            loading=self._device.loading,
         )
 
     def run(self) -> int:
@@ -243,6 +244,7 @@ class Agent:
             incarnation=self._session.incarnation,
             seats=min(256, self._ledger.free_seats(self._seats)),
             resident=self._resident,
+            loading=self._device.loading(),
             wait_seconds=self._settings.claim_wait_seconds,
         )
         answer = self._session.call(lambda: self._client.claim(message))

@@ -52,7 +52,9 @@ class Reports:
             self._drawn.append((lease, drawn))
             self._ready.notify_all()
 
-    def failure(self, lease: Lease, *, error_class: str, code: str, message: str, hint: str = "") -> None:
+    def failure(
+        self, lease: Lease, *, error_class: str, code: str, message: str, hint: str = "", at_load: bool = False
+    ) -> None:
         """The shot has not become a picture. ``error_class`` as in protocol.Failure; an unknown one counts as retry."""
         if error_class not in ("retry", "final", "agent_sick"):
             log.error("a runtime named an unknown class of error", error_class=error_class, code=code)
@@ -65,6 +67,7 @@ class Reports:
                 "code": code,
                 "message": message,
                 "hint": hint,
+                "at_load": at_load,
             }
         )
         with self._ready:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from stablehand.domain.standings import Standing
+
 #: An agent that has been silent for longer is called gone: three long polls, so one lost answer does not count.
 GONE_AFTER = timedelta(seconds=60)
 
@@ -13,6 +15,7 @@ class AgentState(StrEnum):
     STARTING = "starting"  #: it has said hello; its device is not ready
     READY = "ready"  #: it can run shots
     DRAINING = "draining"  #: it finishes what it holds and claims no more
+    PAUSED = "paused"  #: it is given nothing, as was decided or because it failed everything
     GONE = "gone"  #: it has never said hello, or has been silent for too long
 
 
@@ -38,25 +41,38 @@ class Agent:
     resident: tuple[str, ...]  #: ids of the checkpoints in its memory
     last_seen_at: datetime | None
     created_at: datetime
+    reason: str = ""  #: why it is paused or drained
+    since: datetime | None = None  #: when that began
     error: str = ""  #: why it could not get its device ready; empty once it could
 
 
 def state_of(
-    *, incarnation: str | None, ready: bool, draining: bool, last_seen_at: datetime | None, now: datetime
+    *,
+    incarnation: str | None,
+    ready: bool,
+    draining: bool,
+    standing: Standing = Standing.WORKING,
+    last_seen_at: datetime | None,
+    now: datetime,
 ) -> AgentState:
     """What an agent is, from what it said and when it was last heard."""
     if incarnation is None or last_seen_at is None or now - last_seen_at > GONE_AFTER:
         return AgentState.GONE
-    if draining:
+    if standing is Standing.PAUSED:
+        return AgentState.PAUSED
+    if draining or standing is Standing.DRAINING:
         return AgentState.DRAINING
     return AgentState.READY if ready else AgentState.STARTING
 
 
-def waiting_reason(states: Iterable[AgentState], *, errors: Iterable[str] = ()) -> str | None:
+def waiting_reason(
+    states: Iterable[AgentState], *, errors: Iterable[str] = (), pauses: Iterable[str] = ()
+) -> str | None:
     """Why nothing in a pool moves, as a sentence for the person who waits; None while an agent is ready.
 
     ``errors`` says of agents that could not get their device ready why not; it outranks all but a ready agent, since
-    such an agent is started again and again and would otherwise look as if it only needed patience.
+    such an agent is started again and again and would otherwise look as if it only needed patience. ``pauses`` says of
+    paused agents why they are.
     """
     seen = set(states)
     if AgentState.READY in seen:
@@ -65,6 +81,10 @@ def waiting_reason(states: Iterable[AgentState], *, errors: Iterable[str] = ()) 
         return f"The agent cannot start: {failure}"
     if AgentState.STARTING in seen:
         return "The agent is getting its device ready."
+    if AgentState.PAUSED in seen:
+        return " ".join(
+            ("Every agent that could draw this is paused.", next((why for why in pauses if why), ""))
+        ).strip()
     if AgentState.DRAINING in seen:
-        return "Every agent is being drained and takes no new work. Restart one of them."
+        return "Every agent is being drained and takes no new work. Resume or restart one of them."
     return "No agent is connected yet. It starts by itself with `stablehand serve`, or run `stablehand agent`."

@@ -165,11 +165,16 @@ def admission(breaker: Breaker, agent_id: str, now: datetime, *, is_resident: bo
     return Admission.ONE
 
 
-def why_closed(breaker: Breaker, checkpoint: str) -> str | None:
+def why_closed(breaker: Breaker, checkpoint: str, ready_agents: Collection[str], now: datetime) -> str | None:
     """Why shots of a lane wait, as a sentence for the person who waits; None while they need not."""
-    if breaker.state is not BreakerState.OPEN or breaker.error is None:
+    if breaker.error is None:
         return None
-    return f"The checkpoint {checkpoint} did not load and is tried again by itself: {breaker.error.message}"
+    if breaker.state is BreakerState.OPEN:
+        return f"The checkpoint {checkpoint} did not load and is tried again by itself: {breaker.error.message}"
+    barred = {agent_id for agent_id, bar in breaker.bars.items() if _is_barred(bar, now)}
+    if breaker.state is BreakerState.CLOSED and ready_agents and barred.issuperset(ready_agents):
+        return f"The agents that are here cannot load the checkpoint {checkpoint}: {breaker.error.message}"
+    return None
 
 
 def _is_barred(bar: Bar, now: datetime) -> bool:

@@ -141,6 +141,12 @@ class CheckpointBroken(StablehandError):
     code = "checkpoint_broken"
 
 
+class CheckpointUnreadable(CheckpointBroken):
+    """A checkpoint's files are there but cannot be read now; that may pass."""
+
+    code = "checkpoint_unreadable"
+
+
 class RecipeUnsupported(StablehandError):
     """This runtime cannot carry out the recipe (kind, sampler, size …)."""
 

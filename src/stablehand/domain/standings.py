@@ -55,6 +55,11 @@ def is_shut(conduct: Conduct, now: datetime) -> bool:
     return conduct.standing is Standing.DRAINING
 
 
+def standing_shown(conduct: Conduct, now: datetime) -> Standing:
+    """A paused agent whose probe is due works as far as anybody can see."""
+    return conduct.standing if is_shut(conduct, now) else Standing.WORKING
+
+
 def after_trouble(conduct: Conduct, shot_ids: Sequence[str], error: str, now: datetime) -> Conduct:
     """Attempts at these shots failed with ``error`` and the agent may be to blame."""
     if conduct.standing is Standing.PAUSED:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stablehand.domain.errors import CheckpointBroken, DeviceOutOfMemory, StablehandError
+from stablehand.domain.errors import CheckpointBroken, CheckpointUnreadable, DeviceOutOfMemory, StablehandError
 from stablehand.domain.recipes import Recipe
 from stablehand.engine import decode as decoding
 from stablehand.engine.caps import Caps
@@ -58,6 +58,7 @@ class Finished:
 class Failed:
     picture_id: str
     error: StablehandError
+    at_load: bool = False  #: its checkpoint could not be loaded
 
 
 Ended = Finished | Failed
@@ -200,7 +201,8 @@ class Batch:
             raise
         except Exception as error:
             if not is_out_of_memory(error):
-                raise CheckpointBroken(
+                kind = CheckpointUnreadable if isinstance(error, OSError) else CheckpointBroken
+                raise kind(
                     f"{waiting.folder} could not be loaded: {type(error).__name__}: {first_line(error)}",
                     hint="See that the agent may read this folder, or fetch the checkpoint again.",
                 ) from error
@@ -216,7 +218,7 @@ class Batch:
     def _fail_waiting(self, slot: Slot, error: StablehandError) -> list[Ended]:
         lost = [waiting.picture_id for waiting in self._waiting if waiting.slot == slot]
         self._waiting = [waiting for waiting in self._waiting if waiting.slot != slot]
-        return [Failed(picture_id, error) for picture_id in lost]
+        return [Failed(picture_id, error, at_load=True) for picture_id in lost]
 
     def _prepare(self, joining: Sequence[_Waiting], resident: Resident) -> list[Ended]:
         """Condition pictures together; if that fails, each alone, so that only the guilty one is lost."""

@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from transformers import CLIPTextModel, CLIPTokenizer
 from transformers.utils import logging as transformers_logging
 
-from stablehand.domain.errors import CheckpointBroken, RecipeUnsupported
+from stablehand.domain.errors import CheckpointBroken, CheckpointUnreadable, RecipeUnsupported
 from stablehand.engine.devices import Placement
 from stablehand.engine.levels import NoiseLevels
 from stablehand.engine.preview import PreviewMap
@@ -164,7 +164,13 @@ def _naming(file: Path) -> Iterator[None]:
         raise
     except (SafetensorError, OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())[:300]
-        raise CheckpointBroken(f"{file} could not be loaded: {reason}", hint="Fetch the checkpoint again.") from error
+        kind = CheckpointUnreadable if _may_pass(error) else CheckpointBroken
+        raise kind(f"{file} could not be loaded: {reason}", hint="Fetch the checkpoint again.") from error
+
+
+def _may_pass(error: Exception) -> bool:
+    """True for trouble of the disk or the network; a file that is not there is certain."""
+    return isinstance(error, OSError) and not isinstance(error, FileNotFoundError | NotADirectoryError)
 
 
 def _parameters(network: Any) -> int:
@@ -177,7 +183,8 @@ def _read_json(file: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise CheckpointBroken(f"{file} is missing.", hint="Fetch the checkpoint again.") from None
     except (OSError, ValueError) as error:
-        raise CheckpointBroken(f"{file} is not readable JSON: {error}", hint="Fetch the checkpoint again.") from error
+        kind = CheckpointUnreadable if _may_pass(error) else CheckpointBroken
+        raise kind(f"{file} is not readable JSON: {error}", hint="Fetch the checkpoint again.") from error
     if not isinstance(content, dict):
         raise CheckpointBroken(f"{file} is not a JSON object.", hint="Fetch the checkpoint again.")
     return content

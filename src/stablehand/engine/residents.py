@@ -21,6 +21,7 @@ class Residents:
         self._budget_bytes = budget_bytes
         self._load = load
         self._residents: OrderedDict[Slot, Resident] = OrderedDict()
+        self.loading: Slot | None = None  #: the one that is being loaded; other threads may look
 
     @classmethod
     def of(cls, resident: Resident) -> "Residents":
@@ -50,7 +51,11 @@ class Residents:
             self._evict(idle.pop(0))
         if self._held() + needed > self._budget_bytes and in_use:
             return None
-        resident = self._residents[slot] = self._load(slot, folder, self._placement)
+        self.loading = slot
+        try:
+            resident = self._residents[slot] = self._load(slot, folder, self._placement)
+        finally:
+            self.loading = None
         return resident
 
     def release_idle(self, in_use: Collection[Slot]) -> bool:

@@ -113,13 +113,16 @@ class NativeRuntime:
     def resident(self) -> list[str]:
         return self._batch.residents.slots() if self._batch is not None else []
 
+    def loading(self) -> str | None:
+        return self._batch.residents.loading if self._batch is not None else None
+
     def add(self, order: Order) -> None:
         batch = self._started()
         self._seated[order.shot_id] = _Seat(order)
         try:
             folder = checkpoint_folder(order.checkpoint, self._models_dir)
         except CheckpointBroken as error:
-            self._refused.append(_broken(order.shot_id, error))
+            self._refused.append(_broken(order.shot_id, error, at_load=True))
         else:
             state, device_seconds = self._saved_state(order)
             batch.add(
@@ -172,7 +175,7 @@ class NativeRuntime:
         self._refused.clear()
         for result in batch.tick():
             if isinstance(result, Failed):
-                ended.append(_broken(result.picture_id, result.error))
+                ended.append(_broken(result.picture_id, result.error, at_load=result.at_load))
             else:
                 self._encode(result)
         ended += self._collect(is_idle=not batch.ids())
@@ -259,5 +262,6 @@ def _draw(order: Order, pixels: NDArray[np.uint8], device_seconds: float) -> Dra
     )
 
 
-def _broken(shot_id: str, error: StablehandError) -> Broken:
-    return Broken(shot_id, _ERROR_CLASSES.get(error.code, "final"), error.code, error.message, error.hint)
+def _broken(shot_id: str, error: StablehandError, *, at_load: bool = False) -> Broken:
+    error_class = _ERROR_CLASSES.get(error.code, "final")
+    return Broken(shot_id, error_class, error.code, error.message, error.hint, at_load=at_load)

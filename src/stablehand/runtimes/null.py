@@ -13,6 +13,7 @@ from PIL import Image as Pictures
 from PIL import ImageChops
 
 from stablehand import __version__
+from stablehand.domain.errors import StablehandError
 from stablehand.domain.infotext import write_infotext
 from stablehand.domain.recipes import Recipe
 from stablehand.ports import Broken, Drawn, Order, Parked
@@ -38,8 +39,9 @@ class _Seat:
 class NullRuntime:
     """Draws equal gradients for equal recipes, takes ``seconds_per_step`` for one step of all seated shots together.
 
-    ``on_start`` and ``on_tick`` are called with nothing and with the seated orders before the work; what they raise
-    goes through. Tests use them to see how the agent bears a device that misbehaves.
+    ``on_start``, ``on_load`` and ``on_tick`` are called before the work with nothing, with the id of a checkpoint that
+    comes into memory, and with the seated orders; what they raise goes through, but for our own errors while
+    loading. Tests use them to see how the agent bears a device that misbehaves.
     """
 
     name = "null"
@@ -51,14 +53,18 @@ class NullRuntime:
         seconds_per_step: float = 0.002,
         seats: int = 8,
         on_start: Callable[[], None] = lambda: None,
+        on_load: Callable[[str], None] = lambda _checkpoint_id: None,
         on_tick: Callable[[Sequence[Order]], None] = lambda _orders: None,
     ) -> None:
         self._seconds_per_step = seconds_per_step
         self._seats = seats
         self._on_start = on_start
+        self._on_load = on_load
         self._on_tick = on_tick
         self._seated: dict[str, _Seat] = {}
         self._resident: list[str] = []
+        self._loading: str | None = None
+        self._unloaded: list[Broken] = []  #: what the next tick will say
         self._guard = threading.Lock()  #: progress is asked from other threads
 
     def start(self) -> None:
@@ -75,11 +81,26 @@ class NullRuntime:
     def resident(self) -> list[str]:
         return list(self._resident)
 
+    def loading(self) -> str | None:
+        return self._loading
+
     def add(self, order: Order) -> None:
-        # One slot, as the smallest device has: the last checkpoint asked for is the one in memory.
-        self._resident = [order.checkpoint.id]
         with self._guard:
             self._seated[order.shot_id] = self._seat(order)
+        if order.checkpoint.id not in self._resident:
+            self._load(order)
+
+    def _load(self, order: Order) -> None:
+        self._loading = order.checkpoint.id
+        try:
+            self._on_load(order.checkpoint.id)
+        except StablehandError as error:
+            self._unloaded.append(Broken(order.shot_id, "final", error.code, error.message, error.hint, at_load=True))
+        else:
+            # One slot, as the smallest device has: the last checkpoint asked for is the one in memory.
+            self._resident = [order.checkpoint.id]
+        finally:
+            self._loading = None
 
     def _seat(self, order: Order) -> _Seat:
         if order.resume_from is None:
@@ -110,14 +131,18 @@ class NullRuntime:
             self._seated.pop(shot_id, None)
 
     def tick(self) -> list[Drawn | Broken]:
+        unloaded = [broken for broken in self._unloaded if broken.shot_id in self._seated]
+        self._unloaded.clear()
+        for broken in unloaded:
+            self.drop(broken.shot_id)
         seats = list(self._seated.values())
         if not seats:
-            return []
+            return [*unloaded]
         self._on_tick([seat.order for seat in seats])
         began = time.perf_counter()
         time.sleep(self._seconds_per_step)
         share = (time.perf_counter() - began) / len(seats)
-        ended: list[Drawn | Broken] = []
+        ended: list[Drawn | Broken] = [*unloaded]
         for seat in seats:
             seat.steps_done += 1
             seat.device_seconds += share

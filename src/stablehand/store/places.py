@@ -6,9 +6,22 @@ from datetime import datetime
 from sqlalchemy import Tuple, func, literal, select, tuple_
 
 from stablehand.domain.agents import AgentState, state_of, waiting_reason
+from stablehand.domain.breakers import why_closed
 from stablehand.domain.jobs import QueuePlace, State
 from stablehand.domain.pace import MEASUREMENTS, average_pace
-from stablehand.store.models import IS_QUEUED, IS_RUNNING, AgentRow, ChargeRow, CheckpointRow, JobRow, ShotRow
+from stablehand.domain.standings import Standing, standing_shown
+from stablehand.store.breakers import breaker_from, ready_agents
+from stablehand.store.conducts import conduct_of
+from stablehand.store.models import (
+    IS_QUEUED,
+    IS_RUNNING,
+    AgentRow,
+    BreakerRow,
+    ChargeRow,
+    CheckpointRow,
+    JobRow,
+    ShotRow,
+)
 from stablehand.store.rows import Progress
 from stablehand.store.transactions import Transaction
 
@@ -38,7 +51,15 @@ class Places:
         checkpoint = self._tx.session.get(CheckpointRow, job.checkpoint_id)
         if checkpoint is not None and checkpoint.missing_since is not None:
             return f"The file of the checkpoint {checkpoint.name} is missing. Put it back, or cancel the job."
-        return waiting_reason(agents, errors=self._errors_of(job.pool))
+        if checkpoint is not None and (closed := self._why_closed(job.pool, checkpoint)):
+            return closed
+        return waiting_reason(agents, errors=self._errors_of(job.pool), pauses=self._pauses_of(job.pool))
+
+    def _why_closed(self, pool: str, checkpoint: CheckpointRow) -> str | None:
+        row = self._tx.session.get(BreakerRow, (pool, checkpoint.id))
+        if row is None:
+            return None
+        return why_closed(breaker_from(row), checkpoint.name, ready_agents(self._tx, pool), self._tx.now)
 
     def _eta(self, job: JobRow, queued: list[ShotRow], agents: list[AgentState]) -> float | None:
         seconds = self._running_seconds(job.pool)
@@ -76,12 +97,22 @@ class Places:
 
     def _agents_of(self, pool: str) -> list[AgentState]:
         if pool not in self._agents:
-            rows = self._tx.session.scalars(select(AgentRow).where(AgentRow.pool == pool))
+            rows = self._tx.session.scalars(
+                select(AgentRow).where(AgentRow.pool == pool, AgentRow.removed_at.is_(None))
+            )
             self._agents[pool] = [_agent_state(row, self._tx.now) for row in rows]
         return self._agents[pool]
 
     def _errors_of(self, pool: str) -> list[str]:
-        return list(self._tx.session.scalars(select(AgentRow.error).where(AgentRow.pool == pool, AgentRow.error != "")))
+        return list(
+            self._tx.session.scalars(
+                select(AgentRow.error).where(AgentRow.pool == pool, AgentRow.error != "", AgentRow.removed_at.is_(None))
+            )
+        )
+
+    def _pauses_of(self, pool: str) -> list[str]:
+        paused = select(AgentRow.standing_reason).where(AgentRow.pool == pool, AgentRow.standing == Standing.PAUSED)
+        return list(self._tx.session.scalars(paused))
 
     def _count_before(self, shot: ShotRow) -> int:
         query = (
@@ -102,7 +133,12 @@ def _order_of(shot: ShotRow) -> Tuple:
 
 def _agent_state(row: AgentRow, now: datetime) -> AgentState:
     return state_of(
-        incarnation=row.incarnation, ready=row.ready, draining=row.draining, last_seen_at=row.last_seen_at, now=now
+        incarnation=row.incarnation,
+        ready=row.ready,
+        draining=row.draining,
+        standing=standing_shown(conduct_of(row), now),
+        last_seen_at=row.last_seen_at,
+        now=now,
     )
 
 

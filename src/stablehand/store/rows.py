@@ -11,6 +11,8 @@ from stablehand.domain.checkpoints import Checkpoint
 from stablehand.domain.images import Image
 from stablehand.domain.jobs import Job, QueuePlace, Shot, ShotError, State
 from stablehand.domain.recipes import Format, Recipe
+from stablehand.domain.standings import standing_shown
+from stablehand.store.conducts import conduct_of
 from stablehand.store.models import AccountRow, AgentRow, CheckpointRow, ImageRow, JobRow, ShotRow
 
 #: shot id -> 0..1, for running shots
@@ -36,6 +38,7 @@ def agent_from(row: AgentRow, *, running: int, now: datetime) -> Agent:
             incarnation=row.incarnation,
             ready=row.ready,
             draining=row.draining,
+            standing=standing_shown(conduct_of(row), now),
             last_seen_at=row.last_seen_at,
             now=now,
         ),
@@ -47,6 +50,8 @@ def agent_from(row: AgentRow, *, running: int, now: datetime) -> Agent:
         resident=tuple(row.resident),
         last_seen_at=row.last_seen_at,
         created_at=row.created_at,
+        reason=row.standing_reason,
+        since=row.standing_since,
         error=row.error,
     )
 
