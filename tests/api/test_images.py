@@ -1,11 +1,14 @@
 """Pictures through the door: the bytes with the right headers, the gallery, the trash."""
 
 import io
+from collections.abc import Callable
 
+import httpx
 import pytest
 from PIL import Image
 
 from tests.api.site import Site
+from tests.buckets import BucketServer
 
 IMAGE = {
     "id",
@@ -92,3 +95,91 @@ def test_pages_of_pictures(site: Site) -> None:
     ids = [image["id"] for image in first["items"] + rest["items"]]
     assert len(set(ids)) == 5
     assert rest["next_cursor"] is None
+
+
+def _drawn(site: Site, **fields: object) -> tuple[str, bytes, str]:
+    """(address of a picture's file, its bytes, its entity tag)."""
+    job = site.order(**fields)
+    site.draw()
+    image_id = site.client.get(f"/api/v1/jobs/{job['id']}").get_json()["images"][0]["id"]
+    url = f"/api/v1/images/{image_id}/file"
+    whole = site.client.get(url)
+    assert whole.headers["Accept-Ranges"] == "bytes"
+    assert int(whole.headers["Content-Length"]) == len(whole.data)
+    return url, whole.data, whole.headers["ETag"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "part", "content_range"),
+    [
+        ("bytes=0-3", slice(0, 4), "bytes 0-3/{}"),
+        ("bytes=10-", slice(10, None), "bytes 10-{last}/{}"),
+        ("bytes=-5", slice(-5, None), "bytes {five}-{last}/{}"),
+        ("bytes=4-9999999", slice(4, None), "bytes 4-{last}/{}"),
+    ],
+)
+def test_a_part_of_the_file(site: Site, asked: str, part: slice, content_range: str) -> None:
+    url, data, _ = _drawn(site)
+    answer = site.client.get(url, headers={"Range": asked})
+    assert answer.status_code == 206
+    assert answer.data == data[part]
+    size = len(data)
+    assert answer.headers["Content-Range"] == content_range.format(size, last=size - 1, five=size - 5)
+    assert int(answer.headers["Content-Length"]) == len(answer.data)
+
+
+def test_ranges_that_are_not_to_be_had(site: Site) -> None:
+    url, data, etag = _drawn(site)
+    beyond = site.client.get(url, headers={"Range": f"bytes={len(data)}-"})
+    assert beyond.status_code == 416
+    assert beyond.headers["Content-Range"] == f"bytes */{len(data)}"
+    assert beyond.get_json()["error"]["code"] == "bad_range"
+    for wild in ("bytes=0-1,4-5", "lines=0-1", "nonsense"):
+        assert site.client.get(url, headers={"Range": wild}).data == data
+    assert site.client.get(url, headers={"Range": "bytes=0-3", "If-Range": etag}).status_code == 206
+    assert site.client.get(url, headers={"Range": "bytes=0-3", "If-Range": '"other"'}).data == data
+    assert site.client.get(url, headers={"Range": "bytes=0-3", "If-None-Match": etag}).status_code == 304
+
+
+def test_heads_without_bodies(site: Site) -> None:
+    url, data, etag = _drawn(site)
+    head = site.client.head(url)
+    assert (head.status_code, head.data, head.headers["ETag"]) == (200, b"", etag)
+    assert int(head.headers["Content-Length"]) == len(data)
+    small = site.client.head(url.replace("/file", "/thumbnail"))
+    assert int(small.headers["Content-Length"]) == len(site.client.get(url.replace("/file", "/thumbnail")).data)
+
+
+def test_a_bucket_serves_the_same_and_may_be_asked_itself(
+    make: Callable[..., Site], bucket_server: BucketServer
+) -> None:
+    address = bucket_server.make()
+    bucket = (
+        f"storage:\n  url: {address.url}\n  endpoint: {address.endpoint}\n  region: us-east-1\n"
+        f"  access_key_id: {address.access_key_id}\n  secret_access_key: {address.secret_access_key}\n"
+    )
+    ours = make(yaml=bucket)
+    url, data, _ = _drawn(ours, format="png")
+    assert ours.client.get(url, headers={"Range": "bytes=1-8"}).data == data[1:9]
+    assert str(address.endpoint) not in ours.client.get(url).headers["Content-Security-Policy"]
+
+    links = make(yaml=bucket + "  public_url: presigned\n")
+    job = links.order(format="png")
+    links.draw()
+    image_id = links.client.get(f"/api/v1/jobs/{job['id']}").get_json()["images"][0]["id"]
+    for name, mime in (("file", "image/png"), ("thumbnail", "image/webp")):
+        away = links.client.get(f"/api/v1/images/{image_id}/{name}")
+        assert away.status_code == 302
+        assert "private" in away.headers["Cache-Control"]
+        fetched = httpx.get(away.headers["Location"], trust_env=False)
+        assert (fetched.status_code, fetched.headers["Content-Type"]) == (200, mime)
+        assert f"img-src 'self' {address.endpoint}" in away.headers["Content-Security-Policy"]
+    saved = links.client.get(f"/api/v1/images/{image_id}/file?download=1")
+    assert saved.status_code == 200, "a download has our name for it, so it comes from us"
+
+    public = make(yaml=bucket + "  public_url: https://pictures.example.org/all/\n")
+    job = public.order()
+    public.draw()
+    image_id = public.client.get(f"/api/v1/jobs/{job['id']}").get_json()["images"][0]["id"]
+    location = public.client.get(f"/api/v1/images/{image_id}/file").headers["Location"]
+    assert location.startswith("https://pictures.example.org/all/images/")

@@ -94,7 +94,7 @@ def create_app(services: Services, options: Options) -> Flask:
     app.register_blueprint(page.routes(options.static_dir))
     app.view_functions["openapi.openapi"] = app.view_functions["swagger.swagger"]
 
-    guards.install(app, gate, _query_names(app) | agents.QUERY_NAMES)
+    guards.install(app, gate, _query_names(app) | agents.QUERY_NAMES, options.pictures_origin)
     _read_bodies_first(app)
     errors.install(app)
 

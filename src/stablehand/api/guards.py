@@ -82,8 +82,16 @@ def _name_of(host: str) -> str | None:
     return parts.hostname
 
 
-def install(app: Flask, gate: Gate, query_names: dict[str, frozenset[str]]) -> None:
-    """Stand guard before and after every request. ``query_names``: endpoint -> query parameters it knows."""
+def install(app: Flask, gate: Gate, query_names: dict[str, frozenset[str]], pictures_origin: str | None = None) -> None:
+    """Stand guard before and after every request.
+
+    ``query_names``: endpoint -> query parameters it knows. ``pictures_origin``: another host that pages may show
+    pictures from.
+    """
+    page_csp, docs_csp = (
+        policy.replace("img-src 'self'", f"img-src 'self' {pictures_origin}") if pictures_origin else policy
+        for policy in (CSP, DOCS_CSP)
+    )
 
     @app.before_request
     def name_request() -> None:
@@ -134,7 +142,7 @@ def install(app: Flask, gate: Gate, query_names: dict[str, frozenset[str]]) -> N
         response.headers.setdefault(
             "Cross-Origin-Resource-Policy", "cross-origin" if gate.other_origins else "same-origin"
         )
-        csp = DOCS_CSP if request.path.startswith("/openapi/") else CSP
+        csp = docs_csp if request.path.startswith("/openapi/") else page_csp
         response.headers.setdefault("Content-Security-Policy", csp)
         response.headers["X-Request-Id"] = g.get("request_id", "")
         if request.path.startswith("/api/"):

@@ -2,11 +2,24 @@
 
 from flask import Response, request
 from flask_openapi.blueprint import APIBlueprint
+from werkzeug.datastructures import ContentRange
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from stablehand.api.door import BODY_ERRORS, Door, blueprint, reply
-from stablehand.api.schemas import ById, DownloadQuery, ImageOut, ImagePage, ImagePatch, ImagesQuery
+from stablehand.api.schemas import ById, DownloadQuery, Error, ImageOut, ImagePage, ImagePatch, ImagesQuery
 from stablehand.api.views import image_out
-from stablehand.services.gallery import delete_image, get_image, image_bytes, list_images, restore_image, star_image
+from stablehand.domain.images import Image
+from stablehand.services.gallery import (
+    LINK_SECONDS,
+    delete_image,
+    get_image,
+    list_images,
+    open_picture,
+    picture_link,
+    picture_size,
+    restore_image,
+    star_image,
+)
 
 MIME = {"png": "image/png", "webp": "image/webp", "jpeg": "image/jpeg"}
 SUFFIX = {"png": "png", "webp": "webp", "jpeg": "jpg"}
@@ -17,6 +30,8 @@ IMMUTABLE = "private, max-age=31536000, immutable"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _PICTURE = {"description": "The picture's bytes.", "content": dict.fromkeys(MIME.values(), _BINARY)}
 _THUMBNAIL = {"description": "A WebP of at most 320 pixels a side.", "content": {"image/webp": _BINARY}}
+_PART = {"description": "The bytes that the Range header asks for.", "content": dict.fromkeys(MIME.values(), _BINARY)}
+_ELSEWHERE = {"description": "Another host has the bytes (`storage.public_url`)."}
 _UNCHANGED = {"description": "The browser's copy is still good."}
 
 
@@ -57,31 +72,67 @@ def routes(door: Door) -> APIBlueprint:
         """Take a picture out of the trash."""
         return reply(image_out(restore_image(door.services, door.account, path.id)))
 
-    @api.get("/images/<id>/file", responses={200: _PICTURE, 304: _UNCHANGED})
+    @api.get("/images/<id>/file", responses={200: _PICTURE, 206: _PART, 302: _ELSEWHERE, 304: _UNCHANGED, 416: Error})
     def fetch_file(path: ById, query: DownloadQuery) -> Response:
         """Fetch a picture's bytes."""
         image = get_image(door.services, door.account, path.id)
-        response = _bytes(door, path.id, MIME[image.format], etag=image.sha256, thumbnail=False)
+        response = _bytes(door, image, stays_here=bool(query.download))
         name = f"stablehand-{image.created_at:%Y%m%d-%H%M%S}-{image.seed}.{SUFFIX[image.format]}"
         disposition = "attachment" if query.download else "inline"
         response.headers["Content-Disposition"] = f'{disposition}; filename="{name}"'
         return response
 
-    @api.get("/images/<id>/thumbnail", responses={200: _THUMBNAIL, 304: _UNCHANGED})
+    @api.get(
+        "/images/<id>/thumbnail", responses={200: _THUMBNAIL, 206: _PART, 302: _ELSEWHERE, 304: _UNCHANGED, 416: Error}
+    )
     def fetch_thumbnail(path: ById) -> Response:
         """Fetch a small version of a picture."""
-        image = get_image(door.services, door.account, path.id)
-        return _bytes(door, path.id, "image/webp", etag=f"{image.sha256}-thumbnail", thumbnail=True)
+        return _bytes(door, get_image(door.services, door.account, path.id), thumbnail=True)
 
     return api
 
 
-def _bytes(door: Door, image_id: str, mime: str, *, etag: str, thumbnail: bool) -> Response:
-    response = Response(mimetype=mime)
+def _bytes(door: Door, image: Image, *, thumbnail: bool = False, stays_here: bool = False) -> Response:
+    """A picture's bytes: whole, a part, not at all for who has them, or the way to another host that has them.
+
+    Raises NotFound, StorageAway, RequestedRangeNotSatisfiable.
+    """
+    etag = f"{image.sha256}-thumbnail" if thumbnail else image.sha256
+    response = Response(mimetype="image/webp" if thumbnail else MIME[image.format])
     response.set_etag(etag)
     response.headers["Cache-Control"] = IMMUTABLE
+    response.headers["Accept-Ranges"] = "bytes"
     if request.if_none_match.contains(etag):
         response.status_code = 304
         return response
-    response.data = image_bytes(door.services, door.account, image_id, thumbnail=thumbnail)
+    link = None if stays_here else picture_link(door.services, image, thumbnail=thumbnail)
+    if link is not None:
+        away = Response(status=302)
+        away.headers["Location"] = link
+        away.headers["Cache-Control"] = f"private, max-age={int(LINK_SECONDS / 2)}"
+        return away
+    size = picture_size(door.services, image, thumbnail=thumbnail)
+    span = _span(etag, size)
+    if span is not None:
+        response.status_code = 206
+        response.content_range = ContentRange("bytes", *span, size)
+    start, end = span or (0, size)
+    if request.method != "HEAD":
+        response.response = open_picture(door.services, image, thumbnail=thumbnail, span=span).chunks
+    response.content_length = end - start
     return response
+
+
+def _span(etag: str, size: int) -> tuple[int, int] | None:
+    """The one range of bytes that is asked for; None for all. Several at once are answered with all, as is their right.
+
+    Raises RequestedRangeNotSatisfiable.
+    """
+    asked = request.range
+    unchanged = request.if_range.etag in (None, etag) and request.if_range.date is None
+    if asked is None or asked.units != "bytes" or len(asked.ranges) != 1 or not unchanged:
+        return None
+    span = asked.range_for_length(size)
+    if span is None:
+        raise RequestedRangeNotSatisfiable(length=size)
+    return span

@@ -30,6 +30,7 @@ class Options:
     quality: int = 90
     log_requests: bool = False
     metrics: bool = True
+    pictures_origin: str | None = None  #: of another host that pictures may come from, such as https://pictures.example
     #: thread budget; the rest of the server's threads stays free for short requests
     max_sockets: int = 128
     max_claims: int = 32

@@ -25,3 +25,5 @@ class Services:
     limits: Limits = field(default_factory=Limits)
     pools: tuple[Pool, ...] = (DEFAULT_POOL,)
     default_checkpoint: str | None = None  #: id or name (``models.default_model``); None: Postcard
+    public_url: str | None = None  #: ``storage.public_url``: where browsers fetch pictures, if not from us
+    presigned_uploads: bool = True  #: agents send pictures straight to the bucket, where there is one

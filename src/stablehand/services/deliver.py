@@ -46,8 +46,8 @@ def upload(services: Services, agent: Agent, shot_id: str, token: int, data: byt
         sha256=hashlib.sha256(data).hexdigest(),
     )
     services.store.note_upload(stored)
-    services.objects.put(stored.object_key, data)
-    services.objects.put(stored.thumbnail_key, picture.thumbnail)
+    services.objects.put(stored.object_key, data, content_type=f"image/{picture.format}")
+    services.objects.put(stored.thumbnail_key, picture.thumbnail, content_type="image/webp")
     return Uploaded(upload=upload_id, sha256=stored.sha256, size_bytes=stored.size_bytes)
 
 

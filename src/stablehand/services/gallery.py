@@ -1,5 +1,6 @@
 """The gallery: an account's delivered pictures."""
 
+from stablehand.adapters.objects import Opened
 from stablehand.domain.accounts import Account
 from stablehand.domain.errors import InvalidFields
 from stablehand.domain.images import Image
@@ -8,6 +9,10 @@ from stablehand.services import Services
 
 SEARCH_MAX_CHARACTERS = 200
 SEARCH_MAX_WORDS = 16
+
+#: ``public_url`` that stands for links which expire, and how long one lives.
+PRESIGNED = "presigned"
+LINK_SECONDS = 600.0
 
 
 def list_images(
@@ -45,6 +50,26 @@ def restore_image(services: Services, account: Account, image_id: str) -> Image:
 def star_image(services: Services, account: Account, image_id: str, starred: bool) -> Image:
     """Raises NotFound."""
     return services.store.set_starred(image_id, account.id, starred)
+
+
+def picture_link(services: Services, image: Image, *, thumbnail: bool = False) -> str | None:
+    """Where a browser may fetch the bytes instead of from us; None unless the settings send it elsewhere."""
+    key = image.thumbnail_key if thumbnail else image.object_key
+    if services.public_url == PRESIGNED:
+        return services.objects.link_to_get(key, LINK_SECONDS)
+    return None if services.public_url is None else f"{services.public_url.rstrip('/')}/{key}"
+
+
+def open_picture(
+    services: Services, image: Image, *, thumbnail: bool = False, span: tuple[int, int] | None = None
+) -> Opened:
+    """Stream the stored file or its thumbnail, or bytes ``span`` (end not included). Raises NotFound, StorageAway."""
+    return services.objects.open(image.thumbnail_key if thumbnail else image.object_key, span)
+
+
+def picture_size(services: Services, image: Image, *, thumbnail: bool = False) -> int:
+    """Bytes of the stored file or its thumbnail. Raises NotFound, StorageAway."""
+    return services.objects.size(image.thumbnail_key) if thumbnail else image.size_bytes
 
 
 def image_bytes(services: Services, account: Account, image_id: str, *, thumbnail: bool = False) -> bytes:

@@ -1,10 +1,12 @@
 """Where the pictures' bytes are kept: a folder of this machine, or a bucket."""
 
 import secrets
+from urllib.parse import urlsplit
 
 from stablehand.adapters.bucket import Address, Bucket
 from stablehand.adapters.objects import Objects
 from stablehand.domain.errors import StorageAway
+from stablehand.services.gallery import PRESIGNED
 from stablehand.settings import Settings
 
 
@@ -24,6 +26,17 @@ def open_objects(settings: Settings) -> Objects:
             path_style=storage.path_style,
         )
     )
+
+
+def pictures_origin(settings: Settings) -> str | None:
+    """Scheme and host that pictures come from when not from us: what the page's policy must let through."""
+    public_url = settings.storage.public_url
+    if public_url == PRESIGNED:
+        public_url = open_objects(settings).link_to_get("any", 1)
+    if public_url is None:
+        return None
+    parts = urlsplit(public_url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def try_out(objects: Objects) -> str:

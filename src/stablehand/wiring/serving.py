@@ -22,7 +22,7 @@ from stablehand.services.upkeep import Upkeep
 from stablehand.settings import Settings
 from stablehand.store import Store
 from stablehand.wiring.folders import secret_key
-from stablehand.wiring.objects import open_objects
+from stablehand.wiring.objects import open_objects, pictures_origin
 
 STATIC_DIR = Path(__file__).parents[1] / "static"
 
@@ -60,6 +60,8 @@ def open_services(settings: Settings) -> Services:
             trash_days=settings.storage.trash_days,
         ),
         default_checkpoint=settings.models.default_model,
+        public_url=settings.storage.public_url,
+        presigned_uploads=settings.storage.presigned_uploads,
     )
 
 
@@ -91,6 +93,7 @@ def options(
         quality=settings.storage.quality,
         log_requests=settings.observability.log_requests,
         metrics=settings.observability.metrics,
+        pictures_origin=pictures_origin(settings),
     )
 
 
