@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from stablehand.engine.batch import Batch
-from stablehand.engine.checkpoints import Resident, load_folder
+from stablehand.engine.checkpoints import Resident, load_checkpoint
 from tests.engine.drawing import PLACEMENT, holding
 from tests.engine.tiny import write_tiny_checkpoint
 
@@ -27,7 +27,7 @@ def other_tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def resident(tiny: Path) -> Resident:
     """Loaded for one test alone, which may replace its networks."""
-    return load_folder("tiny", tiny, PLACEMENT)
+    return load_checkpoint("tiny", tiny, PLACEMENT)
 
 
 @pytest.fixture

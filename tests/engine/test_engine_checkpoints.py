@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from stablehand.domain.errors import BadSettings, CheckpointBroken, RecipeUnsupported
 from stablehand.engine.batch import Batch, Failed, Finished
-from stablehand.engine.checkpoints import load_folder, weight_bytes
+from stablehand.engine.checkpoints import load_checkpoint, weight_bytes
 from stablehand.engine.devices import _allowed_cpus, choose
 from stablehand.engine.residents import Residents
 from stablehand.engine.text import CHUNK_POSITIONS
@@ -29,10 +29,10 @@ def copy(tiny: Path, tmp_path: Path) -> Path:
 
 
 def test_a_folder_loads(tiny: Path) -> None:
-    resident = load_folder("tiny", tiny, PLACEMENT)
+    resident = load_checkpoint("tiny", tiny, PLACEMENT)
     assert resident.latent_channels == 4
     assert resident.pixels_per_latent == 8
-    assert resident.size_bytes >= weight_bytes(tiny, torch.float32) > 500_000
+    assert resident.size_bytes >= weight_bytes(tiny, PLACEMENT) > 500_000
 
 
 def test_half_precision_files_load(copy: Path) -> None:
@@ -40,7 +40,7 @@ def test_half_precision_files_load(copy: Path) -> None:
         half = {key: tensor.half() for key, tensor in load_file(copy / name).items()}
         (copy / name).unlink()
         save_file(half, copy / name.replace(".safetensors", ".fp16.safetensors"), {"format": "pt"})
-    assert next(load_folder("tiny", copy, PLACEMENT).unet.parameters()).dtype == torch.float32
+    assert next(load_checkpoint("tiny", copy, PLACEMENT).unet.parameters()).dtype == torch.float32
 
 
 def truncate(file: Path) -> None:
@@ -82,7 +82,7 @@ def reshape_one(tensors: dict[str, torch.Tensor]) -> None:
 def test_damaged_weights_are_named(copy: Path, file: str, damage: Callable[[Path], None]) -> None:
     damage(copy / file)
     with pytest.raises(CheckpointBroken) as caught:
-        load_folder("tiny", copy, PLACEMENT)
+        load_checkpoint("tiny", copy, PLACEMENT)
     assert str(copy / file) in caught.value.message
     assert caught.value.hint
 
@@ -98,31 +98,31 @@ def test_damaged_configs_are_named(copy: Path, file: str, content: str | None) -
     else:
         (copy / file).write_text(content)
     with pytest.raises(CheckpointBroken) as caught:
-        load_folder("tiny", copy, PLACEMENT)
+        load_checkpoint("tiny", copy, PLACEMENT)
     assert file in caught.value.message
 
 
 def test_a_missing_folder_or_component_is_named(copy: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckpointBroken, match="nowhere"):
-        load_folder("tiny", tmp_path / "nowhere", PLACEMENT)
+        load_checkpoint("tiny", tmp_path / "nowhere", PLACEMENT)
     shutil.rmtree(copy / "tokenizer")
     with pytest.raises(CheckpointBroken, match="tokenizer"):
-        load_folder("tiny", copy, PLACEMENT)
+        load_checkpoint("tiny", copy, PLACEMENT)
 
 
 def test_parts_of_different_checkpoints_are_noticed(copy: Path) -> None:
     config = json.loads((copy / "unet/config.json").read_text())
     (copy / "unet/config.json").write_text(json.dumps({**config, "cross_attention_dim": 24}))
     with pytest.raises(CheckpointBroken, match="width 24"):
-        load_folder("tiny", copy, PLACEMENT)
+        load_checkpoint("tiny", copy, PLACEMENT)
 
 
 def test_other_families_are_refused_by_name(copy: Path) -> None:
     index = json.loads((copy / "model_index.json").read_text())
-    index |= {"_class_name": "StableDiffusionXLPipeline", "text_encoder_2": ["transformers", "CLIPTextModel"]}
+    index |= {"_class_name": "StableDiffusion3Pipeline", "text_encoder_2": ["transformers", "CLIPTextModel"]}
     (copy / "model_index.json").write_text(json.dumps(index))
-    with pytest.raises(RecipeUnsupported, match="StableDiffusionXLPipeline"):
-        load_folder("tiny", copy, PLACEMENT)
+    with pytest.raises(RecipeUnsupported, match="sd3"):
+        load_checkpoint("tiny", copy, PLACEMENT)
 
 
 def test_a_broken_checkpoint_fails_its_pictures_and_no_others(copy: Path, tiny: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_loader_that_fails_in_an_unforeseen_way_names_the_folder(tiny: Path) -
 
 
 def test_slots_make_room_by_last_use(tiny: Path, other_tiny: Path) -> None:
-    one = load_folder("x", tiny, PLACEMENT).size_bytes
+    one = load_checkpoint("x", tiny, PLACEMENT).size_bytes
     residents = Residents(PLACEMENT, budget_bytes=int(2.5 * one))
     residents.admit("a", tiny, ())
     residents.admit("b", other_tiny, ())
@@ -168,7 +168,7 @@ def test_slots_make_room_by_last_use(tiny: Path, other_tiny: Path) -> None:
 
 
 def test_two_checkpoints_take_turns_when_only_one_fits(tiny: Path, other_tiny: Path) -> None:
-    one = load_folder("x", tiny, PLACEMENT).size_bytes
+    one = load_checkpoint("x", tiny, PLACEMENT).size_bytes
     batch = Batch(PLACEMENT, Residents(PLACEMENT, budget_bytes=int(1.5 * one)))
     batch.add("first", make_recipe(), "a", tiny)
     batch.add("second", make_recipe(), "b", other_tiny)
@@ -183,29 +183,29 @@ def test_two_checkpoints_take_turns_when_only_one_fits(tiny: Path, other_tiny: P
 
 
 def test_long_prompts_become_chunks(tiny: Path) -> None:
-    text = load_folder("tiny", tiny, PLACEMENT).text
+    text = load_checkpoint("tiny", tiny, PLACEMENT).text
     for letters, chunks in ((0, 1), (1, 1), (75, 1), (76, 2), (150, 2), (151, 3)):
         prompt = "x" * letters
         assert len(text.chunks(prompt)) == chunks
         assert {len(chunk) for chunk in text.chunks(prompt)} == {CHUNK_POSITIONS}
         [encoded] = text.encode([prompt])
-        assert encoded.shape == (chunks * CHUNK_POSITIONS, 16)
+        assert encoded.context.shape == (chunks * CHUNK_POSITIONS, 16)
     first, second = text.chunks("y" * 80)
     assert first[0] == second[0]  # each chunk begins anew
     assert second[7:] == (first[-1],) * 70  # and is filled up with its end
 
 
 def test_encoded_prompts_are_remembered_but_not_for_ever(tiny: Path) -> None:
-    text = load_folder("tiny", tiny, PLACEMENT).text
+    text = load_checkpoint("tiny", tiny, PLACEMENT).text
     text._cache_chunks = 2
     calls: list[int] = []
-    encoder = text._encoder
+    network = text.encoders[0].network
 
-    def counting(input_ids: torch.Tensor) -> Any:
+    def counting(input_ids: torch.Tensor, **options: Any) -> Any:
         calls.append(len(input_ids))
-        return encoder(input_ids=input_ids)
+        return network(input_ids=input_ids, **options)
 
-    text._encoder = counting
+    text.encoders[0].network = counting
     text.encode(["a", "b"])
     text.encode(["a"])
     assert calls == [2]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from stablehand.domain.recipes import Recipe
 from stablehand.engine.batch import Batch, Failed, Finished
-from stablehand.engine.checkpoints import Resident, load_folder
+from stablehand.engine.checkpoints import Resident, load_checkpoint
 from stablehand.engine.samplers import METHODS
 from tests.engine.drawing import PLACEMENT, holding, make_recipe
 
@@ -26,7 +26,7 @@ PROMPTS = ("", "a red house", "a blue castle by the sea, " * 4, "a very long lis
 
 @pytest.fixture(scope="module")
 def shared(tiny: Path) -> Resident:
-    return load_folder("tiny", tiny, PLACEMENT)
+    return load_checkpoint("tiny", tiny, PLACEMENT)
 
 
 @pytest.fixture(scope="module")

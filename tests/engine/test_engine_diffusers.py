@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from stablehand.engine.batch import Batch, Finished
-from stablehand.engine.checkpoints import load_folder
+from stablehand.engine.checkpoints import load_checkpoint
 from stablehand.engine.noise import Noise
 from tests.engine.drawing import PLACEMENT, holding, make_recipe
 
@@ -31,7 +31,7 @@ def pipeline(tiny: Path) -> Any:
 @pytest.mark.parametrize("negative_prompt", ["", "fog and rain"])
 def test_a_picture_is_that_of_diffusers(tiny: Path, pipeline: Any, cfg_scale: float, negative_prompt: str) -> None:
     recipe = make_recipe(cfg_scale=cfg_scale, negative_prompt=negative_prompt, steps=5, width=96)
-    batch = Batch(PLACEMENT, holding(load_folder("tiny", tiny, PLACEMENT)))
+    batch = Batch(PLACEMENT, holding(load_checkpoint("tiny", tiny, PLACEMENT)))
     batch.add("x", recipe, "tiny", tiny)
     batch.add("neighbour", make_recipe(seed=5, steps=3, width=96), "tiny", tiny)
     pixels: dict[str, Any] = {}

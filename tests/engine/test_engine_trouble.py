@@ -10,7 +10,7 @@ import torch
 
 from stablehand.engine.batch import Batch, Failed, Finished
 from stablehand.engine.caps import RECOVERY_CALLS, Caps
-from stablehand.engine.checkpoints import Resident, load_folder
+from stablehand.engine.checkpoints import Resident, load_checkpoint
 from stablehand.engine.decode import decode
 from stablehand.engine.devices import Placement, _container_memory
 from stablehand.engine.residents import Residents
@@ -69,7 +69,7 @@ def run(batch: Batch) -> dict[str, Finished | Failed]:
 @pytest.fixture
 def undisturbed(tiny: Path) -> Callable[[int], np.ndarray]:
     """The pixels that seed N gives when nothing goes wrong."""
-    healthy = load_folder("tiny", tiny, PLACEMENT)
+    healthy = load_checkpoint("tiny", tiny, PLACEMENT)
 
     def draw(seed: int) -> np.ndarray:
         batch = Batch(PLACEMENT, holding(healthy))
@@ -132,12 +132,12 @@ def test_out_of_memory_in_the_decoder_shrinks_its_batch(
     batch: Batch, resident: Resident, undisturbed: Callable[[int], np.ndarray]
 ) -> None:
     batch._decode_caps = Caps(call_seconds=1.0, most=8)  # as on a GPU
-    resident.vae = Troubled(resident.vae, before=no_more_than(1))
+    resident.autoencoder.network = Troubled(resident.autoencoder.network, before=no_more_than(1))
     add_seeds(batch, 3)
     results = run(batch)
     for seed in range(3):
         assert_drawn(results[str(seed)], undisturbed(seed))
-    assert resident.vae.rows == [3, 1, 1, 1]
+    assert resident.autoencoder.network.rows == [3, 1, 1, 1]
 
 
 def test_a_picture_too_large_for_the_decoder_is_decoded_in_pieces_and_says_so(
@@ -145,7 +145,7 @@ def test_a_picture_too_large_for_the_decoder_is_decoded_in_pieces_and_says_so(
 ) -> None:
     batch.add("whole", make_recipe(width=320, height=256), "tiny", FOLDER)
     whole = run(batch)["whole"]
-    forward = resident.vae.decoder.forward
+    forward = resident.autoencoder.network.decoder.forward
 
     def check(sample: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
         if sample.shape[-1] > 16:
@@ -153,7 +153,7 @@ def test_a_picture_too_large_for_the_decoder_is_decoded_in_pieces_and_says_so(
         decoded: torch.Tensor = forward(sample, *args, **kwargs)
         return decoded
 
-    monkeypatch.setattr(resident.vae.decoder, "forward", check)
+    monkeypatch.setattr(resident.autoencoder.network.decoder, "forward", check)
     batch.add("pieces", make_recipe(width=320, height=256), "tiny", FOLDER)
     pieces = run(batch)["pieces"]
     assert isinstance(whole, Finished)
@@ -169,7 +169,7 @@ def test_memory_of_idle_checkpoints_is_given_up_before_a_picture_is(
     tiny: Path, other_tiny: Path, resident: Resident
 ) -> None:
     residents = holding(resident)
-    residents._load = load_folder
+    residents._load = load_checkpoint
     assert residents.admit("idle", other_tiny, {"tiny"}) is not None
 
     def check(_sample: torch.Tensor) -> None:
@@ -233,25 +233,27 @@ def test_values_that_are_not_numbers_fail_their_own_picture_only(
 
 def test_a_decoder_that_overflows_in_half_precision_decodes_that_picture_in_float32(tiny: Path) -> None:
     half = Placement(torch.device("cpu"), "test", "bf16", 2**30)
-    resident = load_folder("tiny", tiny, half)
+    resident = load_checkpoint("tiny", tiny, half)
     latents = [torch.full((4, 8, 8), 0.5), torch.full((4, 8, 8), 0.7)]
     with torch.inference_mode():
-        expected: list[Any] = list(decode(resident, latents))
+        expected: list[Any] = list(decode(resident.autoencoder, latents))
 
         def overflow(latents: torch.Tensor, answer: torch.Tensor) -> torch.Tensor:
             if answer.dtype == torch.bfloat16:
                 answer[0] = torch.inf
             return answer
 
-        resident.vae = Troubled(resident.vae, after=overflow)
-        mended: list[Any] = list(decode(resident, latents))
-        assert resident.vae.rows == [2, 1]
-        assert next(resident.vae.parameters()).dtype == torch.bfloat16
+        resident.autoencoder.network = Troubled(resident.autoencoder.network, after=overflow)
+        mended: list[Any] = list(decode(resident.autoencoder, latents))
+        assert resident.autoencoder.network.rows == [2, 1]
+        assert next(resident.autoencoder.network.parameters()).dtype == torch.bfloat16
         assert np.array_equal(mended[1], expected[1])
         assert np.abs(mended[0].astype(int) - expected[0].astype(int)).mean() < 4  # rounding to bfloat16 apart
 
-        resident.vae = Troubled(resident.vae, after=lambda _latents, answer: answer * torch.nan)
-        assert decode(resident, latents) == [None, None]
+        resident.autoencoder.network = Troubled(
+            resident.autoencoder.network, after=lambda _latents, answer: answer * torch.nan
+        )
+        assert decode(resident.autoencoder, latents) == [None, None]
 
 
 def test_a_lost_device_fails_everything_as_such(batch: Batch, resident: Resident) -> None:
@@ -332,7 +334,7 @@ def test_weights_that_do_not_fit_beside_others_wait_for_them(tiny: Path) -> None
         loads.append(slot)
         if slot == "second" and crowded:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return load_folder(slot, folder, placement)
+        return load_checkpoint(slot, folder, placement)
 
     batch = Batch(PLACEMENT, Residents(PLACEMENT, 2**30, load=load))
     batch.add("a", make_recipe(steps=6), "first", tiny)

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from stablehand.domain.errors import CheckpointBroken
-from stablehand.domain.families import Network, from_folder, from_single_file
+from stablehand.domain.families import Network, from_folder, from_single_file, is_of_another_kind, with_side_words
+from stablehand.domain.headers import LENGTH_BYTES, BadHeader, Header, header_length, parse_header
 
 SUFFIX = ".safetensors"
 INDEX = "model_index.json"
 
-#: The format's own limit is 100 MB; a header that large is not one of a checkpoint.
-HEADER_MAX_BYTES = 32 * 2**20
+#: Suffixes of files that Python's pickle reads.
+PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 CONFIG_MAX_BYTES = 2**20
 CHUNK_BYTES = 2**20
 
@@ -26,12 +29,6 @@ class Weights:
     path: Path
     size_bytes: int
     stamp: str  #: changes when a file in it does, stays when the whole is moved
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    shapes: Mapping[str, tuple[int, ...]]
-    metadata: Mapping[str, str]
 
 
 def candidates(folder: Path) -> Iterator[Path]:
@@ -56,6 +53,14 @@ def measure(path: Path) -> Weights:
     return Weights(path, size_bytes, hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest())
 
 
+def pickles(folder: Path) -> Iterator[Path]:
+    """Weight files in a folder that could run code when they are opened, and so never are."""
+    if folder.is_dir():
+        for path in sorted(folder.iterdir()):
+            if path.suffix.casefold() in PICKLES and not path.name.startswith(".") and path.is_file():
+                yield path
+
+
 def recognise(path: Path) -> Network:
     """Which network lies there.
 
@@ -73,34 +78,24 @@ def recognise(path: Path) -> Network:
             f"{path.name} holds no Stable Diffusion checkpoint.",
             hint="LoRAs, VAEs and embeddings have folders of their own beside checkpoints/.",
         )
+    if network.unsupported is not None:
+        raise CheckpointBroken(f"{path.name} cannot be used: {network.unsupported}.", hint="Use another checkpoint.")
     return network
 
 
 def read_header(path: Path) -> Header:
-    """Names and shapes in a safetensors file (format: 8 bytes of length, JSON, data), checked against its size.
+    """Names and shapes in a safetensors file, checked against its size.
 
     Raises:
         CheckpointBroken: it is not a whole safetensors file.
     """
-    broken = CheckpointBroken(
-        f"{path.name} is truncated or not a safetensors file.", hint="Copy or download the file again."
-    )
     size = path.stat().st_size
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if not 2 <= length <= min(HEADER_MAX_BYTES, size - 8):
-            raise broken
-        text = file.read(length)
     try:
-        entries = json.loads(text)
-        metadata = entries.pop("__metadata__", {})
-        shapes = {name: tuple(entry["shape"]) for name, entry in entries.items()}
-        data_bytes = max((entry["data_offsets"][1] for entry in entries.values()), default=0)
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
-        raise broken from None
-    if not isinstance(data_bytes, int) or size != 8 + length + data_bytes:
-        raise broken
-    return Header(shapes, metadata if isinstance(metadata, dict) else {})
+        with path.open("rb") as file:
+            text = file.read(header_length(file.read(LENGTH_BYTES), size))
+        return parse_header(text, size)
+    except BadHeader as error:
+        raise CheckpointBroken(f"{path.name}: {error}.", hint="Copy or download the file again.") from None
 
 
 def sha256_of(path: Path) -> str:
@@ -113,13 +108,34 @@ def sha256_of(path: Path) -> str:
 
 def _recognise_file(path: Path) -> Network | None:
     header = read_header(path)
-    return from_single_file(header.shapes, header.metadata)
+    network = from_single_file(header.shapes, header.metadata)
+    if network is None:
+        return None
+    if is_of_another_kind(header.shapes):
+        raise CheckpointBroken(
+            f"{path.name} cannot be used: it is computed by EDM's rules.", hint="Use another checkpoint."
+        )
+    return with_side_words(network, read_side_words(path))
+
+
+def read_side_words(path: Path) -> Mapping[str, Any]:
+    """What a YAML file of the same name says about a single file. Raises CheckpointBroken when it is not to be read."""
+    side = path.with_suffix(".yaml")
+    if not side.is_file():
+        return {}
+    try:
+        words = yaml.safe_load(side.read_bytes()) if side.stat().st_size <= CONFIG_MAX_BYTES else None
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
+        words = None
+    if not isinstance(words, dict):
+        raise CheckpointBroken(f"{side.name}, which describes {path.name}, is not YAML.", hint="Correct or remove it.")
+    return words
 
 
 def _recognise_folder(path: Path) -> Network | None:
     index = _read_config(path / INDEX)
     for part in ("unet", "transformer", "vae", "text_encoder", "text_encoder_2"):
-        if part in index:
+        if _is_named(index, part):
             weights = [file for file in candidates(path / part) if file.is_file()]
             if not weights:
                 raise CheckpointBroken(
@@ -128,12 +144,21 @@ def _recognise_folder(path: Path) -> Network | None:
             for file in weights:
                 read_header(file)
     unet = _read_config(path / ("unet" if "unet" in index else "transformer") / "config.json")
+    scheduler = path / "scheduler" / "scheduler_config.json"
     return from_folder(
         str(index.get("_class_name", "")),
         unet,
         _read_config(path / "vae" / "config.json"),
-        second_text_encoder="text_encoder_2" in index,
+        second_text_encoder=_is_named(index, "text_encoder_2"),
+        first_text_encoder=_is_named(index, "text_encoder"),
+        scheduler=_read_config(scheduler) if scheduler.is_file() else None,
     )
+
+
+def _is_named(index: Mapping[str, Any], part: str) -> bool:
+    """Whether a pipeline has this part; those left out are written as [null, null]."""
+    entry = index.get(part)
+    return isinstance(entry, list) and len(entry) == 2 and entry[1] is not None
 
 
 def _read_config(path: Path) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import stablehand
 from stablehand.domain.recipes import Recipe
 from stablehand.domain.samplers import SAMPLERS
 from stablehand.engine.batch import Batch, Failed
-from stablehand.engine.checkpoints import Resident, load_folder
+from stablehand.engine.checkpoints import Resident, load_checkpoint
 from stablehand.engine.devices import Placement, choose
 from stablehand.engine.residents import Residents
 from stablehand.engine.samplers import plan_sigmas
@@ -59,7 +59,7 @@ def run(
     """
     placement = choose(precision, threads)
     requests = make_requests(clients * requests_per_client, size, seed)
-    resident = load_folder("bench", checkpoint, placement)
+    resident = load_checkpoint("bench", checkpoint, placement)
     ours = Ours(resident, clients)
     equal = Serial(checkpoint, placement, placement.dtype, resident)
     defaults = equal if placement.precision == "fp32" else Serial(checkpoint, placement, torch.float32, resident)

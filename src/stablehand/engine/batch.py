@@ -25,7 +25,7 @@ from stablehand.engine.devices import Placement
 from stablehand.engine.faults import DeviceLost, explain, first_line, is_device_lost, is_out_of_memory, not_finite
 from stablehand.engine.groups import GroupKey
 from stablehand.engine.pictures import Picture, condition
-from stablehand.engine.residents import Residents
+from stablehand.engine.residents import NO_EXTRAS, Extras, Residents
 from stablehand.engine.rows import predict, row_bytes, row_operations
 from stablehand.engine.samplers.state import SamplerState
 from stablehand.engine.turns import Turns, Waiting
@@ -71,7 +71,8 @@ class _Waiting:
     picture_id: str
     recipe: Recipe
     slot: Slot
-    folder: Path
+    path: Path
+    extras: Extras
     state: SamplerState | None
     device_seconds: float
     owner: str
@@ -106,17 +107,19 @@ class Batch:
         picture_id: str,
         recipe: Recipe,
         slot: Slot,
-        folder: Path,
+        path: Path,
         state: SamplerState | None = None,
         *,
+        extras: Extras = NO_EXTRAS,
         device_seconds: float = 0.0,
         owner: str = "",
     ) -> None:
         """Seat a picture; with ``state``, which took ``device_seconds``, it goes on from where it was parked.
 
-        Pictures of different owners get equal shares of the device, however many each has.
+        ``path`` is the checkpoint that belongs into ``slot``, ``extras`` what is used with it. Pictures of different
+        owners get equal shares of the device, however many each has.
         """
-        self._waiting.append(_Waiting(picture_id, recipe, slot, folder, state, device_seconds, owner))
+        self._waiting.append(_Waiting(picture_id, recipe, slot, path, extras, state, device_seconds, owner))
 
     def drop(self, picture_id: str) -> None:
         """Forget a picture: its rows are gone from the next call on. Unknown ids are ignored."""
@@ -149,7 +152,7 @@ class Batch:
         picture = self._running.get(picture_id) or self._drawn.get(picture_id)
         if picture is None or picture.denoised is None:
             return None
-        return decoding.preview(picture.resident, picture.denoised)
+        return decoding.preview(picture.autoencoder, picture.denoised)
 
     @torch.inference_mode()
     def tick(self) -> list[Ended]:
@@ -196,14 +199,14 @@ class Batch:
             return None
         self._no_room_beside = None
         try:
-            return self.residents.admit(waiting.slot, waiting.folder, in_use)
+            return self.residents.admit(waiting.slot, waiting.path, in_use)
         except StablehandError:
             raise
         except Exception as error:
             if not is_out_of_memory(error):
                 kind = CheckpointUnreadable if isinstance(error, OSError) else CheckpointBroken
                 raise kind(
-                    f"{waiting.folder} could not be loaded: {type(error).__name__}: {first_line(error)}",
+                    f"{waiting.path} could not be loaded: {type(error).__name__}: {first_line(error)}",
                     hint="See that the agent may read this folder, or fetch the checkpoint again.",
                 ) from error
         self.residents.release_idle(in_use)
@@ -211,7 +214,7 @@ class Batch:
             self._no_room_beside = in_use
             return None
         raise DeviceOutOfMemory(
-            f"The weights of {waiting.folder.name} do not fit into the memory of {self._placement.name}.",
+            f"The weights of {waiting.path.name} do not fit into the memory of {self._placement.name}.",
             hint="Use a smaller checkpoint, half precision, or a device with more memory.",
         )
 
@@ -241,6 +244,7 @@ class Batch:
                 conditioning,
                 one.state.copy_to(device) if one.state else None,
                 owner=one.owner,
+                autoencoder=self.residents.autoencoder(one.extras, resident),
             )
             for one, conditioning in zip(joining, condition([one.recipe for one in joining], resident), strict=True)
         ]
@@ -297,17 +301,21 @@ class Batch:
         """One call of the decoder, for the finished latents that can share it with the oldest one."""
         oldest = next(iter(self._drawn.values()))
         kind = replace(oldest.group, chunks=0)
-        alike = [picture for picture in self._drawn.values() if replace(picture.group, chunks=0) == kind]
+        alike = [
+            picture
+            for picture in self._drawn.values()
+            if replace(picture.group, chunks=0) == kind and picture.autoencoder is oldest.autoencoder
+        ]
         picture_bytes = _decode_bytes(oldest)
         memory_pictures = int(MEMORY_SHARE * self._placement.free_bytes() / picture_bytes)
-        guess_seconds = decoding.decode_operations(oldest.resident, kind.shape) / self._assumed_speed
+        guess_seconds = decoding.decode_operations(oldest.autoencoder, kind.shape) / self._assumed_speed
         cap = self._decode_caps.rows(_kind(kind), memory_pictures, guess_seconds)
         pictures = [oldest] if oldest.tiled else [picture for picture in alike if not picture.tiled][:cap]
         start = time.perf_counter()
         try:
             self._check_memory(len(pictures) * picture_bytes)
             decoded = decoding.decode(
-                oldest.resident, [picture.state.latent for picture in pictures], tiled=oldest.tiled
+                oldest.autoencoder, [picture.state.latent for picture in pictures], tiled=oldest.tiled
             )
         except Exception as error:
             return self._shrink(self._decode_caps, _kind(kind), len(pictures), pictures, error)
@@ -357,7 +365,10 @@ class Batch:
         return Failed(picture.id, error)
 
     def _slots_in_use(self) -> set[Slot]:
-        return {picture.resident.slot for picture in (*self._running.values(), *self._drawn.values())}
+        pictures = (*self._running.values(), *self._drawn.values())
+        return {picture.resident.slot for picture in pictures} | {
+            slot for picture in pictures if (slot := self.residents.slot_of(picture.autoencoder)) is not None
+        }
 
 
 def _decode_bytes(picture: Picture) -> int:
@@ -365,7 +376,7 @@ def _decode_bytes(picture: Picture) -> int:
     height, width = picture.state.latent.shape[-2:]
     if picture.tiled:
         height = width = decoding.tile_side(height, width)
-    return decoding.decode_bytes(picture.resident, height * width * picture.resident.pixels_per_latent**2)
+    return decoding.decode_bytes(picture.autoencoder, height * width * picture.autoencoder.pixels_per_latent**2)
 
 
 def _waiting(picture: Picture) -> Waiting:

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stablehand.engine.checkpoints import Resident
+from stablehand.engine.autoencoders import Autoencoder
 
 #: Pictures whose decoded colours still improve the preview map.
 LEARNED_PICTURES = 64
@@ -22,69 +22,70 @@ def tile_side(height: int, width: int) -> int:
     return max(TILE_SIDE_LEAST, min(height, width) // 2)
 
 
-def decode_bytes(resident: Resident, pixels: int) -> int:
+def decode_bytes(autoencoder: Autoencoder, pixels: int) -> int:
     """About how much memory decoding a picture takes at its peak: a few tensors as wide as the last upsampling."""
-    widths = resident.vae.config.block_out_channels
-    return 5 * int(widths[min(1, len(widths) - 1)]) * pixels * resident.placement.dtype.itemsize
+    widths = autoencoder.network.config.block_out_channels
+    return 5 * int(widths[min(1, len(widths) - 1)]) * pixels * autoencoder.dtype.itemsize
 
 
-def decode_operations(resident: Resident, shape: tuple[int, int, int]) -> float:
+def decode_operations(autoencoder: Autoencoder, shape: tuple[int, int, int]) -> float:
     """About how many floating-point operations decoding takes (Stable Diffusion 1.5 at 512 pixels: 2.5e12)."""
-    return 8.0 * resident.vae_parameters * shape[1] * shape[2]
+    return 8.0 * autoencoder.parameters * shape[1] * shape[2]
 
 
-def decode(resident: Resident, latents: Sequence[Tensor], *, tiled: bool = False) -> list[NDArray[np.uint8] | None]:
+def decode(
+    autoencoder: Autoencoder, latents: Sequence[Tensor], *, tiled: bool = False
+) -> list[NDArray[np.uint8] | None]:
     """Latents of one shape to (H, W, 3) bytes each.
 
     None for a picture that is not finite even when decoded in float32; its neighbours are not affected. ``tiled``: in
     overlapping pieces, which takes a fraction of the memory and shifts colours a little from piece to piece.
     """
     stacked = torch.stack(list(latents))
-    pixels = _decode(resident, stacked, tiled=tiled)
+    pixels = _decode(autoencoder, stacked, tiled=tiled)
     finite = torch.isfinite(pixels).flatten(1).all(dim=1).tolist()
-    if not all(finite) and resident.placement.dtype != torch.float32:
+    if not all(finite) and autoencoder.dtype != torch.float32:
         lost = [index for index, ok in enumerate(finite) if not ok]
         pixels = pixels.float()
-        pixels[lost] = _decode_in_float32(resident, stacked[lost])
+        pixels[lost] = _decode_in_float32(autoencoder, stacked[lost])
         finite = torch.isfinite(pixels).flatten(1).all(dim=1).tolist()
     drawn = ((pixels.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
     drawn = drawn.permute(0, 2, 3, 1).contiguous().cpu()  # (n, H, W, 3)
     for latent, picture, ok in zip(latents, pixels, finite, strict=True):
-        if ok and resident.preview.pictures < LEARNED_PICTURES:
-            resident.preview.learn(latent, picture)
+        if ok and autoencoder.preview.pictures < LEARNED_PICTURES:
+            autoencoder.preview.learn(latent, picture)
     return [np.asarray(picture.numpy()) if ok else None for picture, ok in zip(drawn, finite, strict=True)]
 
 
-def preview(resident: Resident, latent: Tensor) -> NDArray[np.uint8]:
+def preview(autoencoder: Autoencoder, latent: Tensor) -> NDArray[np.uint8]:
     """A rough picture of an estimate, one pixel per latent position."""
-    if not resident.preview.is_fitted:
-        device = resident.placement.device
-        resident.preview.fit(lambda latents: _decode(resident, latents.to(device)), resident.latent_channels)
-    return resident.preview.paint(latent)
+    if not autoencoder.preview.is_fitted:
+        device = autoencoder.placement.device
+        autoencoder.preview.fit(lambda latents: _decode(autoencoder, latents.to(device)), autoencoder.latent_channels)
+    return autoencoder.preview.paint(latent)
 
 
-def _decode(resident: Resident, latents: Tensor, *, tiled: bool = False) -> Tensor:
+def _decode(autoencoder: Autoencoder, latents: Tensor, *, tiled: bool = False) -> Tensor:
     """(n, C, h, w) in the sampler's scale to (n, 3, H, W), about -1 to 1."""
-    config = resident.vae.config
-    shift = getattr(config, "shift_factor", None) or 0.0
-    scaled = latents / config.scaling_factor + shift
-    weights = next(resident.vae.parameters())
-    scaled = scaled.to(weights.dtype, memory_format=resident.placement.memory_format)
+    scaled = latents / autoencoder.scale + autoencoder.shift
+    network = autoencoder.network
+    weights = next(network.parameters())
+    scaled = scaled.to(weights.dtype, memory_format=autoencoder.placement.memory_format)
     if tiled:
         # The decoder's own tiles may be as large as the picture that did not fit.
         side = tile_side(scaled.shape[-2], scaled.shape[-1])
-        resident.vae.tile_latent_min_size = side
-        resident.vae.tile_sample_min_size = side * resident.pixels_per_latent
-        pieces: Tensor = resident.vae.tiled_decode(scaled, return_dict=False)[0]
+        network.tile_latent_min_size = side
+        network.tile_sample_min_size = side * autoencoder.pixels_per_latent
+        pieces: Tensor = network.tiled_decode(scaled, return_dict=False)[0]
         return pieces
-    decoded: Tensor = resident.vae.decode(scaled, return_dict=False)[0]
+    decoded: Tensor = network.decode(scaled, return_dict=False)[0]
     return decoded
 
 
-def _decode_in_float32(resident: Resident, latents: Tensor) -> Tensor:
+def _decode_in_float32(autoencoder: Autoencoder, latents: Tensor) -> Tensor:
     """Half precision overflows in some decoders; the weights go back to it afterwards."""
-    resident.vae.to(torch.float32)
+    autoencoder.network.to(torch.float32)
     try:
-        return _decode(resident, latents)
+        return _decode(autoencoder, latents)
     finally:
-        resident.vae.to(resident.placement.dtype)
+        autoencoder.network.to(autoencoder.dtype)

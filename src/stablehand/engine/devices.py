@@ -31,13 +31,20 @@ class Placement:
         """The layout of activations: convolutions on this device run without reordering them."""
         return torch.channels_last
 
+    def decoder_dtype(self, family: str) -> torch.dtype:
+        """What an autoencoder computes in: SDXL's overflows the range of float16, not that of bfloat16."""
+        if self.dtype != torch.float16 or not family.startswith("sdxl"):
+            return self.dtype
+        has_bf16 = self.device.type != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if has_bf16 else torch.float32
+
     def free_bytes(self) -> int:
         """What could be allocated now, including what torch holds in reserve."""
         if self.device.type == "cuda":
             free, _ = torch.cuda.mem_get_info(self.device)
             reserved = torch.cuda.memory_reserved(self.device) - torch.cuda.memory_allocated(self.device)
             return free + reserved
-        return _free_memory()
+        return free_memory_bytes()
 
     def release_cached(self) -> None:
         """Give back what torch keeps in reserve; slow, so only after running out."""
@@ -103,7 +110,7 @@ def _total_memory() -> int:
     return min(machine, limit or machine)
 
 
-def _free_memory() -> int:
+def free_memory_bytes() -> int:
     """What may still be allocated, here or in the container: on a CPU, asking for more ends the process unheard."""
     free = _total_memory() // 2
     info = Path("/proc/meminfo")

@@ -6,19 +6,21 @@ from torch import Tensor
 
 from stablehand.domain.errors import RecipeUnsupported
 from stablehand.domain.recipes import Recipe
+from stablehand.engine.autoencoders import Autoencoder
 from stablehand.engine.checkpoints import Resident
 from stablehand.engine.groups import GroupKey, chunks_of, context_bucket
 from stablehand.engine.noise import Noise
 from stablehand.engine.samplers import Ask, begin, find_method, plan_sigmas
 from stablehand.engine.samplers.state import SamplerState
+from stablehand.engine.text import Words
 
 
 @dataclass(frozen=True, slots=True)
 class Conditioning:
     """What a picture is asked to be, and what guidance pushes it away from."""
 
-    cond: Tensor  #: (positions, features)
-    uncond: Tensor | None  #: None where guidance would change nothing (scale 1)
+    cond: Words
+    uncond: Words | None  #: None where guidance takes no second row
 
 
 class Picture:
@@ -33,11 +35,13 @@ class Picture:
         state: SamplerState | None = None,
         *,
         owner: str = "",
+        autoencoder: Autoencoder | None = None,
     ) -> None:
         self.id = picture_id
         self.owner = owner
         self.recipe = recipe
         self.resident = resident
+        self.autoencoder = autoencoder or resident.autoencoder
         self.cond = conditioning.cond
         self.uncond = conditioning.uncond
         self.device_seconds = 0.0
@@ -76,7 +80,7 @@ class Picture:
         return GroupKey(
             slot=self.resident.slot,
             shape=(self.state.latent.shape[0], self.state.latent.shape[1], self.state.latent.shape[2]),
-            chunks=context_bucket(chunks_of(self.cond, self.uncond)),
+            chunks=context_bucket(chunks_of(self.cond.context, None if self.uncond is None else self.uncond.context)),
             alone=self.id if self.recipe.exact else None,
         )
 
@@ -103,6 +107,10 @@ def latent_shape(recipe: Recipe, resident: Resident) -> tuple[int, int, int]:
         raise RecipeUnsupported(
             f"This engine does not draw recipes of the kind {recipe.kind!r}.", hint="It knows text."
         )
+    if resident.unet.config.in_channels != resident.latent_channels:
+        raise RecipeUnsupported(
+            f"The checkpoint {recipe.checkpoint} is one for inpainting.", hint="Choose another for the kind text."
+        )
     factor = resident.pixels_per_latent
     if recipe.width % factor or recipe.height % factor:
         raise RecipeUnsupported(
@@ -115,15 +123,21 @@ def latent_shape(recipe: Recipe, resident: Resident) -> tuple[int, int, int]:
 def condition(recipes: list[Recipe], resident: Resident) -> list[Conditioning]:
     """Encode the prompts of several pictures for one checkpoint together; exact ones each for itself."""
     together = [recipe for recipe in recipes if not recipe.exact]
-    prompts = sorted({text for recipe in together for text in _texts(recipe)})
+    prompts = sorted({text for recipe in together for text in _texts(recipe, resident)})
     encoded = dict(zip(prompts, resident.text.encode(prompts), strict=True)) if prompts else {}
     conditionings = []
     for recipe in recipes:
-        texts = _texts(recipe)
-        tensors = resident.text.encode(texts, exact=True) if recipe.exact else [encoded[text] for text in texts]
-        conditionings.append(Conditioning(tensors[0], tensors[1] if len(tensors) > 1 else None))
+        texts = _texts(recipe, resident)
+        words = resident.text.encode(texts, exact=True) if recipe.exact else [encoded[text] for text in texts]
+        uncond = words[1] if len(words) > 1 else None
+        if uncond is not None and not recipe.negative_prompt and resident.knows_sizes:
+            uncond = uncond.zeros()  # SDXL was trained to take zeros for no words at all
+        conditionings.append(Conditioning(words[0], uncond))
     return conditionings
 
 
-def _texts(recipe: Recipe) -> list[str]:
-    return [recipe.prompt] if recipe.cfg_scale == 1.0 else [recipe.prompt, recipe.negative_prompt]
+def _texts(recipe: Recipe, resident: Resident) -> list[str]:
+    """The prompt, and what guidance pushes away from where it takes a row of its own."""
+    if recipe.cfg_scale == 1.0 or resident.knows_guidance:
+        return [recipe.prompt]
+    return [recipe.prompt, recipe.negative_prompt]

@@ -4,6 +4,7 @@ A picture without guidance takes one row, a guided one two. Everything else that
 prompt, guidance scale) is a value per row.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -12,6 +13,11 @@ from torch.nn import functional
 
 from stablehand.engine.checkpoints import Resident
 from stablehand.engine.pictures import Picture
+from stablehand.engine.text import Words
+
+#: How beautiful the refiner is told its picture is, and the one that guidance pushes away from: the values its authors
+#: publish.
+REFINER_SCORE, REFINER_NEGATIVE_SCORE = 6.0, 2.5
 
 
 def row_bytes(resident: Resident, shape: tuple[int, int, int]) -> int:
@@ -41,17 +47,20 @@ def predict(resident: Resident, pictures: Sequence[Picture]) -> tuple[list[Tenso
     latents = torch.stack([ask.latent for ask in asks])  # (n, C, h, w)
     scale = (sigmas.square() + 1).rsqrt()
     sample = latents * scale
-    contexts = [picture.cond for picture in pictures]
+    words = [picture.cond for picture in pictures]
     if guided:
         sample = torch.cat([sample, sample[guided]])
         timesteps = torch.cat([timesteps, timesteps[guided]])
-        contexts += [pictures[index].uncond for index in guided]  # type: ignore[misc]
-    context, mask = _stack_contexts(contexts)
+        words += [pictures[index].uncond for index in guided]  # type: ignore[misc]
+    context, mask = _stack_contexts([one.context for one in words])
+    asked = [*pictures, *(pictures[index] for index in guided)]
     output = resident.unet(
         sample.to(dtype, memory_format=resident.placement.memory_format),
         timesteps,
         encoder_hidden_states=context.to(dtype),
         encoder_attention_mask=mask,
+        timestep_cond=_guidance(resident, asked) if resident.knows_guidance else None,
+        added_cond_kwargs=_sizes(resident, asked, words, len(pictures)) if resident.knows_sizes else None,
         return_dict=False,
     )[0].float()
     predicted = output[: len(pictures)]
@@ -66,6 +75,36 @@ def predict(resident: Resident, pictures: Sequence[Picture]) -> tuple[list[Tenso
         denoised = latents * scale.square() - sigmas * scale * predicted
     finite: list[bool] = torch.isfinite(denoised).flatten(1).all(dim=1).tolist()
     return list(denoised), finite
+
+
+def _sizes(resident: Resident, asked: Sequence[Picture], words: Sequence[Words], positive: int) -> dict[str, Tensor]:
+    """What SDXL is told besides the text: its summary, and sizes in pixels (Podell et al. 2023, arXiv 2307.01952).
+
+    The first ``positive`` rows ask for the prompt, the others for what guidance pushes away from. Base networks take
+    the original size, the crop's corner and the target size; the refiner takes a score of beauty instead of the target.
+    """
+    summaries = torch.stack([one.summary for one in words if one.summary is not None])
+    numbers = (resident.unet.config.projection_class_embeddings_input_dim - summaries.shape[1]) // (
+        resident.unet.config.addition_time_embed_dim
+    )
+    rows = []
+    for index, picture in enumerate(asked):
+        height, width = picture.recipe.height, picture.recipe.width
+        score = REFINER_SCORE if index < positive else REFINER_NEGATIVE_SCORE
+        rows.append([height, width, 0, 0, height, width] if numbers == 6 else [height, width, 0, 0, score])
+    device, dtype = resident.placement.device, resident.placement.dtype
+    return {"text_embeds": summaries.to(dtype), "time_ids": torch.tensor(rows, device=device, dtype=torch.float32)}
+
+
+def _guidance(resident: Resident, asked: Sequence[Picture]) -> Tensor:
+    """The guidance scale as LCM's networks take it: sines and cosines of 1000 (scale - 1) (Luo et al. 2023,
+    arXiv 2310.04378, §3.3)."""
+    width = int(resident.unet.config.time_cond_proj_dim)
+    device = resident.placement.device
+    scales = torch.tensor([picture.recipe.cfg_scale for picture in asked], device=device)
+    rates = torch.exp(-math.log(10_000.0) / (width // 2 - 1) * torch.arange(width // 2, device=device))
+    angles = 1000.0 * (scales - 1.0)[:, None] * rates[None]
+    return torch.cat([angles.sin(), angles.cos()], dim=1).to(resident.placement.dtype)
 
 
 def _stack_contexts(contexts: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:

@@ -9,6 +9,7 @@ import io
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -39,6 +40,8 @@ _ERROR_CLASSES = {"out_of_memory": "retry", "engine_fault": "retry", "device_los
 
 #: Share of a device's memory that weights may take; the rest is for activations, and on a CPU for everybody else.
 _WEIGHTS_SHARE = {"cuda": 0.7, "cpu": 0.4}
+#: Share of the host's free memory that may hold checkpoints beside a GPU.
+_HOST_SHARE = 0.3
 _SEATS = {"cuda": 24, "cpu": 12}
 _ENCODERS = 2
 #: Longer side of a preview in pixels.
@@ -83,12 +86,18 @@ class NativeRuntime:
     def start(self) -> None:
         """Import torch and choose the device; raises BadSettings for a precision that it cannot do."""
         from stablehand.engine.batch import Batch  # noqa: PLC0415 - torch takes seconds to import
-        from stablehand.engine.devices import choose  # noqa: PLC0415
+        from stablehand.engine.checkpoints import load_checkpoint  # noqa: PLC0415
+        from stablehand.engine.devices import choose, free_memory_bytes  # noqa: PLC0415
+        from stablehand.engine.hosts import HostTier  # noqa: PLC0415
         from stablehand.engine.residents import Residents  # noqa: PLC0415
 
         placement = choose(self._precision, self._threads)
         budget_bytes = int(placement.memory_bytes * _WEIGHTS_SHARE.get(placement.device.type, 0.5))
-        self._batch = Batch(placement, Residents(placement, budget_bytes))
+        host = None
+        if placement.device.type == "cuda":
+            host = HostTier(int(free_memory_bytes() * _HOST_SHARE), pin=True)
+        load = partial(load_checkpoint, tokenizers=self._models_dir / "tokenizers")
+        self._batch = Batch(placement, Residents(placement, budget_bytes, load, host=host))
         self._placement = placement
         self._encoders = ThreadPoolExecutor(_ENCODERS, thread_name_prefix="encode")
 
