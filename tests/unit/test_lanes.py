@@ -1,12 +1,14 @@
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stablehand.domain.busy import BUSY_SHARE_MAX, capped, learn_busy_share
+from stablehand.domain.busy import BUSY_SHARE_MAX, capped, counted_share, learn_busy_share
 from stablehand.domain.lanes import LaneView, choose_lane, choose_ranked, is_covered, needs_help, switch_bias
 
 TAU = 15.0
@@ -34,80 +36,94 @@ def lane_views(draw: st.DrawFn, checkpoint_id: str) -> LaneView:
 
 pools = st.integers(0, 8).flatmap(lambda count: st.tuples(*(lane_views(f"c{index}") for index in range(count))))
 residents = st.frozensets(st.sampled_from([f"c{index}" for index in range(8)]), max_size=4)
-shares = st.none() | st.floats(0, 1)
-idle_loads = st.sampled_from([0.0, 1.0, 4.0, math.inf])
 
 
-def chosen(lanes: tuple[LaneView, ...], resident: frozenset[str], share: float | None, loads: float) -> str | None:
-    return choose_lane(lanes, resident=resident, busy_share=share, premium_deadline_seconds=TAU, idle_loads=loads)
+class Knobs(NamedTuple):
+    busy_share: float | None
+    idle_share: float
+    agents: int | None
 
 
-@given(pools, residents, shares, idle_loads, st.randoms(use_true_random=False))
+every_knob = st.builds(
+    Knobs, st.none() | st.floats(0, 1), st.sampled_from([0.0, 0.5, 1.0, math.inf]), st.none() | st.integers(1, 8)
+)
+
+
+def chosen(lanes: Sequence[LaneView], resident: frozenset[str], knobs: Knobs) -> str | None:
+    return choose_lane(
+        lanes,
+        resident=resident,
+        busy_share=knobs.busy_share,
+        premium_deadline_seconds=TAU,
+        agents=knobs.agents,
+        idle_share=knobs.idle_share,
+    )
+
+
+def waiting_in(lanes: Sequence[LaneView]) -> list[LaneView]:
+    return [view for view in lanes if view.is_open and view.queued_seconds > 0]
+
+
+@given(pools, residents, every_knob, st.randoms(use_true_random=False))
 def test_the_order_of_the_lanes_decides_nothing(
-    lanes: tuple[LaneView, ...],
-    resident: frozenset[str],
-    share: float | None,
-    loads: float,
-    random: Random,
+    lanes: tuple[LaneView, ...], resident: frozenset[str], knobs: Knobs, random: Random
 ) -> None:
-    shuffled = list(lanes)
-    random.shuffle(shuffled)
-    assert chosen(lanes, resident, share, loads) == chosen(tuple(shuffled), resident, share, loads)
+    shuffled = random.sample(lanes, len(lanes))
+    assert chosen(lanes, resident, knobs) == chosen(shuffled, resident, knobs)
 
 
-@given(pools, residents, shares, idle_loads)
+@given(pools, residents, every_knob)
 def test_only_open_lanes_with_work_are_served(
-    lanes: tuple[LaneView, ...], resident: frozenset[str], share: float | None, loads: float
+    lanes: tuple[LaneView, ...], resident: frozenset[str], knobs: Knobs
 ) -> None:
-    served = chosen(lanes, resident, share, loads)
-    assert served is None or any(
-        view.checkpoint_id == served and view.is_open and view.queued_seconds > 0 for view in lanes
-    )
+    served = chosen(lanes, resident, knobs)
+    assert served is None or served in {view.checkpoint_id for view in waiting_in(lanes)}
 
 
-@given(pools, residents, shares, idle_loads)
+@given(pools, residents, every_knob)
 def test_an_agent_waits_only_when_nothing_is_resident_and_holders_will_be_done_sooner(
-    lanes: tuple[LaneView, ...], resident: frozenset[str], share: float | None, loads: float
+    lanes: tuple[LaneView, ...], resident: frozenset[str], knobs: Knobs
 ) -> None:
-    """Work conserving: None exactly when no open lane with work is resident, and each other one is covered by live
-    holders both by counted work and by the rule of idle agents."""
-    waiting = [view for view in lanes if view.is_open and view.queued_seconds > 0]
+    """Work conserving: None exactly when no open lane with work is resident, and each other one has live holders who
+    will have done what counts before this agent could begin, and need no help of an idle agent either."""
     may_wait = all(
-        view.checkpoint_id not in resident and is_covered(view) and not needs_help(view, idle_loads=loads)
-        for view in waiting
+        view.checkpoint_id not in resident
+        and is_covered(view)
+        and not needs_help(view, busy_share=knobs.busy_share, agents=knobs.agents, idle_share=knobs.idle_share)
+        for view in waiting_in(lanes)
     )
-    assert (chosen(lanes, resident, share, loads) is None) == may_wait
+    assert (chosen(lanes, resident, knobs) is None) == may_wait
 
 
-@given(pools, residents, shares, idle_loads)
+@given(pools, residents, every_knob)
 def test_it_loads_only_for_enough_urgency_or_for_want_of_work(
-    lanes: tuple[LaneView, ...], resident: frozenset[str], share: float | None, loads: float
+    lanes: tuple[LaneView, ...], resident: frozenset[str], knobs: Knobs
 ) -> None:
-    served = next((view for view in lanes if view.checkpoint_id == chosen(lanes, resident, share, loads)), None)
-    at_hand = [v for v in lanes if v.checkpoint_id in resident and v.is_open and v.queued_seconds > 0]
+    answer = chosen(lanes, resident, knobs)
+    served = next((view for view in lanes if view.checkpoint_id == answer), None)
+    at_hand = [view for view in waiting_in(lanes) if view.checkpoint_id in resident]
     if served is None or not at_hand:
         return
     best = max(view.urgency for view in at_hand)
     if served.checkpoint_id in resident:
         assert served.urgency == best
     else:
-        bias = switch_bias(served.load_seconds, busy_share=share, premium_deadline_seconds=TAU)
+        bias = switch_bias(served.load_seconds, busy_share=knobs.busy_share, premium_deadline_seconds=TAU)
         assert served.urgency > best + bias
         assert not is_covered(served)
 
 
-@given(pools, residents, shares, idle_loads)
-def test_a_ranked_pool_is_answered_alike(
-    lanes: tuple[LaneView, ...], resident: frozenset[str], share: float | None, loads: float
-) -> None:
-    waiting = [view for view in lanes if view.is_open and view.queued_seconds > 0]
+@given(pools, residents, every_knob)
+def test_a_ranked_pool_is_answered_alike(lanes: tuple[LaneView, ...], resident: frozenset[str], knobs: Knobs) -> None:
+    waiting = waiting_in(lanes)
     ranked = sorted(waiting, key=lambda view: (-view.urgency, -view.work_seconds, view.checkpoint_id))
-    assert chosen(lanes, resident, share, loads) == choose_ranked(
+    assert chosen(lanes, resident, knobs) == choose_ranked(
         [view for view in waiting if view.checkpoint_id in resident],
         (view for view in ranked if view.checkpoint_id not in resident),
-        busy_share=share,
+        busy_share=knobs.busy_share,
         premium_deadline_seconds=TAU,
-        idle_loads=loads,
+        agents=knobs.agents,
+        idle_share=knobs.idle_share,
     )
 
 
@@ -149,10 +165,31 @@ def test_what_a_holder_will_have_done_sooner_is_left_to_it() -> None:
     assert choose_lane([replace(covered, work_seconds=10.0)], resident=(), busy_share=0.5, premium_deadline_seconds=TAU)
 
 
-def test_an_idle_agent_helps_where_one_account_waits_with_very_much() -> None:
-    hog = lane("b", 0.1, holders=1, work_seconds=4.0, queued_seconds=9000.0)
-    assert choose_lane([hog], resident=(), busy_share=0.5, premium_deadline_seconds=TAU) == "b"
-    assert choose_lane([hog], resident=(), busy_share=0.5, premium_deadline_seconds=TAU, idle_loads=math.inf) is None
+def test_an_idle_agent_helps_with_a_large_order_as_far_as_the_others_leave_agents_spare() -> None:
+    hog = lane("b", 0.1, holders=2, work_seconds=4.0, queued_seconds=9000.0)
+
+    def help_at(share: float, **given: float) -> str | None:
+        return choose_lane(
+            [hog],
+            resident=(),
+            busy_share=share,
+            premium_deadline_seconds=TAU,
+            **{"agents": 8, **given},  # type: ignore[arg-type]
+        )
+
+    assert help_at(0.0) == help_at(0.75) == "b"
+    assert help_at(0.8) is None
+    assert help_at(0.8, idle_share=math.inf) == "b"
+    assert help_at(0.0, idle_share=0.0) is None
+    assert choose_lane([hog], resident=(), busy_share=0.9, premium_deadline_seconds=TAU) == "b"
+    small = replace(hog, queued_seconds=9.0)
+    assert choose_lane([small], resident=(), busy_share=0.0, premium_deadline_seconds=TAU, agents=8) is None
+
+
+def test_who_draws_for_one_large_order_is_hardly_busy() -> None:
+    assert counted_share(16.0, 1600.0) == 0.01
+    assert counted_share(16.0, 16.0) == 1.0
+    assert counted_share(0.0, 0.0) == 1.0
 
 
 @given(st.none() | st.floats(0, 1), st.floats(0, 100), st.floats(0, 1000), st.floats(0, 1000))

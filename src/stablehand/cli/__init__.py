@@ -13,6 +13,7 @@ from stablehand.cli.describe import openapi, reference, settings, version
 from stablehand.cli.doctor import doctor
 from stablehand.cli.migrate import migrate
 from stablehand.cli.serve import serve
+from stablehand.cli.simulate import simulate
 from stablehand.cli.transfer import transfer
 from stablehand.domain.errors import StablehandError
 
@@ -24,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (serve, agent, migrate, doctor, backup, restore, transfer, settings, openapi, version):
+for command in (serve, agent, migrate, doctor, backup, restore, transfer, simulate, settings, openapi, version):
     app.command()(command)
 app.command(hidden=True)(reference)
 app.add_typer(agents, name="agents")

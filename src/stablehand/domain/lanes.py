@@ -8,7 +8,9 @@ The rule, for an agent with resident checkpoints, among open lanes of its pool i
 * It switches to ``b`` only if there is no ``a``, or ``U_b > U_a + bias`` with ``bias = (S_b / τ) · ρ / (1 − ρ)``, where
   τ is the premium deadline and ρ the share of their time in which agents are busy. An idle fleet switches as soon as
   somebody else is more urgent; a full one stays as long as time lost by loading would cost more than it has to spare.
-* An agent that would have nothing to do looks once more, with all queued work instead of what counts by account.
+* An agent that would have nothing to do looks once more, with all queued work instead of what counts by account: then
+  one account's large order may take what the others leave spare, ``n_b ≤ s · (1 − ρ) · agents``, but no more, since
+  whoever orders next would find every agent in the middle of it and fewer checkpoints resident.
 
 Source of the bias: the dwell that keeps the share of time lost by loading at the share that is spare, after Hsieh, Hou,
 Liu, "Biased Max-Weight" (2017), and the cycle time of polling systems.
@@ -19,8 +21,8 @@ from dataclasses import dataclass
 
 from stablehand.domain.busy import capped
 
-#: An agent that would idle helps a lane when its holders have more work than this many loads of its checkpoint take.
-IDLE_LOADS = 1.0
+#: What part of the spare agents may hold a checkpoint only because one account has much to do; see docs/benchmarks.md.
+IDLE_SHARE = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +49,21 @@ def is_covered(lane: LaneView) -> bool:
     return lane.holders > 0 and lane.work_seconds / lane.holders < lane.load_seconds
 
 
-def needs_help(lane: LaneView, *, idle_loads: float = IDLE_LOADS) -> bool:
-    """True when an agent with nothing else to do should load the checkpoint although others hold it."""
-    return lane.holders == 0 or lane.queued_seconds / lane.holders >= idle_loads * lane.load_seconds
+def needs_help(
+    lane: LaneView, *, busy_share: float | None, agents: int | None = None, idle_share: float = IDLE_SHARE
+) -> bool:
+    """True when an agent with nothing else to do should load the checkpoint although others hold it.
+
+    Args:
+        busy_share: ρ.
+        agents: live agents of the pool; None while unknown, when any number may hold the checkpoint.
+        idle_share: s: 0 keeps every idle agent free, infinity none.
+    """
+    if lane.holders == 0:
+        return True
+    if agents is not None and lane.holders > idle_share * (1 - capped(busy_share)) * agents:
+        return False
+    return lane.queued_seconds / lane.holders >= lane.load_seconds
 
 
 def choose_lane(
@@ -58,7 +72,8 @@ def choose_lane(
     resident: Collection[str],
     busy_share: float | None,
     premium_deadline_seconds: float,
-    idle_loads: float = IDLE_LOADS,
+    agents: int | None = None,
+    idle_share: float = IDLE_SHARE,
 ) -> str | None:
     """The checkpoint that the agent should serve now, resident or to be loaded; None when it should wait.
 
@@ -70,7 +85,7 @@ def choose_lane(
         resident: ids of the checkpoints in the agent's memory.
         busy_share: ρ of the pool's agents, see domain.busy; None while unknown.
         premium_deadline_seconds: τ.
-        idle_loads: when an idle agent helps holders out, see :func:`needs_help`; infinity: never.
+        agents, idle_share: when an idle agent helps holders out, see :func:`needs_help`.
     """
     waiting = [lane for lane in lanes if lane.is_open and lane.queued_seconds > 0]
     return choose_ranked(
@@ -78,7 +93,8 @@ def choose_lane(
         sorted((lane for lane in waiting if lane.checkpoint_id not in resident), key=_rank),
         busy_share=busy_share,
         premium_deadline_seconds=premium_deadline_seconds,
-        idle_loads=idle_loads,
+        agents=agents,
+        idle_share=idle_share,
     )
 
 
@@ -88,7 +104,8 @@ def choose_ranked(
     *,
     busy_share: float | None,
     premium_deadline_seconds: float,
-    idle_loads: float = IDLE_LOADS,
+    agents: int | None = None,
+    idle_share: float = IDLE_SHARE,
 ) -> str | None:
     """:func:`choose_lane` for a caller that keeps its lanes in order: reads no more of them than the answer needs.
 
@@ -102,7 +119,7 @@ def choose_ranked(
         if a is not None and lane.urgency <= a.urgency:
             break
         if is_covered(lane):
-            if passed_over is None and needs_help(lane, idle_loads=idle_loads):
+            if passed_over is None and needs_help(lane, busy_share=busy_share, agents=agents, idle_share=idle_share):
                 passed_over = lane
             continue
         if a is None:

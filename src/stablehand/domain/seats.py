@@ -76,7 +76,7 @@ def fill(
                 chosen.append(candidate.shot_id)
             break
         if not candidate.is_premium and total >= limits.normal:
-            continue
+            break  # after the first normal shot no premium one comes
         chosen.append(candidate.shot_id)
         flying[candidate.account_id] = flying.get(candidate.account_id, 0) + 1
     return chosen
