@@ -43,6 +43,7 @@ class Welcome(Message):
     lease_seconds: float
     renew_seconds: float  #: how often to renew while shots run
     park_seconds: float = 0.0  #: how often to save the states of running shots; 0: never
+    stages: bool = False  #: True: pictures may be put straight into the object store, see Stage
 
 
 class Claim(Message):
@@ -116,6 +117,28 @@ class Uploaded(Message):
     size_bytes: int
 
 
+class Stage(Message):
+    """POST /agent/v1/stage: where may this picture be put without passing through the server?"""
+
+    incarnation: str
+    shot_id: str
+    token: int
+    size_bytes: int = Field(ge=1)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class Staged(Message):
+    """Where to PUT the picture. What lies there is looked at when it is delivered.
+
+    Whoever cannot use the link uploads through the server.
+    """
+
+    url: str | None  #: None: upload through the server
+    upload: str = ""  #: names the bytes in the delivery that follows
+    headers: dict[str, str] = Field(default_factory=dict)  #: to be sent along
+    seconds: float = 0.0  #: how long the link is good
+
+
 class Picture(Message):
     shot_id: str
     token: int
@@ -138,6 +161,8 @@ class Deliver(Message):
 class Delivered(Message):
     accepted: list[str]  #: shot ids whose picture is now the result (also when it already was, from this same token)
     refused: list[str]  #: shot ids whose lease was no longer ours
+    #: shot ids whose staged bytes are not there, or are not the picture: upload them again, through the server
+    missing: list[str] = Field(default_factory=list)
 
 
 class Failure(Message):

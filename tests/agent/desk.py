@@ -71,6 +71,10 @@ class Desk:
         self.drain = False
         self.timeout_seconds = 600.0
         self.park_seconds = 0.0
+        self.link: Callable[[str], str | None] | None = (
+            None  #: shot id -> where its picture may be put; None: no staging
+        )
+        self.missing: set[str] = set()  #: shots whose staged bytes are not there
         self.known: set[str] = set()
         self.closed: set[str] = set()
         self.changed = threading.Condition()
@@ -225,6 +229,7 @@ class Desk:
             "lease_seconds": 30.0,
             "renew_seconds": 0.05,
             "park_seconds": self.park_seconds,
+            "stages": self.link is not None,
         }
 
     def _check(self, message: dict[str, Any]) -> None:
@@ -311,20 +316,31 @@ class Desk:
             raise Refusal(404, "not_found")
         return {"raw": shot.parked}
 
+    def _stage(self, message: dict[str, Any]) -> dict[str, Any]:
+        self._check(message)
+        if self._owned(message["shot_id"], message["token"]) is None:
+            raise Refusal(409, "lease_lost")
+        assert self.link is not None
+        return {"url": self.link(message["shot_id"]), "upload": "staged-" + message["sha256"], "headers": {}}
+
     def _deliver(self, message: dict[str, Any]) -> dict[str, Any]:
         self._check(message)
-        accepted, refused = [], []
+        accepted, refused, missing = [], [], []
         for picture in message["pictures"]:
             shot = self.shots[picture["shot_id"]]
             if shot.token == picture["token"] and shot.state == "succeeded":
                 accepted.append(shot.id)
-            elif self._owned(shot.id, picture["token"]) and shot.picture is not None:
+            elif shot.id in self.missing and picture["upload"].startswith("staged-"):
+                missing.append(shot.id)
+            elif self._owned(shot.id, picture["token"]) and (
+                shot.picture is not None or picture["upload"].startswith("staged-")
+            ):
                 shot.state = "succeeded"
                 shot.results += 1
                 accepted.append(shot.id)
             else:
                 refused.append(shot.id)
-        return {"accepted": accepted, "refused": refused}
+        return {"accepted": accepted, "refused": refused, "missing": missing}
 
     def _fail(self, message: dict[str, Any]) -> dict[str, Any]:
         self._check(message)

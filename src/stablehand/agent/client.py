@@ -69,9 +69,13 @@ class Client:
             trust_env=(urlsplit(server).hostname or "") not in _LOOPBACK,
             transport=transport,
         )
+        # For links into the object store: our token is none of its business.
+        self._outside = httpx.Client(timeout=httpx.Timeout(30.0, connect=3.0))
+        self._beside = httpx.Client(timeout=httpx.Timeout(30.0, connect=3.0), trust_env=False)
 
     def close(self) -> None:
-        self._http.close()
+        for client in (self._http, self._outside, self._beside):
+            client.close()
 
     def hello(self, message: protocol.Hello) -> protocol.Welcome:
         return self._post("hello", message, protocol.Welcome)
@@ -93,6 +97,21 @@ class Client:
             timeout=httpx.Timeout(60.0, connect=3.0),
         )
         return _parse(response, protocol.Uploaded)
+
+    def stage(self, message: protocol.Stage) -> protocol.Staged:
+        """Ask for a link to put a picture straight into the object store."""
+        return self._post("stage", message, protocol.Staged)
+
+    def put_staged(self, staged: protocol.Staged, data: bytes) -> None:
+        """Put a picture where a link leads. Raises Unreachable for whatever goes wrong: the server is still there."""
+        url = staged.url or ""
+        client = self._beside if (urlsplit(url).hostname or "") in _LOOPBACK else self._outside
+        try:
+            response = client.put(url, content=data, headers=staged.headers)
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise Unreachable(f"{type(error).__name__}: {error}") from error
+        if not response.is_success:
+            raise Unreachable(f"the object store answered {response.status_code}")
 
     def park(self, message: protocol.Park, state: bytes) -> protocol.Done:
         """Save the state of a running shot."""

@@ -1,8 +1,11 @@
 """What leaves the agent: pictures, failures, shots given back. Nothing is forgotten before the server has answered."""
 
+import hashlib
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 
@@ -11,14 +14,25 @@ from stablehand.agent.client import Refused, Unreachable
 from stablehand.agent.ledger import Ledger
 from stablehand.agent.session import Session
 from stablehand.ports import Drawn
-from stablehand.protocol import Deliver, Done, Fail, Failure, Held, Lease, Picture, Release
+from stablehand.protocol import Deliver, Done, Fail, Failure, Held, Lease, Picture, Release, Stage
 
 #: pictures, failures or releases in one call
 _BATCH = 32
 #: uploads of one picture that a full disk may refuse before the shot fails for it
 _STORAGE_FULL_TRIES = 3
+#: after the object store would not take a picture, how long pictures go through the server
+_STAGE_AGAIN_SECONDS = 60.0
 
 log = structlog.get_logger("agent")
+
+
+@dataclass(frozen=True, slots=True)
+class _Reported:
+    """A picture whose bytes have been sent."""
+
+    lease: Lease
+    picture: Picture
+    drawn: Drawn | None  #: kept while the server has not seen the bytes with its own eyes
 
 
 class Reports:
@@ -34,7 +48,8 @@ class Reports:
         self._halted = halted
         self._ready = threading.Condition()
         self._drawn: deque[tuple[Lease, Drawn]] = deque()
-        self._pictures: list[tuple[Lease, Picture]] = []
+        self._pictures: list[_Reported] = []
+        self._stage_again_at = 0.0  #: monotonic seconds until which links into the object store are not asked for
         self._failures: list[tuple[Lease, Failure]] = []
         self._releases: list[Lease] = []
         self._threads = [
@@ -87,14 +102,38 @@ class Reports:
                 lease, drawn = self._drawn.popleft()
             self._upload(lease, drawn)
 
+    def _send(self, lease: Lease, drawn: Drawn) -> tuple[str, bool]:
+        """Put a picture into the object store, or where that cannot be, send it to the server.
+
+        Returns the upload's name, and whether the server has not seen it yet. Raises Unreachable, Refused.
+        """
+        welcome = self._session.welcome
+        if welcome is not None and welcome.stages and time.monotonic() >= self._stage_again_at:
+            sha256 = hashlib.sha256(drawn.data).hexdigest()
+            message = Stage(
+                incarnation=self._session.incarnation,
+                shot_id=lease.shot_id,
+                token=lease.token,
+                size_bytes=len(drawn.data),
+                sha256=sha256,
+            )
+            staged = self._session.call(lambda: self._session.client.stage(message))
+            try:
+                if staged.url is not None:
+                    self._session.client.put_staged(staged, drawn.data)
+                    return staged.upload, True
+            except Unreachable as trouble:
+                log.warning("the object store does not take pictures from here", reason=str(trouble))
+            self._stage_again_at = time.monotonic() + _STAGE_AGAIN_SECONDS
+        uploaded = self._session.call(lambda: self._session.client.upload(lease.shot_id, lease.token, drawn.data))
+        return uploaded.upload, False
+
     def _upload(self, lease: Lease, drawn: Drawn) -> None:
         backoff = Backoff()
         full = 0
         while self._ledger.holds(lease) and not self._halted.is_set():
             try:
-                uploaded = self._session.call(
-                    lambda: self._session.client.upload(lease.shot_id, lease.token, drawn.data)
-                )
+                upload, is_staged = self._send(lease, drawn)
             except Unreachable as trouble:
                 log.warning("a picture waits for the server", shot=lease.shot_id, reason=str(trouble))
                 backoff.wait(self._halted, at_least=trouble.retry_after_seconds)
@@ -109,7 +148,7 @@ class Reports:
             picture = Picture(
                 shot_id=lease.shot_id,
                 token=lease.token,
-                upload=uploaded.upload,
+                upload=upload,
                 width=drawn.width,
                 height=drawn.height,
                 format=str(lease.recipe.get("format", "webp")),
@@ -118,7 +157,7 @@ class Reports:
                 device_seconds=drawn.device_seconds,
             )
             with self._ready:
-                self._pictures.append((lease, picture))
+                self._pictures.append(_Reported(lease, picture, drawn if is_staged else None))
                 self._ready.notify_all()
             return
 
@@ -166,20 +205,31 @@ class Reports:
             with self._ready:
                 del self._releases[: len(releases)]
 
-    def _deliver(self, pictures: list[tuple[Lease, Picture]]) -> None:
-        message = Deliver(incarnation=self._session.incarnation, pictures=[picture for _, picture in pictures])
+    def _deliver(self, pictures: list[_Reported]) -> None:
+        message = Deliver(incarnation=self._session.incarnation, pictures=[one.picture for one in pictures])
         try:
             delivered = self._session.call(lambda: self._session.client.deliver(message))
         except Refused as refused:
             log.error("the server refused a delivery", reason=str(refused))
-            for lease, _ in pictures:
+            for lease in (one.lease for one in pictures):
                 self.failure(lease, error_class="retry", code=refused.code, message=refused.message, hint=refused.hint)
         else:
             if delivered.refused:
                 log.info("pictures came too late, their leases were no longer ours", shots=delivered.refused)
-            self._settle([lease for lease, _ in pictures])
+            missing = [one for one in pictures if one.picture.shot_id in delivered.missing]
+            if missing:
+                self._send_again(missing)
+            self._settle([one.lease for one in pictures if one not in missing])
         with self._ready:
             del self._pictures[: len(pictures)]
+
+    def _send_again(self, missing: list[_Reported]) -> None:
+        """The object store has lost or spoilt these: from now on the server is the way, for a while."""
+        log.warning("pictures were not found in the object store", shots=[one.lease.shot_id for one in missing])
+        self._stage_again_at = time.monotonic() + _STAGE_AGAIN_SECONDS
+        with self._ready:
+            self._drawn.extend((one.lease, one.drawn) for one in missing if one.drawn is not None)
+            self._ready.notify_all()
 
     def _say(self, ask: Callable[[], Done], what: str) -> None:
         """Send words that the server may find stale but must not find wrong; its refusal is final either way."""

@@ -19,7 +19,7 @@ from stablehand.domain.errors import InvalidFields, Unauthorized
 from stablehand.services import Services
 from stablehand.services.agents import agent_by_token
 from stablehand.services.claim import claim
-from stablehand.services.deliver import deliver, upload
+from stablehand.services.deliver import deliver, stage, upload
 from stablehand.services.fail import fail
 from stablehand.services.hello import hello
 from stablehand.services.park import MAX_PARKED_BYTES, park, parked
@@ -71,6 +71,7 @@ def routes(door: Door, metrics: Metrics) -> Blueprint:
     route("hello", protocol.Hello, hello_and_tell)
     route("claim", protocol.Claim, claim_within_budget)
     route("renew", protocol.Renew, renew)
+    route("stage", protocol.Stage, stage)
     route("deliver", protocol.Deliver, deliver_and_count)
     route("fail", protocol.Fail, fail_and_count)
     route("release", protocol.Release, release)

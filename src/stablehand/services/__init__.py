@@ -27,3 +27,8 @@ class Services:
     default_checkpoint: str | None = None  #: id or name (``models.default_model``); None: Postcard
     public_url: str | None = None  #: ``storage.public_url``: where browsers fetch pictures, if not from us
     presigned_uploads: bool = True  #: agents send pictures straight to the bucket, where there is one
+
+    @property
+    def stages(self) -> bool:
+        """True when agents may put pictures into the object store themselves."""
+        return self.presigned_uploads and self.objects.gives_links

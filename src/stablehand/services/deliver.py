@@ -3,23 +3,28 @@
 import hashlib
 import math
 
-from stablehand.adapters.pictures import inspect
+from stablehand.adapters.pictures import MAX_BYTES, inspect
 from stablehand.domain.agents import Agent
-from stablehand.domain.errors import BadPicture
-from stablehand.protocol import Deliver, Delivered, Picture, Uploaded
+from stablehand.domain.errors import BadPicture, NotFound
+from stablehand.domain.recipes import Recipe
+from stablehand.protocol import Deliver, Delivered, Picture, Stage, Staged, Uploaded
 from stablehand.services import Services
 from stablehand.services.announce import announce
 from stablehand.services.identity import new_id
-from stablehand.store.images import NewImage, NewUpload
+from stablehand.store.images import NewImage
+from stablehand.store.uploads import NewUpload
 
 THUMBNAIL_SIDE = 320
+#: Folder of the object store that agents are given links into, and how long a link is good.
+STAGED = "uploads"
+STAGE_SECONDS = 120.0
 INFOTEXT_MAX_CHARACTERS = 65_536
 
 
 def upload(services: Services, agent: Agent, shot_id: str, token: int, data: bytes) -> Uploaded:
     """Check that ``data`` is the picture that was ordered, store it and its thumbnail, and name it for ``deliver``.
 
-    Raises: LeaseLost, BadPicture, StorageFull.
+    Raises: LeaseLost, BadPicture, StorageFull, StorageAway.
     """
     recipe = services.store.check_lease(agent.id, shot_id, token)
     picture = inspect(data, thumbnail_side=THUMBNAIL_SIDE)
@@ -29,34 +34,104 @@ def upload(services: Services, agent: Agent, shot_id: str, token: int, data: byt
             f" {recipe.width}×{recipe.height} was ordered.",
             hint="The agent and the server may be of different versions; update the agent.",
         )
+    sha256 = hashlib.sha256(data).hexdigest()
+    stored = _new_upload(shot_id, token, recipe, size_bytes=len(data), sha256=sha256)
+    services.store.note_upload(stored)
+    services.objects.put(stored.object_key, data, content_type=f"image/{picture.format}")
+    services.objects.put(stored.thumbnail_key, picture.thumbnail, content_type="image/webp")
+    return Uploaded(upload=stored.id, sha256=stored.sha256, size_bytes=stored.size_bytes)
+
+
+def stage(services: Services, agent: Agent, message: Stage) -> Staged:
+    """Give the holder of a lease a link for putting the picture into the object store itself.
+
+    The link is good for one key and a short time; it cannot bind what is put there. So the bytes count for nothing
+    until ``deliver`` has copied them to a key that no link was ever given for, and has looked at that copy.
+
+    Raises: LeaseLost, BadPicture, StorageAway.
+    """
+    recipe = services.store.check_lease(agent.id, message.shot_id, message.token)
+    if message.size_bytes > MAX_BYTES:
+        raise BadPicture(f"The picture has more than {MAX_BYTES} bytes.", hint="Order a smaller one.")
+    if not services.stages:
+        return Staged(url=None)
+    new = _new_upload(
+        message.shot_id,
+        message.token,
+        recipe,
+        size_bytes=message.size_bytes,
+        sha256=message.sha256,
+        is_staged=True,
+    )
+    link = services.objects.link_to_put(new.staged_key or "", STAGE_SECONDS)
+    if link is None:
+        return Staged(url=None)
+    services.store.note_upload(new)
+    headers = {"Content-Type": f"image/{recipe.format}"}
+    return Staged(url=link, upload=new.id, headers=headers, seconds=STAGE_SECONDS)
+
+
+def _new_upload(
+    shot_id: str, token: int, recipe: Recipe, *, size_bytes: int, sha256: str, is_staged: bool = False
+) -> NewUpload:
     upload_id = new_id()
     # The upload's id makes the key its own: sweeping one upload can never hit the bytes of another.
     # Its last characters are random: they spread a million pictures over a thousand folders.
     place = f"{upload_id[-2:]}/{shot_id}-{token}-{upload_id}"
-    stored = NewUpload(
+    return NewUpload(
         id=upload_id,
         shot_id=shot_id,
         token=token,
-        width=picture.width,
-        height=picture.height,
-        format=picture.format,
-        object_key=f"images/{place}.{picture.format}",
+        width=recipe.width,
+        height=recipe.height,
+        format=recipe.format,
+        object_key=f"images/{place}.{recipe.format}",
         thumbnail_key=f"thumbnails/{place}.webp",
-        size_bytes=len(data),
-        sha256=hashlib.sha256(data).hexdigest(),
+        size_bytes=size_bytes,
+        sha256=sha256,
+        staged_key=f"{STAGED}/{place}.{recipe.format}" if is_staged else None,
     )
-    services.store.note_upload(stored)
-    services.objects.put(stored.object_key, data, content_type=f"image/{picture.format}")
-    services.objects.put(stored.thumbnail_key, picture.thumbnail, content_type="image/webp")
-    return Uploaded(upload=upload_id, sha256=stored.sha256, size_bytes=stored.size_bytes)
+
+
+def _take_in(services: Services, staged: NewUpload) -> bool:
+    """Move staged bytes to their own key if they are what was announced; False: they are not there, or not that.
+
+    Raises: StorageAway, StorageFull.
+    """
+    assert staged.staged_key is not None
+    try:
+        services.objects.copy(staged.staged_key, staged.object_key)
+        if services.objects.size(staged.object_key) != staged.size_bytes:
+            return False
+        data = services.objects.get(staged.object_key)
+    except NotFound:
+        return False
+    if hashlib.sha256(data).hexdigest() != staged.sha256:
+        return False
+    try:
+        picture = inspect(data, thumbnail_side=THUMBNAIL_SIDE)
+    except BadPicture:
+        return False
+    if (picture.format, picture.width, picture.height) != (staged.format, staged.width, staged.height):
+        return False
+    services.objects.put(staged.thumbnail_key, picture.thumbnail, content_type="image/webp")
+    services.store.accept_staged(staged.id)
+    return True
 
 
 def deliver(services: Services, agent: Agent, message: Deliver) -> Delivered:
-    """Make uploads the results of their shots, each fenced alone."""
-    pictures = [_new_image(services, picture) for picture in message.pictures]
+    """Make uploads the results of their shots, each fenced alone. Raises StorageAway, StorageFull."""
+    absent: set[str] = set()
+    if services.objects.gives_links:
+        for staged in services.store.staged([picture.upload for picture in message.pictures]):
+            if not _take_in(services, staged):
+                services.store.discard_upload(staged.id)
+                absent.add(staged.id)
+    missing = [picture.shot_id for picture in message.pictures if picture.upload in absent]
+    pictures = [_new_image(services, picture) for picture in message.pictures if picture.upload not in absent]
     accepted, refused, changes = services.store.deliver(agent.id, message.incarnation, pictures)
     announce(services, changes)
-    return Delivered(accepted=accepted, refused=refused)
+    return Delivered(accepted=accepted, refused=refused, missing=missing)
 
 
 def _new_image(services: Services, picture: Picture) -> NewImage:

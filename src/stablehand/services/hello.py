@@ -42,4 +42,5 @@ def hello(services: Services, agent: Agent, message: Hello) -> Welcome:
         lease_seconds=services.limits.lease_seconds,
         renew_seconds=services.limits.renew_seconds,
         park_seconds=services.limits.park_seconds,
+        stages=services.stages,
     )

@@ -29,22 +29,6 @@ from stablehand.store.transactions import ONLY_ROW, Transaction, Transactions, r
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewUpload:
-    """Checked bytes of a picture, and where they are about to lie."""
-
-    id: str
-    shot_id: str
-    token: int
-    width: int
-    height: int
-    format: str
-    object_key: str
-    thumbnail_key: str
-    size_bytes: int
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class NewImage:
     """A picture that an agent delivers."""
 
@@ -57,15 +41,6 @@ class NewImage:
 
 
 class Images(Transactions):
-    def note_upload(self, upload: NewUpload) -> None:
-        """Write down that these objects are about to be stored, so that they are swept if nobody delivers them."""
-        with self.writing() as tx:
-            tx.session.execute(
-                insert(UploadRow).values(
-                    created_at=tx.now, **{field: getattr(upload, field) for field in NewUpload.__slots__}
-                )
-            )
-
     @repeatable
     def deliver(
         self, agent_id: str, incarnation: str, pictures: Sequence[NewImage]
@@ -91,6 +66,7 @@ class Images(Transactions):
                 if (
                     shot is None
                     or upload is None
+                    or upload.staged_key is not None
                     or not (same and fits)
                     or shot.state != State.RUNNING
                     or shot.incarnation != incarnation
@@ -217,7 +193,7 @@ class Images(Transactions):
                 .with_for_update(skip_locked=True)
             ).all()
             left = tx.session.execute(
-                select(UploadRow.id, UploadRow.object_key, UploadRow.thumbnail_key)
+                select(UploadRow.id, UploadRow.object_key, UploadRow.thumbnail_key, UploadRow.staged_key)
                 .where(UploadRow.created_at < tx.now - timedelta(hours=upload_hours))
                 .limit(at_most)
                 .with_for_update(skip_locked=True)
@@ -228,7 +204,9 @@ class Images(Transactions):
             tx.session.execute(delete(ImageRow).where(ImageRow.id.in_([row.id for row in old])))
             tx.session.execute(delete(UploadRow).where(UploadRow.id.in_([row.id for row in left])))
             keys = {key for image in old for key in (image.object_key, image.thumbnail_key)}
-            keys |= {key for upload in left for key in (upload.object_key, upload.thumbnail_key)}
+            keys |= {
+                key for upload in left for key in (upload.object_key, upload.thumbnail_key, upload.staged_key) if key
+            }
             if keys:
                 tx.session.execute(insert(DoomedObjectRow), [{"key": key} for key in sorted(keys)])
             return list(tx.session.scalars(select(DoomedObjectRow.key).limit(2 * at_most)))

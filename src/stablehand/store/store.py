@@ -28,6 +28,7 @@ from stablehand.store.outbox import Outbox
 from stablehand.store.parking import Parking
 from stablehand.store.sweeping import Sweeping
 from stablehand.store.transferring import Transferring
+from stablehand.store.uploads import Uploads
 
 #: Name of the database file inside the data directory.
 DATABASE_NAME = "stablehand.db"
@@ -45,6 +46,7 @@ class Store(
     Endings,
     Breakers,
     Images,
+    Uploads,
     Catalogue,
     Parking,
     Agents,

@@ -1,0 +1,81 @@
+"""A killed agent's picture goes on where it was parked, on the real engine, and becomes the same picture."""
+
+import os
+import signal
+
+import pytest
+
+from tests.buckets import BucketServer
+from tests.running import RunningService, ServiceFactory, eventually
+
+STEPS = 60
+ORDER = {"prompt": "a red house in a meadow", "seed": 7, "steps": STEPS, "sampler": "Euler a", "format": "png"}
+
+
+@pytest.mark.parametrize("kind", ["folder", "bucket"])
+def test_sigkill_in_the_middle(make_service: ServiceFactory, bucket_server: BucketServer, kind: str) -> None:
+    storage = {}
+    if kind == "bucket":
+        address = bucket_server.make()
+        storage = {
+            "STORAGE__URL": address.url,
+            "STORAGE__ENDPOINT": address.endpoint or "",
+            "STORAGE__REGION": "us-east-1",
+            "STORAGE__ACCESS_KEY_ID": address.access_key_id or "",
+            "STORAGE__SECRET_ACCESS_KEY": address.secret_access_key or "",
+        }
+    service = make_service(COMPUTE__THREADS=1, QUEUE__PARK_SECONDS=0.5, **storage)
+    service.start()
+    whole = service.finished(service.submit(**ORDER)["id"])
+    assert whole["state"] == "succeeded", whole
+
+    job = service.submit(**ORDER)
+    eventually(lambda: _progress(service, job["id"]) > 0.35, "a good part is done")
+    victim = service.agent_pid()
+    assert victim is not None
+    os.kill(victim, signal.SIGKILL)
+    eventually(lambda: _state(service, job["id"]) == "queued", "the loss is noticed")
+    seen: list[float] = []
+
+    def goes_on() -> bool:
+        if _state(service, job["id"]) == "running":
+            seen.append(_progress(service, job["id"]))
+        return _state(service, job["id"]) == "succeeded"
+
+    eventually(goes_on, "another agent ends it")
+    assert seen
+    assert min(seen) > 0.05, "it never falls back to the beginning"
+    done = service.job(job["id"])
+    assert _bytes(service, done) == _bytes(service, whole), "the same picture, bit for bit"
+
+
+def test_a_stopped_service_goes_on_after_its_next_start(make_service: ServiceFactory) -> None:
+    service = make_service(COMPUTE__THREADS=1, QUEUE__PARK_SECONDS=3600)
+    service.start()
+    job = service.submit(**ORDER)
+    eventually(lambda: _progress(service, job["id"]) > 0.35, "a good part is done")
+    service.stop()
+    assert len(list((service.data_dir / "objects" / "parked").rglob("*-*"))) == 1
+    service.start()
+    seen: list[float] = []
+
+    def goes_on() -> bool:
+        if _state(service, job["id"]) == "running":
+            seen.append(_progress(service, job["id"]))
+        return _state(service, job["id"]) == "succeeded"
+
+    eventually(goes_on, "it is drawn to its end")
+    assert seen
+    assert min(seen) > 0.3
+
+
+def _state(service: RunningService, job_id: str) -> str:
+    return str(service.job(job_id)["shots"][0]["state"])
+
+
+def _progress(service: RunningService, job_id: str) -> float:
+    return float(service.job(job_id)["shots"][0]["progress"])
+
+
+def _bytes(service: RunningService, job: dict) -> bytes:  # type: ignore[type-arg]
+    return bytes(service.http.get(f"/api/v1/images/{job['images'][0]['id']}/file").content)
