@@ -48,6 +48,7 @@ class RunningService:
 
     def __init__(self, data_dir: Path, **settings: str | float) -> None:
         """``settings`` by their environment names without prefix, such as ``COMPUTE__RUNTIME="null"``."""
+        self.role = "all"
         self.data_dir = data_dir
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -67,7 +68,7 @@ class RunningService:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("STABLEHAND_")}
         environment |= self._settings | {f"STABLEHAND_{name}": str(value) for name, value in settings.items()}
         command = [sys.executable, "-m", "stablehand", "serve"]
-        command += ["--port", str(self.port), "--data-dir", str(self.data_dir)]
+        command += ["--port", str(self.port), "--data-dir", str(self.data_dir), "--role", self.role]
         if file_size_limit is not None:
             command = [sys.executable, "-c", _LIMITED, str(file_size_limit), *command]
         with self.data_dir.with_suffix(".log").open("ab") as log:

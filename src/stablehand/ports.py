@@ -144,6 +144,10 @@ class Broadcast(Protocol):
     def reaches_others(self) -> bool:
         """False where there is no way to tell other processes anything."""
 
+    @property
+    def is_open(self) -> bool:
+        """True while messages go out and come in."""
+
     def publish(self, channel: str, message: dict[str, Any]) -> None:
         """Pass a message on, soon; never waits."""
 

@@ -60,16 +60,22 @@ Origins = Annotated[list[Annotated[str, AfterValidator(_origin)]], NoDecode, Bef
 Hosts = Annotated[list[Annotated[str, AfterValidator(_host)]], NoDecode, BeforeValidator(_as_list)]
 
 
-def _database_url(value: SecretStr | None) -> SecretStr | None:
-    if value is not None and not re.match(r"postgres(ql)?(\+psycopg)?://", value.get_secret_value()):
-        raise ValueError("a database is named as postgresql://USER:PASSWORD@HOST/NAME")
-    return value
+def _server(pattern: str, words: str) -> AfterValidator:
+    def check(value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.match(pattern, value.get_secret_value()):
+            raise ValueError(words)
+        return value
+
+    return AfterValidator(check)
 
 
-#: A secret, because the password stands in it. The empty text means none: so containers spell an unset variable.
-DatabaseUrl = Annotated[
-    SecretStr | None, BeforeValidator(lambda value: None if value == "" else value), AfterValidator(_database_url)
-]
+#: The empty text means none: so containers spell an unset variable.
+_TEXT = BeforeValidator(lambda value: None if value == "" else value)
+# Secrets, because passwords stand in them.
+_A_DATABASE = _server(r"postgres(ql)?(\+psycopg)?://", "a database is named as postgresql://USER:PASSWORD@HOST/NAME")
+DatabaseUrl = Annotated[SecretStr | None, _TEXT, _A_DATABASE]
+_A_REDIS = _server(r"(rediss?|unix)://.", "a Redis is named as redis://:PASSWORD@HOST:PORT/0, or rediss:// for TLS")
+RedisUrl = Annotated[SecretStr | None, _TEXT, _A_REDIS]
 
 
 class Section(BaseModel):
@@ -144,6 +150,19 @@ class QueueSettings(Section):
     )
     lease_seconds: float = Field(
         30.0, ge=3, le=86_400, description="Length of a lease; an agent renews it at least three times."
+    )
+    redis_url: RedisUrl = Field(
+        None,
+        description="Redis that carries doorbells and live events between several server processes, such as "
+        "`redis://:PASSWORD@HOST:6379/0`. It keeps nothing that is needed.",
+    )
+    redis_prefix: str = Field(
+        "stablehand",
+        pattern=r"^[\w.-]+$",
+        description="Beginning of the names of Redis channels; another for each installation that shares a Redis.",
+    )
+    notices_file: Path | None = Field(
+        None, description="File to which the courier appends every notice as a line of JSON. Default: none."
     )
 
 

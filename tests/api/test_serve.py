@@ -51,6 +51,7 @@ def servers_of(service: RunningService) -> list[psutil.Process]:
 
 def test_it_is_ready_and_draws(running: RunningService) -> None:
     ready = running.get("/readyz")
+    assert ready["checks"].pop("courier") in ("leads", "stands by")
     assert ready["checks"] == {"store": "ok", "migrations": "ok", "agent": "ok"}
     assert "local" in ready["agents"]
     assert f"ready at {running.url}" in running.log

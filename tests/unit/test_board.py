@@ -19,6 +19,7 @@ class Chair:
     """ports.Broadcast for one process in the room."""
 
     reaches_others = True
+    is_open = True
 
     def __init__(self, room: Room) -> None:
         self._room = room

@@ -8,6 +8,7 @@ class NoOthers:
     """Implements ports.Broadcast for an installation of one process."""
 
     reaches_others = False
+    is_open = True
 
     def publish(self, channel: str, message: dict[str, Any]) -> None:
         del channel, message

@@ -80,18 +80,19 @@ def create_app(services: Services, options: Options) -> Flask:
     reading.install(app)
     gate = guards.Gate(options)
     measured = metrics.install(app, door)
-    for blueprint in (
-        jobs.routes(door),
-        images.routes(door),
-        checkpoints.routes(door),
-        samplers.routes(),
-        status.routes(door),
-        me.routes(door),
-        health.routes(door),
-    ):
-        app.register_api(blueprint)
-    app.register_blueprint(agents.routes(door, measured))
-    app.register_blueprint(page.routes(options.static_dir))
+    app.register_api(health.routes(door))
+    if options.serves_api:
+        for blueprint in (
+            jobs.routes(door),
+            images.routes(door),
+            checkpoints.routes(door),
+            samplers.routes(),
+            status.routes(door),
+            me.routes(door),
+        ):
+            app.register_api(blueprint)
+        app.register_blueprint(agents.routes(door, measured))
+        app.register_blueprint(page.routes(options.static_dir))
     app.view_functions["openapi.openapi"] = app.view_functions["swagger.swagger"]
 
     guards.install(app, gate, _query_names(app) | agents.QUERY_NAMES, options.pictures_origin)

@@ -6,6 +6,7 @@ fetches the truth by REST on each connect. Each socket holds one of the server's
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs
@@ -17,6 +18,7 @@ from werkzeug.wrappers import Response
 
 from stablehand.api.door import Door
 from stablehand.api.errors import BadHost, BadOrigin, shape, status_of
+from stablehand.api.fanout import Fanout
 from stablehand.api.guards import Gate
 from stablehand.api.views import image_out, job_out, shot_out
 from stablehand.domain.errors import Busy, NotFound, StablehandError
@@ -26,6 +28,8 @@ from stablehand.services.watch import unwatch, watch
 PATH = "/socket.io"
 #: jobs that one socket may watch at a time
 MAX_WATCHED = 16
+#: how often pages fetch the truth while events of other processes cannot come here, if anything rang
+REFETCH_SECONDS = 5.0
 #: a client only ever says which job it looks at
 MAX_MESSAGE_BYTES = 4096
 
@@ -46,6 +50,11 @@ class Live:
         self._watched: dict[str, set[str]] = {}  # socket -> jobs it watches
         self._lock = threading.Lock()
         self._subscription = door.services.feed.subscribe()
+        broadcast = door.services.broadcast
+        self._fanout = Fanout(broadcast) if broadcast.reaches_others else None
+        if self._fanout is not None:
+            broadcast.on_open(self._send_for_the_truth)
+        self._rings_seen = 0
         self._pump = threading.Thread(target=self._carry, name="live", daemon=True)
         self.socketio = SocketIO(
             app,
@@ -56,6 +65,7 @@ class Live:
             async_handlers=False,
             manage_session=False,
             max_http_buffer_size=MAX_MESSAGE_BYTES,
+            **({"client_manager": self._fanout} if self._fanout is not None else {}),
         )
         app.wsgi_app = SocketGate(app.wsgi_app, door, gate)  # type: ignore[method-assign]
         self._listen()
@@ -126,11 +136,31 @@ class Live:
         unwatch(self._door.services, job_id)
         return {}
 
+    def _send_for_the_truth(self) -> None:
+        """Have every page here fetch it: events of other processes may have been missed."""
+        if self._fanout is not None:
+            self._fanout.emit_here("refetch", {})
+        else:
+            self.socketio.emit("refetch", {})
+
+    def _heed_rings(self) -> None:
+        """Where no events come from other processes, what rang is all that is known of them."""
+        if (rings := self._door.services.doorbell.heard()) != self._rings_seen:
+            self._rings_seen = rings
+            self._send_for_the_truth()
+
     def _carry(self) -> None:
+        patience = REFETCH_SECONDS if self._door.options.others_unheard else None
+        next_heed = time.monotonic()
         while True:
-            event = self._subscription.get()
+            event = self._subscription.get(patience)
+            if patience is not None and time.monotonic() >= next_heed:
+                self._heed_rings()
+                next_heed = time.monotonic() + patience
             if event is None:
-                return  # closed
+                if self._subscription.closed:
+                    return
+                continue
             try:
                 name, body, room = _told(event)
                 self.socketio.emit(name, body, to=room)
@@ -155,6 +185,8 @@ class SocketGate:
         if path != PATH and not path.startswith(PATH + "/"):
             return self._inner(environ, start_response)  # type: ignore[no-any-return]
         try:
+            if not self._door.options.serves_live:
+                raise NotFound("This process has no sockets.", hint="Connect to one with the role all, web or live.")
             self._check(environ)
             with self._door.sockets.hold():
                 return self._inner(environ, start_response)  # type: ignore[no-any-return]

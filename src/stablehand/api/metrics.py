@@ -15,13 +15,14 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from stablehand.api.door import Door
 from stablehand.domain.agents import AgentState
 from stablehand.protocol import Deliver, Delivered, Fail
 from stablehand.services.agents import list_agents
+from stablehand.services.courier import outbox_state
 from stablehand.services.status import queue_status
 
 log = structlog.get_logger("stablehand.http")
@@ -88,6 +89,23 @@ class _Now:
         for state in AgentState:
             agents.add_metric([state.value], tally[state])
         yield agents
+        outbox = outbox_state(self._door.services)
+        notices = GaugeMetricFamily("stablehand_notices", "Notices that are not delivered.", labels=["state"])
+        notices.add_metric(["waiting"], outbox.waiting)
+        notices.add_metric(["dead"], outbox.dead)
+        yield notices
+        yield GaugeMetricFamily(
+            "stablehand_notices_lag_seconds", "Age of the oldest waiting notice.", value=outbox.lag_seconds
+        )
+        yield GaugeMetricFamily(
+            "stablehand_notices_most_tries", "Failures of the waiting notice with the most.", value=outbox.most_tries
+        )
+        tries = CounterMetricFamily(
+            "stablehand_courier_tries", "Tries to deliver notices, by this process.", labels=["kind", "outcome"]
+        )
+        for (kind, outcome), count in sorted(self._door.options.courier_tally().items()):
+            tries.add_metric([kind, outcome], count)
+        yield tries
         held = GaugeMetricFamily("stablehand_held_threads", "Requests that hold a thread and wait.", labels=["kind"])
         for kind, budget in (
             ("sockets", self._door.sockets),

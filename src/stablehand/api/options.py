@@ -1,6 +1,6 @@
 """What the doors are told about the place they stand in: plain values, chosen by wiring."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,10 @@ class Options:
     log_requests: bool = False
     metrics: bool = True
     pictures_origin: str | None = None  #: of another host that pictures may come from, such as https://pictures.example
+    serves_api: bool = True  #: False: no page, no API, no agents' doors
+    serves_live: bool = True  #: False: no sockets
+    others_unheard: bool = False  #: other processes serve too, but nothing carries their events to us
+    courier_tally: Callable[[], Mapping[tuple[str, str], int]] = dict  #: (kind, how it ended) -> tries since the start
     #: thread budget; the rest of the server's threads stays free for short requests
     max_sockets: int = 128
     max_claims: int = 32

@@ -13,7 +13,10 @@ def serve(
     data_dir: DataDir = None,
     config: Config = None,
     no_agent: Annotated[bool, typer.Option("--no-agent", help="Start no agent of its own.")] = False,
-    role: Annotated[Literal["all"], typer.Option(help="What this process does.")] = "all",
+    role: Annotated[
+        Literal["all", "web", "live", "courier"],
+        typer.Option(help="What this process does. All but `all` need a database server: `storage.database_url`."),
+    ] = "all",
 ) -> None:
     """Serve the page and the API, and draw with an agent of its own."""
     from stablehand import __version__
@@ -22,28 +25,32 @@ def serve(
     from stablehand.settings import load
     from stablehand.wiring import exposure, folders, serving
 
-    del role  # one choice so far
     given: dict[str, Any] = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = load(data_dir=data_dir, config=config, command_line={"api": given})
     logs.set_up(settings.observability)
     exposure.check_exposure(settings)
+    exposure.check_role(settings, role, no_agent=no_agent)
     folders.prepare_data_dir(settings)
-    lock = folders.lock_data_dir(settings)
+    lock = folders.lock_data_dir(settings) if role == "all" else None
     listener = server.bind(settings.api.host, settings.api.port)
     serving.migrate(settings)
 
     address, bound_port = listener.getsockname()[:2]
     url = f"http://[{address}]:{bound_port}" if ":" in address else f"http://{address}:{bound_port}"
     arguments = ["--data-dir", str(settings.data_dir), *(("--config", str(config.absolute())) if config else ())]
-    whole = serving.Serving(settings, server_url=url, with_agent=not no_agent, child_arguments=tuple(arguments))
+    whole = serving.Serving(
+        settings, server_url=url, with_agent=not no_agent, child_arguments=tuple(arguments), role=role
+    )
 
     def ready() -> None:
-        typer.echo(f"Stablehand {__version__} is ready at {settings.api.public_url or url} (Ctrl+C ends it)")
-        if not (serving.STATIC_DIR / "index.html").is_file():
+        what = "Stablehand" if role == "all" else f"Stablehand ({role})"
+        typer.echo(f"{what} {__version__} is ready at {settings.api.public_url or url} (Ctrl+C ends it)")
+        if role in serving.WITH_API and not (serving.STATIC_DIR / "index.html").is_file():
             typer.echo("The web page has not been built: run `make install` for it. The API works without.", err=True)
         whole.start_child()
 
     try:
         server.run(server.Service(start=whole.start, on_ready=ready, stop=whole.stop), listener)
     finally:
-        lock.close()
+        if lock is not None:
+            lock.close()

@@ -4,10 +4,11 @@ carry it out in one transaction; browsers and doorbells hear of it after the com
 
 from dataclasses import dataclass, field
 
+from stablehand.adapters.broadcast import NoOthers
 from stablehand.adapters.objects import Objects
 from stablehand.domain.limits import Limits
 from stablehand.domain.pools import DEFAULT_POOL, Pool
-from stablehand.ports import Doorbell
+from stablehand.ports import Broadcast, Doorbell
 from stablehand.services.feed import Feed
 from stablehand.store import Store
 
@@ -22,6 +23,7 @@ class Services:
     objects: Objects
     doorbell: Doorbell
     feed: Feed
+    broadcast: Broadcast = field(default_factory=NoOthers)  #: to the other processes, where there are some
     limits: Limits = field(default_factory=Limits)
     pools: tuple[Pool, ...] = (DEFAULT_POOL,)
     default_checkpoint: str | None = None  #: id or name (``models.default_model``); None: Postcard

@@ -15,7 +15,7 @@ from stablehand.services import Services
 from stablehand.services.announce import OUTBOX
 from stablehand.services.feed import Feed
 from stablehand.store.leading import Lead
-from stablehand.store.outbox import Undelivered
+from stablehand.store.outbox import OutboxState, Undelivered
 
 MATTER = "courier"
 #: notices claimed at once
@@ -88,6 +88,11 @@ def redeliver(services: Services, ids: Sequence[str] | None) -> int:
     revived = services.store.redeliver(ids)
     services.doorbell.ring(OUTBOX)
     return revived
+
+
+def outbox_state(services: Services) -> OutboxState:
+    """How the outbox stands."""
+    return services.store.outbox_state()
 
 
 class Courier:

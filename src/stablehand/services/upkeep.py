@@ -3,13 +3,18 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from stablehand.services import Services
 from stablehand.services.catalogue import Scan, hash_next, scan
 from stablehand.services.expire import expire, judge_lanes
 from stablehand.services.purge import purge
+from stablehand.store.leading import Lead
+
+#: what the leader leads in
+MATTER = "upkeep"
 
 EXPIRE_EVERY_SECONDS = 1.0
 SCAN_EVERY_SECONDS = 10.0
@@ -51,8 +56,16 @@ class Upkeep:
             self._stopping.wait(EXPIRE_EVERY_SECONDS)
 
     def _keep_house(self) -> None:
-        next_purge = time.monotonic()
+        """Of several processes the leader does it: they would undo each other's scans."""
         while not self._stopping.is_set():
+            with _take_lead(self._services) as lead:
+                if lead is not None:
+                    self._keep_house_while(lead)
+            self._stopping.wait(SCAN_EVERY_SECONDS)
+
+    def _keep_house_while(self, lead: Lead) -> None:
+        next_purge = time.monotonic()
+        while not self._stopping.is_set() and lead.holds():
             _try("scan the models folder", lambda: self._report(scan(self._services, self._models_dir)))
             while not self._stopping.is_set() and _try("hash a checkpoint", self._hash_next):
                 pass
@@ -70,6 +83,30 @@ class Upkeep:
             if (path, problem) not in self._problems:
                 _log.warning("%s cannot be used as a checkpoint: %s", path, problem)
         self._problems = result.problems
+
+
+@contextmanager
+def _take_lead(services: Services) -> Iterator[Lead | None]:
+    """The lead in upkeep, for as long as the block runs; None while another process has it, or nobody can."""
+    lead: list[Lead] = []
+
+    def take() -> None:
+        if (taken := services.store.try_lead(MATTER)) is not None:
+            lead.append(taken)
+
+    _try("take its turn", take)
+    try:
+        yield lead[0] if lead else None
+    finally:
+        if lead:
+            lead[0].close()
+
+
+def scan_first(services: Services, models_dir: Path) -> None:
+    """Before the first order comes: look for checkpoints, unless another process has done so and goes on with it."""
+    with _take_lead(services) as lead:
+        if lead is not None:
+            scan(services, models_dir)
 
 
 def _try(what: str, work: Callable[[], object]) -> bool:

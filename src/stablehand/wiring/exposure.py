@@ -22,6 +22,17 @@ def check_exposure(settings: Settings) -> None:
         )
 
 
+def check_role(settings: Settings, role: str, *, no_agent: bool) -> None:
+    """Refuse a role that cannot be filled. Raises BadSettings."""
+    if role != "all" and settings.storage.database_url is None:
+        raise BadSettings(
+            f"The role {role} is for one process of several, and SQLite serves one only.",
+            hint="Set storage.database_url to a PostgreSQL server, or leave --role away.",
+        )
+    if role != "all" and no_agent:
+        raise BadSettings(f"The role {role} never has an agent of its own.", hint="Leave --no-agent away.")
+
+
 def is_loopback(host: str) -> bool:
     if host == "localhost":
         return True

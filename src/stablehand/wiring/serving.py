@@ -1,30 +1,42 @@
 """The serving process: its parts, and the order in which they start and end."""
 
+import hashlib
 import secrets
+import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Literal
 
 import structlog
 from flask import Flask
 
-from stablehand.adapters.doorbell import InProcessDoorbell
+from stablehand.adapters.notices_file import NoticesFile
 from stablehand.agent.child import AgentChild, write_token
 from stablehand.api import Options, Readiness, create_app
 from stablehand.domain.limits import Limits
+from stablehand.domain.notices import KINDS
 from stablehand.domain.pools import DEFAULT_POOL
+from stablehand.ports import Sink
 from stablehand.services import Services
 from stablehand.services.agents import hash_token, register_agent
-from stablehand.services.catalogue import scan
+from stablehand.services.board import Board
+from stablehand.services.courier import Courier, LiveSink, Sinks
 from stablehand.services.expire import expire_agent
 from stablehand.services.feed import Feed
-from stablehand.services.upkeep import Upkeep
+from stablehand.services.upkeep import Upkeep, scan_first
 from stablehand.settings import Settings
 from stablehand.store import Store
 from stablehand.wiring.folders import secret_key
+from stablehand.wiring.lines import open_broadcast, open_doorbell
 from stablehand.wiring.objects import open_objects, pictures_origin
 
 STATIC_DIR = Path(__file__).parents[1] / "static"
+
+#: what a process is for; all but the first share a database server with others
+Role = Literal["all", "web", "live", "courier"]
+#: roles with the page, the API and the agents' doors; with sockets; with a courier. Health and metrics have all.
+WITH_API, WITH_LIVE, WITH_COURIER = ("all", "web"), ("all", "web", "live"), ("all", "courier")
 
 #: name of the agent that ``serve`` keeps
 CHILD_NAME = "local"
@@ -46,11 +58,14 @@ def open_store(settings: Settings) -> Store:
 
 def open_services(settings: Settings) -> Services:
     """The use cases over this machine's database and objects. Opens no connection and starts no thread yet."""
+    store = open_store(settings)
+    broadcast = open_broadcast(settings)
     return Services(
-        store=open_store(settings),
+        store=store,
         objects=open_objects(settings),
-        doorbell=InProcessDoorbell(),
-        feed=Feed(),
+        doorbell=open_doorbell(store, broadcast),
+        feed=Feed(Board(broadcast)),
+        broadcast=broadcast,
         limits=Limits(
             lease_seconds=settings.queue.lease_seconds,
             timeout_seconds=settings.queue.timeout,
@@ -75,11 +90,28 @@ def migrate(settings: Settings) -> str:
         store.close()
 
 
+def sinks(settings: Settings, feed: Feed) -> Sinks:
+    """Where each kind of notice goes."""
+    places: list[Sink] = [LiveSink(feed)]
+    if settings.queue.notices_file is not None:
+        places.append(NoticesFile(settings.queue.notices_file.expanduser().absolute()))
+    return dict.fromkeys(KINDS, places)
+
+
 def options(
-    settings: Settings, *, readiness: Callable[[], Readiness], on_hello: Callable[[str], None] = lambda _: None
+    settings: Settings,
+    *,
+    readiness: Callable[[], Readiness],
+    on_hello: Callable[[str], None] = lambda _: None,
+    role: Role = "all",
+    courier_tally: Callable[[], Mapping[tuple[str, str], int]] = dict,
 ) -> Options:
-    """What the doors are told of the settings."""
+    """What the doors are told of the settings, and of what this process is for."""
     return Options(
+        serves_api=role in WITH_API,
+        serves_live=role in WITH_LIVE,
+        others_unheard=role != "all" and settings.queue.redis_url is None,
+        courier_tally=courier_tally,
         secret_key=secret_key(settings),
         readiness=readiness,
         on_hello=on_hello,
@@ -101,25 +133,53 @@ class Serving:
     """One serving process: the application, its upkeep, and the agent that belongs to it."""
 
     def __init__(
-        self, settings: Settings, *, server_url: str, with_agent: bool, child_arguments: tuple[str, ...]
+        self,
+        settings: Settings,
+        *,
+        server_url: str,
+        with_agent: bool,
+        child_arguments: tuple[str, ...],
+        role: Role = "all",
     ) -> None:
         self._settings = settings
         self._server_url = server_url
-        self._with_agent = with_agent
+        self._role = role
+        self._with_agent = with_agent and role == "all"
         self._child_arguments = child_arguments
         self._child_said_hello = threading.Event()
 
     def start(self) -> Flask:
         """Everything but the child, which wants a server that answers. Call it in the process that serves."""
-        self._services = open_services(self._settings)
-        # Once before the door opens, so that the first order finds its checkpoint; upkeep goes on with it.
-        scan(self._services, self._settings.models_dir)
-        self._upkeep = Upkeep(self._services, self._settings.models_dir)
-        self._upkeep.start()
-        self._child = self._make_child() if self._with_agent else None
-        app = create_app(self._services, options(self._settings, readiness=self._readiness, on_hello=self._note_hello))
+        services = self._services = open_services(self._settings)
+        self._courier = Courier(services, sinks(self._settings, services.feed)) if self._role in WITH_COURIER else None
+        self._upkeep = Upkeep(services, self._settings.models_dir) if self._role in WITH_API else None
+        app = create_app(
+            services,
+            options(
+                self._settings,
+                readiness=self._readiness,
+                on_hello=self._note_hello,
+                role=self._role,
+                courier_tally=lambda: self._courier.tally if self._courier else {},
+            ),
+        )
         self._live = app.extensions["live"]
+        # Everybody who hears of other processes is there by now.
+        services.broadcast.start()
+        services.doorbell.start()
+        services.feed.board.start()
         self._live.start()
+        if self._upkeep is not None:
+            # Once before the door opens, so that the first order finds its checkpoint; upkeep goes on with it.
+            scan_first(services, self._settings.models_dir)
+            self._upkeep.start()
+        if self._courier is not None:
+            self._courier.start()
+        self._child = self._make_child() if self._with_agent else None
+        if self._role in WITH_LIVE and self._role != "all" and not services.broadcast.reaches_others:
+            log.warning(
+                "queue.redis_url is not set: events of other processes do not come here, so pages fetch them by polling"
+            )
         return app
 
     def start_child(self) -> None:
@@ -131,12 +191,18 @@ class Serving:
         if self._child is not None:
             self._child.stop()
             expire_agent(self._services, self._child_id)
+        if self._courier is not None:
+            self._courier.stop()
         self._live.stop()
-        self._upkeep.stop()
+        if self._upkeep is not None:
+            self._upkeep.stop()
+        self._services.feed.board.close()
+        self._services.doorbell.close()
+        self._services.broadcast.close()
 
     def _make_child(self) -> AgentChild:
         token = secrets.token_urlsafe(32)
-        agent = register_agent(self._services, CHILD_NAME, DEFAULT_POOL.name, hash_token(token))
+        agent = register_agent(self._services, self._child_name(), DEFAULT_POOL.name, hash_token(token))
         self._child_id = agent.id
         # Whatever an earlier child still holds is lost: it ended with its parent.
         expire_agent(self._services, agent.id)
@@ -149,6 +215,13 @@ class Serving:
             on_death=self._child_died,
             stop_seconds=CHILD_STOP_SECONDS,
         )
+
+    def _child_name(self) -> str:
+        """Of several processes over one database server each keeps its own agent."""
+        if not self._services.store.is_postgresql:
+            return CHILD_NAME
+        place = hashlib.sha256(str(self._settings.data_dir).encode()).hexdigest()[:6]
+        return f"{CHILD_NAME}-{socket.gethostname()}-{place}"
 
     def _child_died(self, exit_code: int) -> None:
         del exit_code  # the child's keeper has logged it
@@ -170,4 +243,10 @@ class Serving:
         checks["migrations"] = "ok" if current else "missing; run `stablehand migrate`"
         if self._with_agent:
             checks["agent"] = "ok" if self._child_said_hello.is_set() else "has not said hello yet"
-        return Readiness(ready=all(word == "ok" for word in checks.values()), stored=current, checks=checks)
+        ready = all(word == "ok" for word in checks.values())
+        # What follows is told and closes no door: others carry meanwhile, and hints may be lost.
+        if self._courier is not None:
+            checks["courier"] = "leads" if self._courier.leads else "stands by"
+        if self._services.broadcast.reaches_others:
+            checks["redis"] = "ok" if self._services.broadcast.is_open else "away"
+        return Readiness(ready=ready, stored=current, checks=checks)

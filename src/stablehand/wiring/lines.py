@@ -1,0 +1,28 @@
+"""How the processes of an installation hear of each other: through Redis, else the database, else not at all."""
+
+from sqlalchemy import make_url
+
+from stablehand.adapters.broadcast import NoOthers
+from stablehand.adapters.broadcast_redis import RedisBroadcast
+from stablehand.adapters.doorbell import InProcessDoorbell
+from stablehand.adapters.doorbell_postgres import PostgresDoorbell
+from stablehand.adapters.doorbell_redis import BroadcastDoorbell
+from stablehand.ports import Broadcast, Doorbell
+from stablehand.settings import Settings
+from stablehand.store import Store
+
+
+def open_broadcast(settings: Settings) -> Broadcast:
+    """Not connected yet."""
+    url = settings.queue.redis_url
+    return RedisBroadcast(url.get_secret_value(), settings.queue.redis_prefix) if url else NoOthers()
+
+
+def open_doorbell(store: Store, broadcast: Broadcast) -> Doorbell:
+    """Not connected yet; it rings in this process at least."""
+    if broadcast.reaches_others:
+        return BroadcastDoorbell(broadcast)
+    if store.is_postgresql:
+        url = make_url(store.url).set(drivername="postgresql")
+        return PostgresDoorbell(url.render_as_string(hide_password=False), store.place)
+    return InProcessDoorbell()

@@ -1,0 +1,110 @@
+"""A fleet for tests: server processes of several roles over one PostgreSQL and one Redis, and an agent of its own."""
+
+import contextlib
+import os
+import queue
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import socketio
+
+from stablehand.services import Services
+from stablehand.services.agents import hash_token, register_agent
+from stablehand.settings import load
+from stablehand.wiring import serving
+from tests.api.site import write_checkpoint
+from tests.running import RunningService, eventually
+
+ORDER = {"prompt": "a red house", "checkpoint": "tiny", "width": 64, "height": 64}
+TOKEN = "the-token-of-the-fleet's-only-agent"
+
+
+class Fleet:
+    """``settings`` of every process, by their environment names without prefix."""
+
+    def __init__(self, folder: Path, database_url: str, redis_url: str | None, **settings: str | float) -> None:
+        self.folder = folder
+        self.settings: dict[str, str | float] = {
+            "STORAGE__DATABASE_URL": database_url,
+            "STORAGE__OUTPUT_DIR": str(folder / "objects"),
+            "STORAGE__DATABASE_CONNECTIONS": 8,
+            "MODELS__LOCATION": str(folder / "models"),
+            **({"QUEUE__REDIS_URL": redis_url} if redis_url else {}),
+            **settings,
+        }
+        write_checkpoint(folder / "models" / "checkpoints" / "tiny")
+        self.processes: list[RunningService] = []
+        self.agents: list[subprocess.Popen[bytes]] = []
+
+    def start(self, role: str = "web", **settings: str | float) -> RunningService:
+        process = RunningService(self.folder / f"{role}-{len(self.processes)}", **{**self.settings, **settings})
+        process.role = role
+        self.processes.append(process)
+        process.start()
+        return process
+
+    def services(self) -> Services:
+        """The same database and objects, for a look from outside."""
+        sections: dict[str, dict[str, Any]] = {}
+        for name, value in self.settings.items():
+            section, key = name.lower().split("__")
+            sections.setdefault(section, {})[key] = value
+        return serving.open_services(load(data_dir=self.folder / "outside", command_line=sections))
+
+    def start_agent(self, url: str) -> subprocess.Popen[bytes]:
+        """An agent on the null runtime that speaks to the server at ``url``."""
+        services = self.services()
+        register_agent(services, "fleet", "default", hash_token(TOKEN))
+        services.store.close()
+        token_file = self.folder / "token"
+        token_file.write_text(TOKEN)
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("STABLEHAND_")}
+        command = [sys.executable, "-m", "stablehand", "agent", "--server", url, "--token-file", str(token_file)]
+        command += ["--runtime", "null", "--data-dir", str(self.folder / "agent"), "--grace-seconds", "0"]
+        command += ["--parent-pid", str(os.getpid())]
+        with (self.folder / "agent.log").open("ab") as log:
+            agent = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        self.agents.append(agent)
+        return agent
+
+    def end(self) -> None:
+        for agent in self.agents:
+            agent.kill()
+            agent.wait()
+        for process in self.processes:
+            process.end()
+
+
+class Browser:
+    """A page's socket that remembers what it was told."""
+
+    def __init__(self, url: str) -> None:
+        self.events: queue.Queue[tuple[str, Any]] = queue.Queue()
+        self.client = socketio.Client(reconnection=True, reconnection_delay=0.2, reconnection_delay_max=1)
+        for name in ("job", "shot", "image", "preview", "notice", "refetch"):
+            self.client.on(name, lambda body, name=name: self.events.put((name, body)))
+        self.client.connect(url, transports=["websocket"])
+
+    def until(self, name: str, is_it: Any = lambda _: True) -> Any:
+        while True:
+            heard, body = self.events.get(timeout=120)
+            if heard == name and is_it(body):
+                return body
+
+    def heard_any(self, name: str) -> bool:
+        """Whether such an event came since the last look; takes all events."""
+        found = False
+        with contextlib.suppress(queue.Empty):
+            while True:
+                found |= self.events.get_nowait()[0] == name
+        return found
+
+    def close(self) -> None:
+        self.client.disconnect()
+
+
+def is_ready_agent(process: RunningService) -> None:
+    """Wait until some agent can draw."""
+    eventually(lambda: bool(process.get("/api/v1/status")["ready"]), "an agent is ready")
