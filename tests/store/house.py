@@ -144,6 +144,7 @@ class Hand:
     name: str
     seats: int
     incarnation: str = "first"
+    resident: tuple[str, ...] = ("id-alpha", "id-beta")  #: so that nothing waits for a checkpoint to be loaded
 
     @property
     def agent(self):  # type: ignore[no-untyped-def]
@@ -155,12 +156,23 @@ class Hand:
         hello(
             self.services,
             self.agent,
-            Hello(incarnation=self.incarnation, runtime="null", device=device, ready=True, seats=self.seats),
+            Hello(
+                incarnation=self.incarnation,
+                runtime="null",
+                device=device,
+                ready=True,
+                seats=self.seats,
+                resident=list(self.resident),
+            ),
         )
         return self
 
     def claim(self, seats: int = 1) -> list[Lease]:
-        return claim(self.services, self.agent, Claim(incarnation=self.incarnation, seats=seats, wait_seconds=0)).leases
+        return claim(
+            self.services,
+            self.agent,
+            Claim(incarnation=self.incarnation, seats=seats, resident=list(self.resident), wait_seconds=0),
+        ).leases
 
     def claim_one(self) -> Lease:
         [lease] = self.claim(1)
@@ -168,7 +180,8 @@ class Hand:
 
     def renew(self, *leases: Lease, progress: float = 0.5, loading: str | None = None) -> Renewed:
         shots = [Held(shot_id=lease.shot_id, token=lease.token, progress=progress) for lease in leases]
-        return renew(self.services, self.agent, Renew(incarnation=self.incarnation, shots=shots, loading=loading))
+        message = Renew(incarnation=self.incarnation, shots=shots, resident=list(self.resident), loading=loading)
+        return renew(self.services, self.agent, message)
 
     def upload(self, lease: Lease, data: bytes | None = None) -> Picture:
         recipe = lease.recipe

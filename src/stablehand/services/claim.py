@@ -6,8 +6,8 @@ from stablehand.domain.agents import Agent
 from stablehand.protocol import CheckpointRef, Claim, Lease, Leases
 from stablehand.services import Services
 from stablehand.services.announce import announce, work_topic
+from stablehand.store.claims import Leased
 from stablehand.store.holdings import Memory
-from stablehand.store.leases import Leased
 
 
 def claim(services: Services, agent: Agent, message: Claim) -> Leases:

@@ -24,7 +24,7 @@ from stablehand.domain.standings import Standing
 from stablehand.store.changes import Changes
 from stablehand.store.models import IS_QUEUED, AgentRow, BreakerRow, CheckpointRow, ShotRow
 from stablehand.store.rows import error_to, shot_from
-from stablehand.store.settling import bury, settle
+from stablehand.store.settling import bury, leave_queue, settle
 from stablehand.store.transactions import Transaction, Transactions, repeatable
 
 #: queued shots of a condemned lane that fail in one transaction
@@ -195,6 +195,7 @@ def fail_lane(tx: Transaction, lane: Lane, breaker: Breaker, changes: Changes) -
         shot.not_before = None
         shot.finished_at = tx.now
         changes.shots.append((shot.account_id, shot.job_id, shot_from(shot)))
+    leave_queue(tx, shots, changes)
     settle(tx, {shot.job_id for shot in shots}, changes)
 
 

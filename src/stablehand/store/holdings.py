@@ -1,14 +1,14 @@
 """Holdings: which process of an agent speaks, and which shots are really its own."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, exists, or_, select
+from sqlalchemy import ColumnElement, or_, select
 
 from stablehand.domain.errors import Superseded, UnknownIncarnation
 from stablehand.domain.leases import is_stray
-from stablehand.store.models import IS_QUEUED, IS_RUNNING, AgentRow, JobRow, ShotRow
+from stablehand.store.models import IS_RUNNING, AgentRow, JobRow, ShotRow
 from stablehand.store.transactions import ONLY_ROW, Transaction
 
 #: How many ended processes of an agent are remembered, to tell one that comes back from a new one.
@@ -122,12 +122,6 @@ def cancelled_jobs(tx: Transaction, shots: Iterable[ShotRow]) -> set[str]:
         return set()
     query = select(JobRow.id).where(JobRow.id.in_(ids), JobRow.cancel_requested_at.is_not(None))
     return set(tx.session.scalars(query))
-
-
-def has_queued(tx: Transaction, pool: str, without: Collection[str]) -> bool:
-    """Whether a shot waits that may be claimed now. ``without``: checkpoints that do not count."""
-    waiting = exists().where(IS_QUEUED, ShotRow.pool == pool, is_due(tx), ShotRow.checkpoint_id.not_in(without))
-    return bool(tx.session.scalar(select(waiting)))
 
 
 def is_due(tx: Transaction) -> ColumnElement[bool]:

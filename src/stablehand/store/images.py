@@ -7,14 +7,18 @@ from datetime import timedelta
 from sqlalchemy import delete, insert, select, update
 
 from stablehand.domain.errors import NotFound
+from stablehand.domain.estimates import size_class
 from stablehand.domain.images import Image
 from stablehand.domain.jobs import State
 from stablehand.domain.pages import Page, decode_cursor, encode_cursor
 from stablehand.domain.recipes import Recipe
+from stablehand.domain.tiers import TIER_BY_NAME
 from stablehand.store.breakers import picture_drawn
 from stablehand.store.changes import Changes
 from stablehand.store.conducts import note_picture
+from stablehand.store.measures import device_of
 from stablehand.store.models import (
+    AgentRow,
     ChargeRow,
     CheckpointRow,
     DoomedObjectRow,
@@ -81,6 +85,7 @@ class Images(Transactions):
     @staticmethod
     def _deliver(tx: Transaction, shot: ShotRow, upload: UploadRow, picture: NewImage, changes: Changes) -> None:
         job = tx.session.scalars(select(JobRow).where(JobRow.id == shot.job_id)).one()
+        agent = tx.session.get_one(AgentRow, shot.agent_id)
         checkpoint = tx.session.get_one(CheckpointRow, shot.checkpoint_id)
         recipe = Recipe.from_dict(job.recipe).with_seed(shot.seed)
         image = ImageRow(
@@ -115,6 +120,11 @@ class Images(Transactions):
                 checkpoint_id=shot.checkpoint_id,
                 cost=shot.cost,
                 device_seconds=picture.device_seconds,
+                estimate_seconds=shot.estimate_seconds,
+                weight=TIER_BY_NAME[job.tier].weight,
+                family=checkpoint.family,
+                device=device_of(agent),
+                size_class=size_class(recipe.width, recipe.height),
                 created_at=tx.now,
             )
         )

@@ -13,10 +13,22 @@ from stablehand.domain.pages import Page, decode_cursor, encode_cursor
 from stablehand.domain.recipes import Recipe
 from stablehand.domain.tiers import TIER_BY_NAME
 from stablehand.store.changes import Changes
-from stablehand.store.models import IS_QUEUED, IS_RUNNING, AccountRow, IdempotencyRow, ImageRow, JobRow, ShotRow
+from stablehand.store.measures import reckoned_seconds
+from stablehand.store.models import (
+    IS_QUEUED,
+    IS_RUNNING,
+    AccountRow,
+    CheckpointRow,
+    IdempotencyRow,
+    ImageRow,
+    JobRow,
+    ShotRow,
+)
 from stablehand.store.places import Places
 from stablehand.store.rows import Progress, job_from, no_progress, shot_from
 from stablehand.store.settling import notice, settle
+from stablehand.store.tags import tags_for
+from stablehand.store.tallies import Key, Move, came
 from stablehand.store.transactions import ONLY_ROW, Transaction, Transactions, repeatable
 
 #: what ``list_jobs`` may be asked for besides a single state
@@ -87,7 +99,7 @@ class Jobs(Transactions):
             )
             tx.session.add(job)
             tx.session.flush()
-            self._insert_shots(tx, job, new)
+            _insert_shots(tx, job, new)
             tx.session.add(notice(tx, job, "job_submitted", {"count": job.count}))
             if remembered is not None:
                 tx.session.execute(
@@ -105,31 +117,6 @@ class Jobs(Transactions):
                     )
                 )
         return new.id, True
-
-    @staticmethod
-    def _insert_shots(tx: Transaction, job: JobRow, new: NewJob) -> None:
-        shared = {
-            "job_id": job.id,
-            "account_id": job.account_id,
-            "checkpoint_id": job.checkpoint_id,
-            "state": State.QUEUED.value,
-            "pool": job.pool,
-            "tier_rank": TIER_BY_NAME[job.tier].rank,
-            "tag": float(job.number),  # first come, first served inside a tier
-            "cost": cost_of(new.recipe),
-            "attempt": 0,
-            "errors": 0,
-            "losses": 0,
-            "token": 0,
-            "confirmed": False,
-        }
-        tx.session.execute(
-            insert(ShotRow),
-            [
-                {"id": f"{job.id}-{index}", "index": index, "seed": seed, **shared}
-                for index, seed in enumerate(new.seeds)
-            ],
-        )
 
     def remembered_job(self, account_id: str, remembered: Remembered) -> str | None:
         """The id of the job that came with this Idempotency-Key. Raises IdempotencyConflict for another order."""
@@ -213,6 +200,38 @@ class Jobs(Transactions):
             queued = tx.session.scalar(select(func.count()).select_from(ShotRow).where(IS_QUEUED))
             running = tx.session.scalar(select(func.count()).select_from(ShotRow).where(IS_RUNNING))
             return queued or 0, running or 0
+
+
+def _insert_shots(tx: Transaction, job: JobRow, new: NewJob) -> None:
+    tier = TIER_BY_NAME[job.tier]
+    cost = cost_of(new.recipe)
+    checkpoint = tx.session.get_one(CheckpointRow, job.checkpoint_id)
+    seconds = reckoned_seconds(tx, checkpoint.family, cost)
+    tags = tags_for(tx, job.account_id, [seconds] * len(new.seeds), weight=tier.weight)
+    shared = {
+        "job_id": job.id,
+        "account_id": job.account_id,
+        "checkpoint_id": job.checkpoint_id,
+        "state": State.QUEUED.value,
+        "pool": job.pool,
+        "tier_rank": tier.rank,
+        "cost": cost,
+        "estimate_seconds": seconds,
+        "attempt": 0,
+        "errors": 0,
+        "losses": 0,
+        "token": 0,
+        "confirmed": False,
+    }
+    tx.session.execute(
+        insert(ShotRow),
+        [
+            {"id": f"{job.id}-{index}", "index": index, "seed": seed, "tag": tag, **shared}
+            for index, (seed, tag) in enumerate(zip(new.seeds, tags, strict=True))
+        ],
+    )
+    key = Key(job.pool, job.checkpoint_id, tier.rank, job.account_id)
+    came(tx, [Move(key, seconds)] * len(new.seeds), is_new=True)
 
 
 def _remembered_job(tx: Transaction, account_id: str, remembered: Remembered) -> str | None:

@@ -1,67 +1,28 @@
 """Tables. Times are UTC; ``number`` columns only ever grow and give lists and the queue their order."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
-    DateTime,
-    Dialect,
     ForeignKey,
     Index,
-    Integer,
-    MetaData,
     String,
-    Text,
-    TypeDecorator,
     literal,
     text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
-#: SQLite numbers rows by itself only where the type is exactly INTEGER.
-Number = BigInteger().with_variant(Integer(), "sqlite")
-
-
-class UtcTime(TypeDecorator[datetime]):
-    """A moment. SQLite keeps no time zones, so what is stored there is UTC by agreement."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class Table(DeclarativeBase):
-    metadata = MetaData(
-        naming_convention={
-            "ix": "%(table_name)s_%(column_0_N_name)s",
-            "uq": "%(table_name)s_%(column_0_N_name)s_key",
-            "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
-            "pk": "%(table_name)s_pkey",
-        }
-    )
-    type_annotation_map = {  # noqa: RUF012  SQLAlchemy reads it from the class
-        datetime: UtcTime,
-        dict[str, Any]: JSON,
-        list[str]: JSON,
-        str: Text,
-    }
-
+from stablehand.store.columns import Number as Number  # noqa: PLC0414 - others find these here, with every table
+from stablehand.store.columns import Table as Table  # noqa: PLC0414
+from stablehand.store.columns import UtcTime as UtcTime  # noqa: PLC0414
 
 # Conditions of partial indexes; queries must repeat them to the letter.
 _QUEUED = text("state = 'queued'")
 _RUNNING = text("state = 'running'")
+_CLAIMED = text("token > 0")
+_WAITING = text("queued > 0")
+_UNCORRECTED = text("NOT corrected")
 _TRASHED = text("deleted_at IS NOT NULL")
 _MAY_EXPIRE = text("deleted_at IS NULL AND NOT starred")
 
@@ -73,6 +34,8 @@ class AccountRow(Table):
     name: Mapped[str] = mapped_column(unique=True)
     role: Mapped[str]
     created_at: Mapped[datetime]
+    finish_tag: Mapped[float] = mapped_column(default=0.0)  #: its clock, in virtual seconds; see domain.shares
+    owed_tag: Mapped[float] = mapped_column(default=0.0)  #: by which that clock goes back once nothing of it is queued
 
 
 class AgentRow(Table):
@@ -95,6 +58,8 @@ class AgentRow(Table):
     error: Mapped[str] = mapped_column(default="")  #: why its device is not ready
     present: Mapped[list[str]] = mapped_column(default=list)  #: SHA-256 of checkpoints on its disk
     resident: Mapped[list[str]] = mapped_column(default=list)  #: ids of checkpoints in its memory
+    busy_share: Mapped[float | None]  #: 0 to 1: of its time, spent drawing; see domain.busy
+    busy_weight: Mapped[float] = mapped_column(default=1.0)  #: domain.busy.counted_share of the lane it was given last
     last_seen_at: Mapped[datetime | None]
     loading: Mapped[str | None]  #: id of the checkpoint that it is bringing into memory
 
@@ -152,7 +117,17 @@ class ShotRow(Table):
 
     __tablename__ = "shots"
     __table_args__ = (
-        Index("shots_in_order", "pool", "tier_rank", "tag", "index", sqlite_where=_QUEUED, postgresql_where=_QUEUED),
+        Index(
+            "shots_in_lane",
+            "pool",
+            "checkpoint_id",
+            "tier_rank",
+            "tag",
+            "index",
+            sqlite_where=_QUEUED,
+            postgresql_where=_QUEUED,
+        ),
+        Index("shots_by_claimed_tag", "tag", sqlite_where=_CLAIMED, postgresql_where=_CLAIMED),
         Index("shots_queued_of_account", "account_id", sqlite_where=_QUEUED, postgresql_where=_QUEUED),
         Index("shots_leased_by", "agent_id", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
         Index("shots_states_of_job", "job_id", "state"),
@@ -168,8 +143,9 @@ class ShotRow(Table):
     state: Mapped[str] = mapped_column(String(16))
     pool: Mapped[str]
     tier_rank: Mapped[int]
-    tag: Mapped[float]  #: place inside the tier; the smallest is claimed first
+    tag: Mapped[float]  #: place inside its lane and tier; the smallest is claimed first
     cost: Mapped[float]  #: domain.pace.cost_of its recipe
+    estimate_seconds: Mapped[float] = mapped_column(default=0.0)  #: of device time, as its tag reckons
 
     attempt: Mapped[int] = mapped_column(default=0)  #: how often it was begun, without what was released
     errors: Mapped[int] = mapped_column(default=0)  #: attempts that an agent reported as failed, or that took too long
@@ -187,9 +163,51 @@ class ShotRow(Table):
     lease_until: Mapped[datetime | None]
 
 
+class TallyRow(Table):
+    """What one account has queued in one lane and tier: a summary of its shots there.
+
+    Written in every transaction that queues or takes such a shot, so that claims need not count shots. Only the
+    account's own orders and the claims of its own shots touch it.
+    """
+
+    __tablename__ = "tallies"
+    __table_args__ = (
+        Index(
+            "tallies_waiting",
+            "pool",
+            "checkpoint_id",
+            "tier_rank",
+            "waiting_since",
+            sqlite_where=_WAITING,
+            postgresql_where=_WAITING,
+        ),
+    )
+
+    pool: Mapped[str] = mapped_column(primary_key=True)
+    checkpoint_id: Mapped[str] = mapped_column(primary_key=True)
+    tier_rank: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[str] = mapped_column(primary_key=True)
+    queued: Mapped[int]  #: shots
+    seconds: Mapped[float]  #: estimated device time of those
+    waiting_since: Mapped[datetime]  #: the later of when its oldest queued shot came and when it was last given one
+
+
+class LoadRow(Table):
+    """How long an agent takes to load a checkpoint: a moving average of what it measured."""
+
+    __tablename__ = "loads"
+
+    checkpoint_id: Mapped[str] = mapped_column(primary_key=True)
+    agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id"), primary_key=True)
+    seconds: Mapped[float]
+    measured_at: Mapped[datetime]
+
+
 #: Written into the SQL as they stand, because a partial index answers only what provably lies inside it.
 IS_QUEUED = ShotRow.state == literal("queued", literal_execute=True)
 IS_RUNNING = ShotRow.state == literal("running", literal_execute=True)
+WAS_CLAIMED = ShotRow.token > literal(0, literal_execute=True)
+IS_WAITING = TallyRow.queued > literal(0, literal_execute=True)
 
 
 class AttemptRow(Table):
@@ -344,7 +362,12 @@ class ChargeRow(Table):
     """The ledger: device time of one delivered picture. One line a shot, for ever."""
 
     __tablename__ = "charges"
-    __table_args__ = (Index("charges_by_checkpoint", "checkpoint_id", "number"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        Index("charges_by_kind", "family", "device", "size_class", "number"),
+        Index("charges_by_family", "family", "number"),
+        Index("charges_uncorrected", "account_id", sqlite_where=_UNCORRECTED, postgresql_where=_UNCORRECTED),
+        {"sqlite_autoincrement": True},
+    )
 
     number: Mapped[int] = mapped_column(Number, primary_key=True)
     shot_id: Mapped[str] = mapped_column(ForeignKey("shots.id"), unique=True)
@@ -354,6 +377,12 @@ class ChargeRow(Table):
     checkpoint_id: Mapped[str]
     cost: Mapped[float]
     device_seconds: Mapped[float]
+    estimate_seconds: Mapped[float] = mapped_column(default=0.0)  #: what the shot's tag reckoned
+    weight: Mapped[float] = mapped_column(default=1.0)  #: of the shot's tier
+    corrected: Mapped[bool] = mapped_column(default=False)  #: the account's clock knows the real time
+    family: Mapped[str] = mapped_column(default="")
+    device: Mapped[str] = mapped_column(default="")  #: name of the agent's device
+    size_class: Mapped[str] = mapped_column(default="")
     created_at: Mapped[datetime]
 
 

@@ -1,17 +1,23 @@
 """Settling: after shots have changed, the states of their jobs follow, and an end is announced."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
 
 from stablehand.domain.attempts import ATTEMPTS_KEPT, Ending, Kind
 from stablehand.domain.jobs import ShotError, State, roll_up
+from stablehand.domain.shares import GivenBack
+from stablehand.domain.tiers import TIERS
 from stablehand.store.changes import Changes
 from stablehand.store.models import IS_QUEUED, AttemptRow, DeadLetterRow, JobRow, ShotRow
 from stablehand.store.outbox_row import OutboxRow
 from stablehand.store.rows import error_to, shot_from
+from stablehand.store.tags import give_back
+from stablehand.store.tallies import came, move_of, withdrawn
 from stablehand.store.transactions import ONLY_ROW, Transaction
+
+_WEIGHTS = {tier.rank: tier.weight for tier in TIERS}
 
 
 def end_attempt(
@@ -23,7 +29,11 @@ def end_attempt(
     counts: bool = True,
     bad: tuple[Kind, ShotError] | None = None,
 ) -> None:
-    """Take the lease of ``shot`` away. ``counts``: False forgets that the attempt was begun; ``bad``: how it went."""
+    """Take the lease of ``shot`` away; ``settle`` must follow.
+
+    ``counts``: False forgets that the attempt was begun; ``bad``: how it went.
+    """
+    leased_at = shot.leased_at
     if bad is not None and shot.agent_id is not None:
         _remember(tx, shot, shot.agent_id, *bad)
     if ending.state is State.FAILED:
@@ -38,8 +48,10 @@ def end_attempt(
     shot.confirmed = False
     if ending.state.is_terminal:
         shot.finished_at = tx.now
+        changes.unused.setdefault(shot.account_id, []).append(_unused(shot, leased_at, tx.now))
     else:
         changes.requeued.add(shot.pool)
+        changes.came_back.append(move_of(shot))
     changes.shots.append((shot.account_id, shot.job_id, shot_from(shot)))
 
 
@@ -86,8 +98,23 @@ def _remember(tx: Transaction, shot: ShotRow, agent_id: str, kind: Kind, error: 
     )
 
 
+def leave_queue(tx: Transaction, shots: Iterable[ShotRow], changes: Changes) -> None:
+    """Note for ``settle`` that these shots of the queue have ended without an agent."""
+    for shot in shots:
+        changes.withdrawn.append(move_of(shot))
+        changes.unused.setdefault(shot.account_id, []).append(_unused(shot, None, tx.now))
+
+
+def _unused(shot: ShotRow, leased_at: datetime | None, now: datetime) -> GivenBack:
+    """What an account was charged for a shot that ends without a picture, less the time an agent has had it."""
+    used = 0.0 if leased_at is None else (now - leased_at).total_seconds()
+    return GivenBack(shot.tag, max(0.0, shot.estimate_seconds - used) / _WEIGHTS[shot.tier_rank])
+
+
 def settle(tx: Transaction, job_ids: Iterable[str], changes: Changes) -> None:
-    """Bring the stored states of these jobs in line with their shots, and write an outbox entry for each that ended.
+    """Carry what became of shots to all that depends on them: accounts, tallies, jobs.
+
+    Bring the stored states of these jobs in line with their shots, and write an outbox entry for each that ended.
 
     A job's end is found by looking for unfinished shots, never by counting down. The row is locked before looking
     (where the database locks rows at all), so that of two last shots the later one sees the earlier one's end, and a
@@ -103,7 +130,7 @@ def settle(tx: Transaction, job_ids: Iterable[str], changes: Changes) -> None:
     )
     for job in jobs.all():
         if job.cancel_requested_at is not None:
-            end_queued(tx, job)
+            _end_queued(tx, job, changes)
         states = tx.session.scalars(select(ShotRow.state).where(ShotRow.job_id == job.id).distinct())
         state = roll_up(map(State, states), cancel_requested=job.cancel_requested_at is not None)
         if state == job.state:
@@ -114,21 +141,31 @@ def settle(tx: Transaction, job_ids: Iterable[str], changes: Changes) -> None:
             job.finished_at = tx.now
             tx.session.add(notice(tx, job, "job_finished", {"state": state.value}))
     tx.session.flush()
+    # Last of all, so that nobody who waits for a row of these holds one of the others.
+    for account_id in sorted(changes.unused):
+        give_back(tx, account_id, changes.unused[account_id])
+    came(tx, changes.came_back, is_new=False)
+    withdrawn(tx, changes.withdrawn)
+    changes.unused.clear()
+    changes.came_back.clear()
+    changes.withdrawn.clear()
 
 
-def end_queued(tx: Transaction, job: JobRow) -> None:
+def _end_queued(tx: Transaction, job: JobRow, changes: Changes) -> None:
     """Cancel the queued shots of ``job``, whose row is locked.
 
     A shot that somebody else holds at this moment is left to them: one that is being claimed is told at its agent's
     first renewal, one that is coming back is found when they settle. Waiting for them would stop both for ever.
     """
     free = select(ShotRow.id).where(ShotRow.job_id == job.id, IS_QUEUED).with_for_update(skip_locked=True)
-    tx.session.execute(
+    ended = tx.session.scalars(
         update(ShotRow)
         .where(ShotRow.id.in_(free))
         .values(state=State.CANCELLED.value, finished_at=tx.now)
-        .execution_options(synchronize_session=False)
-    )
+        .returning(ShotRow)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    ).all()
+    leave_queue(tx, ended, changes)
 
 
 def notice(tx: Transaction, job: JobRow, kind: str, payload: dict[str, object]) -> OutboxRow:

@@ -17,6 +17,7 @@ from stablehand.store.accounts import Accounts
 from stablehand.store.agents import Agents
 from stablehand.store.breakers import Breakers
 from stablehand.store.catalogue import Catalogue
+from stablehand.store.claims import Claims
 from stablehand.store.connections import WRITES, in_our_words, place_of
 from stablehand.store.copying import Copying
 from stablehand.store.endings import Endings
@@ -27,6 +28,7 @@ from stablehand.store.leases import Leases
 from stablehand.store.outbox import Outbox
 from stablehand.store.parking import Parking
 from stablehand.store.sweeping import Sweeping
+from stablehand.store.tallies import Tallies
 from stablehand.store.transferring import Transferring
 from stablehand.store.uploads import Uploads
 
@@ -42,6 +44,7 @@ _BROKEN_FILE = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 
 class Store(
     Jobs,
+    Claims,
     Leases,
     Endings,
     Breakers,
@@ -54,6 +57,7 @@ class Store(
     Outbox,
     Leading,
     Sweeping,
+    Tallies,
     Copying,
     Transferring,
 ):

@@ -1,0 +1,294 @@
+"""Claims: which queued shots an agent is given.
+
+The lane is chosen by domain.lanes from what the tallies say, the shots of that lane by domain.seats in the order of
+tier and tag. What makes a claim exclusive: the rows are locked as they are chosen, and those that another claim has
+locked are passed over.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import takewhile
+
+from sqlalchemy import func, select, update
+
+from stablehand.domain.attempts import runs_alone
+from stablehand.domain.busy import counted_share
+from stablehand.domain.checkpoints import Checkpoint
+from stablehand.domain.jobs import State
+from stablehand.domain.lanes import choose_lane
+from stablehand.domain.recipes import Recipe
+from stablehand.domain.seats import PREMIUM_SEATS, Candidate, Seating, fill, seating
+from stablehand.domain.standings import seats_granted
+from stablehand.domain.tiers import PREMIUM
+from stablehand.store.breakers import Admissions, admissions, note_probes
+from stablehand.store.changes import Changes
+from stablehand.store.conducts import conduct_of, drains
+from stablehand.store.endings import release
+from stablehand.store.holdings import Memory, agent_row, is_due, is_touch_due, leases_of, never_arrived, touch
+from stablehand.store.lanes import Fleet, fleet_of, has_queued, lane_views
+from stablehand.store.models import IS_QUEUED, IS_RUNNING, AgentRow, CheckpointRow, JobRow, ShotRow
+from stablehand.store.parking import Offer, offer_parked
+from stablehand.store.rows import checkpoint_from, shot_from
+from stablehand.store.settling import settle
+from stablehand.store.tallies import claimed, move_of
+from stablehand.store.transactions import Transaction, Transactions, repeatable
+
+#: A lane whose shots others have taken meanwhile is followed by the next best one, but not for ever.
+LANES_TRIED = 8
+
+#: Agents are written down as heard each quarter of a lease at least; one that has missed a whole turn may have stopped.
+SILENT_SHARE = 0.5
+
+#: With a limit on what one account may have running, so many times the free seats are looked at.
+PASSED_OVER = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leased:
+    """A shot that was just given to an agent."""
+
+    shot_id: str
+    job_id: str
+    index: int
+    token: int
+    attempt: int
+    recipe: Recipe  #: with this shot's own seed
+    checkpoint: Checkpoint
+    parked: Offer | None = None  #: a saved state to go on from
+
+
+class Claims(Transactions):
+    @repeatable
+    def claim(
+        self,
+        agent_id: str,
+        incarnation: str,
+        *,
+        seats: int,
+        memory: Memory,
+        lease_seconds: float,
+        premium_seats: int = PREMIUM_SEATS,
+        account_cap: int | None = None,
+    ) -> tuple[list[Leased], bool, Changes]:
+        """Give up to ``seats`` shots to an agent; also says whether it should drain.
+
+        Leases of this incarnation that it has never named and that are too old to be on their way were lost with an
+        answer; they go back to the queue first, so that asking again strands nothing.
+
+        Args:
+            premium_seats: seats that normal shots leave free.
+            account_cap: shots of one account that agents may hold at once; None: any number.
+
+        Raises:
+            UnknownIncarnation, Superseded.
+        """
+        with self.reading() as tx:
+            agent = agent_row(tx, agent_id, incarnation)
+            idle = (
+                not has_queued(tx, agent.pool, admissions(tx, agent, memory.resident).none)
+                and not never_arrived(tx, agent)
+                and not is_touch_due(agent, tx, memory, lease_seconds)
+            )
+            if idle or drains(tx, agent):
+                return [], drains(tx, agent), Changes()
+        with self.writing() as tx:
+            changes = Changes()
+            agent = agent_row(tx, agent_id, incarnation)
+            touch(agent, tx, memory)
+            release(tx, never_arrived(tx, agent), changes)
+            held = leases_of(tx, agent)
+            # Finished pictures on their way here hold no seat there any more: as many again may be on the road.
+            free = seats if agent.seats == 0 else min(seats, 2 * agent.seats - len(held))
+            free = max(0, seats_granted(conduct_of(agent), tx.now, held=len(held), asked=free))
+            admitted = admissions(tx, agent, memory.resident)
+            fleet = fleet_of(tx, agent.pool, without=agent.id, silent_seconds=lease_seconds * SILENT_SHARE)
+            chosen = _Claim(
+                tx,
+                agent,
+                held,
+                free=free,
+                limits=_limits(agent, held, free, premium_seats),
+                admitted=admitted,
+                account_cap=account_cap,
+            ).fill(fleet, memory.resident)
+            leased = _lease(tx, agent, chosen, lease_seconds, changes)
+            note_probes(tx, agent.pool, admitted, [shot.id for shot in chosen])
+            return leased, drains(tx, agent), changes
+
+
+class _Claim:
+    """One agent's claim while it is being filled."""
+
+    def __init__(
+        self,
+        tx: Transaction,
+        agent: AgentRow,
+        held: Sequence[ShotRow],
+        *,
+        free: int,
+        limits: Seating,
+        admitted: Admissions,
+        account_cap: int | None,
+    ) -> None:
+        self._tx = tx
+        self._agent = agent
+        self._held = held
+        self._holds_alone = any(runs_alone(shot.losses) for shot in held)
+        self._occupied = _occupied(agent, held, free)
+        self._limits = limits
+        self._admitted = admitted
+        self._account_cap = account_cap
+        self._chosen: list[ShotRow] = []
+        self._had_choice = False  #: the lane that the policy named had shots; from then on nothing more is loaded
+        self._waits_alone = False  #: the next shot must run alone, and the agent is not empty yet
+
+    def fill(self, fleet: Fleet, resident: Sequence[str]) -> list[ShotRow]:
+        """The shots it gets: of the lane that the policy names, then of others whose checkpoint it has at hand."""
+        if self._is_full():
+            return []
+        lanes = lane_views(self._tx, self._agent.pool, self._agent.id, fleet, self._admitted.none)
+        # Shots that it holds of a checkpoint not yet in memory: until that is loaded, more of another one would keep
+        # the loading waiting.
+        coming = {shot.checkpoint_id for shot in self._held} - set(resident)
+        at_hand = coming or set(resident)
+        for _ in range(LANES_TRIED):
+            chosen = choose_lane(
+                [lane for lane in lanes if lane.checkpoint_id in at_hand or not (coming or self._had_choice)],
+                resident=at_hand,
+                busy_share=fleet.busy_share,
+                premium_deadline_seconds=PREMIUM.deadline_seconds,
+                agents=fleet.ready,
+            )
+            if chosen is None:
+                break
+            taken = self._take(chosen)
+            if taken and not self._chosen:
+                lane = next(lane for lane in lanes if lane.checkpoint_id == chosen)
+                self._agent.busy_weight = counted_share(lane.work_seconds, lane.queued_seconds)
+            self._chosen += taken
+            if self._is_full() or (taken and chosen not in at_hand):
+                break
+            lanes = [lane for lane in lanes if lane.checkpoint_id != chosen]
+        return self._chosen
+
+    def _is_full(self) -> bool:
+        alone = self._holds_alone or any(runs_alone(shot.losses) for shot in self._chosen)
+        return alone or self._waits_alone or self._occupied + len(self._chosen) >= self._limits.premium
+
+    def _take(self, checkpoint_id: str) -> list[ShotRow]:
+        """The next shots of a lane, as far as there are seats for them."""
+        taken = self._occupied + len(self._chosen)
+        free = 1 if checkpoint_id in self._admitted.one else self._limits.premium - taken
+        query = (
+            select(ShotRow)
+            .where(
+                IS_QUEUED, ShotRow.pool == self._agent.pool, ShotRow.checkpoint_id == checkpoint_id, is_due(self._tx)
+            )
+            .order_by(ShotRow.tier_rank, ShotRow.tag, ShotRow.index)
+            .limit(free if self._account_cap is None else PASSED_OVER * free)
+            .with_for_update(skip_locked=True)
+        )
+        shots = self._tx.session.scalars(query).all()
+        if shots:
+            self._had_choice = True
+            # Other lanes must not overtake it either: their shots would keep the agent from ever being empty.
+            self._waits_alone = runs_alone(shots[0].losses) and bool(taken or self._held)
+        if self._held and not taken:  # it has seats, but also pictures on their way here that a crash would take along
+            shots = list(takewhile(lambda shot: not runs_alone(shot.losses), shots))
+        chosen = set(
+            fill(
+                [
+                    Candidate(
+                        shot_id=shot.id,
+                        account_id=shot.account_id,
+                        is_premium=shot.tier_rank == PREMIUM.rank,
+                        losses=shot.losses,
+                    )
+                    for shot in shots
+                ],
+                limits=self._limits,
+                held=taken,
+                holds_alone=self._holds_alone,
+                in_flight=self._in_flight({shot.account_id for shot in shots}),
+                account_cap=self._account_cap,
+            )
+        )
+        return [shot for shot in shots if shot.id in chosen]
+
+    def _in_flight(self, account_ids: Collection[str]) -> dict[str, int] | None:
+        """account id -> shots that agents hold of it, with those of this claim; only where there is a limit."""
+        if self._account_cap is None:
+            return None
+        running = self._tx.session.execute(
+            select(ShotRow.account_id, func.count())
+            .where(IS_RUNNING, ShotRow.account_id.in_(account_ids))
+            .group_by(ShotRow.account_id)
+        )
+        flying = dict(running.tuples().all())
+        for shot in self._chosen:
+            flying[shot.account_id] = flying.get(shot.account_id, 0) + 1
+        return flying
+
+
+def _occupied(agent: AgentRow, held: Sequence[ShotRow], free: int) -> int:
+    """Seats of the agent that shots sit in: all but the free ones, yet no more than it holds."""
+    return min(len(held), max(0, agent.seats - free))
+
+
+def _limits(agent: AgentRow, held: Sequence[ShotRow], free: int, premium_seats: int) -> Seating:
+    """How far this claim may fill the agent. One that has not said how many seats it has gets what it asks for."""
+    most = seating(agent.seats or free, premium_seats=premium_seats)
+    end = _occupied(agent, held, free) + free
+    return Seating(normal=min(most.normal, end), premium=min(most.premium, end))
+
+
+def _lease(
+    tx: Transaction, agent: AgentRow, chosen: Sequence[ShotRow], lease_seconds: float, changes: Changes
+) -> list[Leased]:
+    if not chosen:
+        return []
+    order = {shot.id: place for place, shot in enumerate(chosen)}
+    shots = tx.session.scalars(
+        update(ShotRow)
+        .where(ShotRow.id.in_(order))
+        .values(
+            state=State.RUNNING.value,
+            token=ShotRow.token + 1,
+            attempt=ShotRow.attempt + 1,
+            agent_id=agent.id,
+            incarnation=agent.incarnation,
+            confirmed=False,
+            leased_at=tx.now,
+            lease_until=tx.now + timedelta(seconds=lease_seconds),
+        )
+        .returning(ShotRow),
+        execution_options={"populate_existing": True},
+    ).all()
+    jobs = {
+        job.id: (Recipe.from_dict(job.recipe), checkpoint_from(checkpoint))
+        for job, checkpoint in tx.session.execute(
+            select(JobRow, CheckpointRow)
+            .join(CheckpointRow, CheckpointRow.id == JobRow.checkpoint_id)
+            .where(JobRow.id.in_({shot.job_id for shot in shots}))
+        ).tuples()
+    }
+    recipes = {shot.id: jobs[shot.job_id][0].with_seed(shot.seed) for shot in shots}
+    parked = offer_parked(tx, agent, shots, recipes)
+    leased = [
+        Leased(
+            shot_id=shot.id,
+            job_id=shot.job_id,
+            index=shot.index,
+            token=shot.token,
+            attempt=shot.attempt,
+            recipe=recipes[shot.id],
+            checkpoint=jobs[shot.job_id][1],
+            parked=parked.get(shot.id),
+        )
+        for shot in sorted(shots, key=lambda shot: order[shot.id])
+    ]
+    changes.shots += [(shot.account_id, shot.job_id, shot_from(shot)) for shot in shots]
+    settle(tx, {shot.job_id for shot in shots}, changes)
+    claimed(tx, map(move_of, shots))
+    return leased

@@ -1,0 +1,167 @@
+"""Lanes as an agent sees them: read from the tallies by hopping from lane to lane along their index."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Float, Integer, Text, column, exists, select, text
+
+from stablehand.domain.agents import AgentState, state_of
+from stablehand.domain.lanes import LaneView
+from stablehand.domain.loads import load_seconds
+from stablehand.domain.standings import Standing
+from stablehand.domain.tiers import TIERS
+from stablehand.domain.urgency import COUNTED_SHOTS, account_urgency, lane_urgency
+from stablehand.store.holdings import is_due
+from stablehand.store.models import IS_QUEUED, IS_RUNNING, IS_WAITING, AgentRow, ShotRow, TallyRow, UtcTime
+from stablehand.store.transactions import Transaction
+
+#: Accounts whose work is summed up in each lane, those of the better tier and with the longest wait first. More would
+#: only say more strongly that a lane has work enough for another agent.
+ACCOUNTS_COUNTED = 32
+
+#: Agents asked for the time a load took, when one has not loaded a checkpoint itself.
+LOADS_ASKED = 8
+
+_HERE = "FROM tallies AS s WHERE s.queued > 0 AND s.pool = :pool AND s.checkpoint_id = lane.id"
+
+_SINCE = ", ".join(
+    f"(SELECT MIN(waiting_since) {_HERE} AND s.tier_rank = {tier.rank}) AS since_{tier.rank}" for tier in TIERS
+)
+
+# PostgreSQL and SQLite skip no keys of an index by themselves: the recursion jumps to each next lane by one look-up.
+_LANES = text(
+    f"""
+    WITH RECURSIVE lane (id) AS (
+        SELECT (SELECT MIN(checkpoint_id) FROM tallies WHERE queued > 0 AND pool = :pool)
+        UNION ALL
+        SELECT (SELECT MIN(checkpoint_id) FROM tallies WHERE queued > 0 AND pool = :pool AND checkpoint_id > lane.id)
+        FROM lane WHERE lane.id IS NOT NULL
+    )
+    SELECT lane.id AS checkpoint_id,
+        (SELECT size_bytes FROM checkpoints WHERE checkpoints.id = lane.id) AS size_bytes,
+        {_SINCE},
+        (SELECT SUM(seconds) FROM (SELECT seconds {_HERE} LIMIT :accounts) AS part) AS queued_seconds,
+        (SELECT SUM(CASE WHEN queued > :counted THEN seconds * :counted / queued ELSE seconds END)
+            FROM (SELECT seconds, queued {_HERE} LIMIT :accounts) AS part) AS work_seconds,
+        (SELECT seconds FROM loads WHERE loads.checkpoint_id = lane.id AND loads.agent_id = :agent) AS own_load,
+        (SELECT AVG(seconds) FROM (
+            SELECT seconds FROM loads WHERE loads.checkpoint_id = lane.id LIMIT :loads) AS part) AS others_load
+    FROM lane WHERE lane.id IS NOT NULL
+    """  # noqa: S608 - put together from constants
+).columns(
+    column("checkpoint_id", Text),
+    column("size_bytes", Integer),
+    *(column(f"since_{tier.rank}", UtcTime) for tier in TIERS),
+    column("queued_seconds", Float),
+    column("work_seconds", Float),
+    column("own_load", Float),
+    column("others_load", Float),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """The live agents of a pool."""
+
+    ready: int
+    holders: dict[str, int]  #: checkpoint id -> how many hold it or are loading it
+    busy_share: float | None  #: mean over those that have said; None when none has
+
+
+def fleet_of(tx: Transaction, pool: str, *, without: str | None = None, silent_seconds: float | None = None) -> Fleet:
+    """The agents of a pool that take work.
+
+    Args:
+        without: id of an agent that does not count as a holder.
+        silent_seconds: one that has not been heard for so long does not count as a holder either: nothing may wait for
+            an agent that has stopped, long before it is called gone.
+    """
+    drawn: dict[str, set[str]] = {}  # agent id -> checkpoints of shots that it holds
+    for agent_id, checkpoint_id in tx.session.execute(
+        select(ShotRow.agent_id, ShotRow.checkpoint_id).where(IS_RUNNING, ShotRow.pool == pool).distinct()
+    ).tuples():
+        drawn.setdefault(agent_id or "", set()).add(checkpoint_id)
+    holders: dict[str, int] = {}
+    shares = []
+    ready = 0
+    for row in tx.session.execute(
+        select(
+            AgentRow.id,
+            AgentRow.incarnation,
+            AgentRow.ready,
+            AgentRow.draining,
+            AgentRow.last_seen_at,
+            AgentRow.resident,
+            AgentRow.busy_share,
+            AgentRow.busy_weight,
+        ).where(AgentRow.pool == pool, AgentRow.incarnation.is_not(None), AgentRow.standing == Standing.WORKING)
+    ):
+        state = state_of(
+            incarnation=row.incarnation,
+            ready=row.ready,
+            draining=row.draining,
+            last_seen_at=row.last_seen_at,
+            now=tx.now,
+        )
+        if state is not AgentState.READY:
+            continue
+        ready += 1
+        if row.busy_share is not None:
+            shares.append(row.busy_share * row.busy_weight)
+        is_heard = silent_seconds is None or (tx.now - row.last_seen_at).total_seconds() <= silent_seconds
+        if row.id != without and is_heard:
+            for checkpoint_id in {*row.resident, *drawn.get(row.id, ())}:
+                holders[checkpoint_id] = holders.get(checkpoint_id, 0) + 1
+    return Fleet(ready, holders, sum(shares) / len(shares) if shares else None)
+
+
+def lane_views(tx: Transaction, pool: str, agent_id: str, fleet: Fleet, closed: Collection[str] = ()) -> list[LaneView]:
+    """Every lane of the pool in which shots wait. ``closed``: checkpoints whose lane has an open breaker."""
+    rows = tx.session.execute(
+        _LANES,
+        {
+            "pool": pool,
+            "agent": agent_id,
+            "accounts": ACCOUNTS_COUNTED,
+            "counted": COUNTED_SHOTS,
+            "loads": LOADS_ASKED,
+        },
+    )
+    return [
+        LaneView(
+            checkpoint_id=row.checkpoint_id,
+            urgency=_urgency(tx.now, row._asdict()),
+            work_seconds=row.work_seconds,
+            queued_seconds=row.queued_seconds,
+            load_seconds=load_seconds(
+                own_seconds=row.own_load, others_seconds=row.others_load, size_bytes=row.size_bytes or 0
+            ),
+            holders=fleet.holders.get(row.checkpoint_id, 0),
+            is_open=row.checkpoint_id not in closed,
+        )
+        for row in rows
+    ]
+
+
+def _urgency(now: datetime, row: Mapping[str, Any]) -> float:
+    """Of the account that waits longest in each tier: whoever has waited less is less urgent."""
+    return lane_urgency(
+        account_urgency(
+            oldest_wait_seconds=(now - since).total_seconds(),
+            since_claim_seconds=None,
+            tier_deadline_seconds=tier.deadline_seconds,
+        )
+        for tier in TIERS
+        if (since := row[f"since_{tier.rank}"]) is not None
+    )
+
+
+def has_queued(tx: Transaction, pool: str, without: Collection[str]) -> bool:
+    """Whether a shot waits that may be claimed now. ``without``: checkpoints that do not count."""
+    shots = exists().where(
+        IS_QUEUED, ShotRow.pool == TallyRow.pool, ShotRow.checkpoint_id == TallyRow.checkpoint_id, is_due(tx)
+    )
+    lanes = exists().where(IS_WAITING, TallyRow.pool == pool, TallyRow.checkpoint_id.not_in(without), shots)
+    return bool(tx.session.scalar(select(lanes)))

@@ -1,0 +1,99 @@
+"""Measures: what work really took, learned from the latest lines of the ledger, and how long loads take.
+
+Nothing is kept besides the ledger itself: an average over the last few lines of a kind is read in a fraction of a
+millisecond, is right after every delivery, and makes no two deliveries write the same row.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, select
+
+from stablehand.domain.estimates import (
+    Calibration,
+    Rate,
+    RateKey,
+    calibration,
+    draw_seconds,
+    learn_rate,
+)
+from stablehand.domain.loads import learn_load
+from stablehand.store.models import AgentRow, ChargeRow, LoadRow
+from stablehand.store.transactions import Transaction
+
+#: Lines of the ledger that a rate is learned from; older ones would weigh less than a thousandth.
+MEASUREMENTS = 32
+
+#: Lines of the ledger that the calibration looks back on.
+OUTCOMES = 200
+
+#: Before anything was drawn: device-seconds for a unit of cost (domain.pace), about those of a large GPU.
+FIRST_SECONDS_PER_COST = 0.05
+
+
+def device_of(agent: AgentRow) -> str:
+    """What devices must have in common to be as fast as each other: their name; empty while it is unknown."""
+    return str((agent.device or {}).get("name", ""))
+
+
+def rate_of(tx: Transaction, key: RateKey) -> Rate | None:
+    """The rate of such pictures on such a device, else of any picture of the family; None when neither was drawn."""
+    exact = _learned(
+        tx, ChargeRow.family == key.family, ChargeRow.device == key.device, ChargeRow.size_class == key.size_class
+    )
+    return exact or family_rate(tx, key.family)
+
+
+def family_rate(tx: Transaction, family: str) -> Rate | None:
+    """The rate of the latest pictures of a family, on whatever device."""
+    return _learned(tx, ChargeRow.family == family)
+
+
+def reckoned_seconds(tx: Transaction, family: str, cost: float) -> float:
+    """What an account is charged for a picture until it is drawn, in device-seconds."""
+    rate = family_rate(tx, family) or _learned(tx)
+    return cost * (rate.seconds_per_cost if rate else FIRST_SECONDS_PER_COST)
+
+
+def measured_calibration(tx: Transaction) -> Calibration | None:
+    """How the latest pictures' times compare with the estimates that the ones before them gave."""
+    lines = tx.session.execute(
+        select(ChargeRow.family, ChargeRow.device, ChargeRow.size_class, ChargeRow.cost, ChargeRow.device_seconds)
+        .where(ChargeRow.cost > 0, ChargeRow.device_seconds > 0)
+        .order_by(ChargeRow.number.desc())
+        .limit(OUTCOMES)
+    ).all()
+    rates: dict[RateKey, Rate] = {}
+    outcomes = []
+    for family, device, size_class, cost, seconds in reversed(lines):
+        key = RateKey(family, device, size_class)
+        if key in rates:
+            outcomes.append((draw_seconds(rates[key], cost), seconds))
+        rates[key] = learn_rate(rates.get(key), cost=cost, seconds=seconds)
+    return calibration(outcomes)
+
+
+def note_loads(tx: Transaction, agent_id: str, loads: Sequence[tuple[str, float]]) -> None:
+    """Learn from loads (checkpoint id, seconds) that an agent has measured."""
+    for checkpoint_id, seconds in loads:
+        row = tx.session.get(LoadRow, (checkpoint_id, agent_id))
+        if row is None:
+            row = LoadRow(
+                checkpoint_id=checkpoint_id, agent_id=agent_id, seconds=learn_load(None, seconds), measured_at=tx.now
+            )
+            tx.session.add(row)
+        else:
+            row.seconds, row.measured_at = learn_load(row.seconds, seconds), tx.now
+    tx.session.flush()
+
+
+def _learned(tx: Transaction, *kind: ColumnElement[bool]) -> Rate | None:
+    lines = tx.session.execute(
+        select(ChargeRow.cost, ChargeRow.device_seconds)
+        .where(*kind, ChargeRow.cost > 0, ChargeRow.device_seconds > 0)
+        .order_by(ChargeRow.number.desc())
+        .limit(MEASUREMENTS)
+    ).all()
+    rate = None
+    for cost, seconds in reversed(lines):
+        rate = learn_rate(rate, cost=cost, seconds=seconds)
+    return rate
