@@ -1,5 +1,6 @@
 """What is wrong with this installation, and how to mend it. Looks at everything, changes nothing."""
 
+import functools
 import importlib.metadata
 import os
 import shutil
@@ -57,8 +58,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
 def changed_settings(settings: Settings) -> Iterator[tuple[str, str]]:
     """(key, value) of every setting that is not at its default; secrets are masked."""
     for key, _, default, _ in rows():
-        section, name = key.split(".")
-        value = getattr(getattr(settings, section), name)
+        value = functools.reduce(getattr, key.split("."), settings)
         shown = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
         if shown != default:
             yield key, shown  # SecretStr prints itself as asterisks

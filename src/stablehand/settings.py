@@ -213,8 +213,18 @@ class MailSettings(Section):
     """Nothing to set in this version."""
 
 
+class TierSettings(Section):
+    retention_days: float | None = Field(
+        None,
+        ge=0,
+        le=36_500,
+        description="Days after which its pictures go to the trash, unless they are starred. Default: never.",
+    )
+
+
 class TiersSettings(Section):
-    """Nothing to set in this version."""
+    premium: TierSettings = TierSettings()
+    normal: TierSettings = TierSettings()
 
 
 class AuthSettings(Section):
@@ -331,14 +341,18 @@ def load(
 
 def rows() -> Iterator[tuple[str, str, str, str]]:
     """(key, environment variable, default, meaning) of every setting, in the table's order."""
-    for section, field in Settings.model_fields.items():
-        model = field.annotation
-        if not (isinstance(model, type) and issubclass(model, Section)):
-            continue
-        for name, info in model.model_fields.items():
+    yield from _rows_below(Settings, ())
+
+
+def _rows_below(model: type[BaseModel], above: tuple[str, ...]) -> Iterator[tuple[str, str, str, str]]:
+    for name, info in model.model_fields.items():
+        inner, path = info.annotation, (*above, name)
+        if isinstance(inner, type) and issubclass(inner, Section):
+            yield from _rows_below(inner, path)
+        elif above:
             default = info.get_default(call_default_factory=True)
             shown = "" if default is None else str(default).lower() if isinstance(default, bool) else str(default)
-            yield f"{section}.{name}", f"{PREFIX}{section}__{name}".upper(), shown, info.description or ""
+            yield ".".join(path), f"{PREFIX}{'__'.join(path)}".upper(), shown, info.description or ""
 
 
 def _from_file(config: Path | None, data_dir: Path) -> dict[str, Any]:
@@ -389,7 +403,7 @@ def _explain(error: ValidationError) -> Iterator[str]:
     """One line a problem; an unknown key is answered with the nearest known one."""
     known = [key for key, *_ in rows()]
     for problem in error.errors(include_url=False, include_input=False):
-        key = ".".join(str(part) for part in problem["loc"][:2])
+        key = ".".join(part for part in problem["loc"][:3] if isinstance(part, str))
         if problem["type"] == "extra_forbidden":
             names = known if "." in key else list(Settings.model_fields)
             near = difflib.get_close_matches(key, names, n=1, cutoff=0.5)

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from stablehand import settings
+from stablehand import doctor, settings
 from stablehand.doctor import changed_settings
 from stablehand.domain.errors import BadSettings
 from stablehand.wiring import exposure, folders, serving
+from stablehand.wiring.objects import open_objects
+from tests.buckets import BucketServer
 
 FOREIGN = """
 stable-diffusion-webui:
@@ -197,3 +199,55 @@ def test_the_databases_address_is_a_secret_that_no_message_shows(
     assert "s3cret" not in caught.value.message
     monkeypatch.setenv(variable, "")
     assert serving.open_store(settings.load(data_dir=tmp_path)).path == tmp_path / "stablehand.db"
+
+
+def test_tiers_are_set_each_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / settings.FILE_NAME).write_text("tiers:\n  normal:\n    retention_days: 30\n")
+    monkeypatch.setenv("STABLEHAND_TIERS__PREMIUM__RETENTION_DAYS", "365")
+    table = settings.load(data_dir=tmp_path)
+    assert (table.tiers.premium.retention_days, table.tiers.normal.retention_days) == (365.0, 30.0)
+    assert ("tiers.normal.retention_days", "30.0") in list(changed_settings(table))
+    (tmp_path / settings.FILE_NAME).write_text("tiers:\n  normal:\n    retention: 30\n  gold: {}\n")
+    with pytest.raises(BadSettings) as refused:
+        settings.load(data_dir=tmp_path)
+    assert "tiers.normal.retention: unknown; did you mean tiers.normal.retention_days?" in refused.value.message
+    assert "tiers.gold: unknown" in refused.value.message
+
+
+def test_a_bucket_is_opened_as_it_is_told_and_its_secret_does_not_show(tmp_path: Path) -> None:
+    (tmp_path / settings.FILE_NAME).write_text(
+        "storage:\n  url: s3://pictures/all\n  endpoint: https://s3.example.org\n  region: eu-1\n"
+        "  access_key_id: me\n  secret_access_key: very-secret-indeed\n  path_style: false\n"
+    )
+    table = settings.load(data_dir=tmp_path)
+    objects = open_objects(table)
+    assert objects.place == "s3://pictures/all"
+    link = objects.link_to_get("images/a", 60) or ""
+    assert link.startswith("https://pictures.s3.example.org/all/images/a?")
+    assert "eu-1" in link
+    assert "very-secret-indeed" not in link + str(table) + str(list(changed_settings(table)))
+    folders.prepare_data_dir(table)
+    assert not (tmp_path / "objects").exists(), "a bucket needs no folder"
+
+
+@pytest.mark.parametrize(
+    "storage", ["url: /srv/pictures", "url: s3://", "url: s3://x", "endpoint: s3.example.org", "public_url: sometimes"]
+)
+def test_what_is_no_bucket_is_refused(tmp_path: Path, storage: str) -> None:
+    (tmp_path / settings.FILE_NAME).write_text(f"storage:\n  {storage}\n")
+    with pytest.raises(BadSettings, match="storage"):
+        open_objects(settings.load(data_dir=tmp_path))
+
+
+def test_the_doctor_tries_the_bucket_out(tmp_path: Path, bucket_server: BucketServer) -> None:
+    address = bucket_server.make()
+    said = {}
+    for name in ("bucket-0-that-is-not-there", address.url.removeprefix("s3://").partition("/")[0]):
+        (tmp_path / settings.FILE_NAME).write_text(
+            f"storage:\n  url: s3://{name}\n  endpoint: {address.endpoint}\n  region: us-east-1\n"
+            f"  access_key_id: {address.access_key_id}\n  secret_access_key: {address.secret_access_key}\n"
+        )
+        (finding,) = doctor._objects(settings.load(data_dir=tmp_path))
+        said[finding.level] = finding.text
+    assert "NoSuchBucket" in said["problem"]
+    assert "can be written to" in said["ok"]

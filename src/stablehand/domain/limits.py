@@ -1,6 +1,7 @@
 """The numbers that bound the queue and the trash."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +14,8 @@ class Limits:
     max_size_shots: int = 10_000  #: queued shots an account may have
     poll_seconds: float = 2.0  #: how often a waiting request looks by itself, doorbell or not
     trash_days: float = 30.0  #: deleted pictures can be restored for so long
+    #: tier -> pictures of it go to the trash after so long, unless they are starred; None: never
+    retention_days: Mapping[str, float | None] = field(default_factory=dict)
     upload_hours: float = 1.0  #: uploaded bytes that nobody delivered are swept after this
     idempotency_hours: float = 24.0  #: an Idempotency-Key is remembered for so long
     outbox_days: float = 7.0  #: delivered outbox entries are kept for so long

@@ -6,11 +6,15 @@ from stablehand.services import Services
 def purge(services: Services) -> int:
     """Pictures long in the trash, uploads never delivered, states of ended shots, old keys and outbox entries.
 
+    Pictures that their tier keeps no longer go to the trash first.
+
     Returns how many objects went. Rows go first and leave a note behind, so that a crash in between forgets no object.
     """
     limits = services.limits
     services.store.forget_old_rows(idempotency_hours=limits.idempotency_hours, outbox_days=limits.outbox_days)
     while services.store.forget_ended_parked():
+        continue
+    while services.store.trash_expired(limits.retention_days):
         continue
     gone = 0
     while keys := services.store.doom(trash_days=limits.trash_days, upload_hours=limits.upload_hours):

@@ -5,11 +5,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from stablehand.services import Services
 from stablehand.services.catalogue import Scan, hash_next, scan
 from stablehand.services.expire import expire, judge_lanes
+from stablehand.services.orphans import find_orphans
 from stablehand.services.purge import purge
 from stablehand.store.leading import Lead
 
@@ -19,6 +21,9 @@ MATTER = "upkeep"
 EXPIRE_EVERY_SECONDS = 1.0
 SCAN_EVERY_SECONDS = 10.0
 PURGE_EVERY_SECONDS = 600.0
+#: the first round comes after an hour, so that servers which start again and again do not list all objects each time
+ORPHANS_FIRST_SECONDS = 3600.0
+ORPHANS_EVERY_SECONDS = 86_400.0
 
 _log = logging.getLogger(__name__)
 
@@ -65,6 +70,7 @@ class Upkeep:
 
     def _keep_house_while(self, lead: Lead) -> None:
         next_purge = time.monotonic()
+        next_orphans = next_purge + ORPHANS_FIRST_SECONDS
         while not self._stopping.is_set() and lead.holds():
             _try("scan the models folder", lambda: self._report(scan(self._services, self._models_dir)))
             while not self._stopping.is_set() and _try("hash a checkpoint", self._hash_next):
@@ -72,6 +78,9 @@ class Upkeep:
             if time.monotonic() >= next_purge:
                 _try("purge", lambda: purge(self._services))
                 next_purge = time.monotonic() + PURGE_EVERY_SECONDS
+            if time.monotonic() >= next_orphans:
+                _try("find orphans", lambda: find_orphans(self._services, datetime.now(UTC)))
+                next_orphans = time.monotonic() + ORPHANS_EVERY_SECONDS
             self._stopping.wait(SCAN_EVERY_SECONDS)
 
     def _hash_next(self) -> bool:

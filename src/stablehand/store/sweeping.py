@@ -1,10 +1,12 @@
-"""Sweeping rows that have served their time."""
+"""Sweeping what has served its time: old rows, pictures beyond their retention, objects that no row speaks of."""
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from sqlalchemy import delete
+from sqlalchemy import delete, insert, select, update
 
-from stablehand.store.models import IdempotencyRow
+from stablehand.domain.retention import cutoffs, ids_in
+from stablehand.store.models import DoomedObjectRow, IdempotencyRow, ImageRow, JobRow, ParkedRow, UploadRow
 from stablehand.store.outbox_row import OutboxRow
 from stablehand.store.transactions import Transactions
 
@@ -18,3 +20,46 @@ class Sweeping(Transactions):
             # What was not delivered stays, however old: somebody still has to hear of it, or to decide that nobody has.
             old = tx.now - timedelta(days=outbox_days)
             tx.session.execute(delete(OutboxRow).where(OutboxRow.created_at < old, OutboxRow.delivered_at < old))
+
+    def trash_expired(self, retention_days: Mapping[str, float | None], *, at_most: int = 500) -> int:
+        """Move pictures to the trash that their tier keeps no longer; returns how many. Starred ones stay."""
+        gone = 0
+        if all(days is None for days in retention_days.values()):
+            return gone
+        with self.writing() as tx:
+            for tier, moment in cutoffs(tx.now, retention_days).items():
+                old = tx.session.scalars(
+                    select(ImageRow.id)
+                    .join(JobRow, JobRow.id == ImageRow.job_id)
+                    .where(
+                        ImageRow.deleted_at.is_(None),
+                        ~ImageRow.starred,
+                        ImageRow.created_at < moment,
+                        JobRow.tier == tier,
+                    )
+                    .limit(at_most)
+                ).all()
+                # Asked again in the same statement: it may have been starred in the meantime.
+                swept = update(ImageRow).where(ImageRow.id.in_(old), ~ImageRow.starred, ImageRow.deleted_at.is_(None))
+                gone += len(tx.session.scalars(swept.values(deleted_at=tx.now).returning(ImageRow.id)).all())
+        return gone
+
+    def doom_unknown(self, keys: Sequence[str]) -> int:
+        """Of these objects' keys, doom those that no row speaks of; returns how many. Keys that are not ours stay."""
+        ids = {key: found for key in keys if (found := ids_in(key)) is not None}
+        shot_ids = {shot_id for shot_id, _ in ids.values()}
+        with self.writing() as tx:
+            known = set(tx.session.scalars(select(DoomedObjectRow.key).where(DoomedObjectRow.key.in_(ids))))
+            for image in tx.session.execute(
+                select(ImageRow.object_key, ImageRow.thumbnail_key).where(ImageRow.shot_id.in_(shot_ids))
+            ):
+                known |= {image.object_key, image.thumbnail_key}
+            for upload in tx.session.scalars(
+                select(UploadRow).where(UploadRow.id.in_({last for _, last in ids.values()}))
+            ):
+                known |= {upload.object_key, upload.thumbnail_key, upload.staged_key or ""}
+            known |= set(tx.session.scalars(select(ParkedRow.object_key).where(ParkedRow.shot_id.in_(shot_ids))))
+            unknown = sorted(set(ids) - known)
+            if unknown:
+                tx.session.execute(insert(DoomedObjectRow), [{"key": key} for key in unknown])
+            return len(unknown)

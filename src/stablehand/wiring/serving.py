@@ -17,6 +17,7 @@ from stablehand.api import Options, Readiness, create_app
 from stablehand.domain.limits import Limits
 from stablehand.domain.notices import KINDS
 from stablehand.domain.pools import DEFAULT_POOL
+from stablehand.domain.tiers import NORMAL, PREMIUM
 from stablehand.ports import Sink
 from stablehand.services import Services
 from stablehand.services.agents import hash_token, register_agent
@@ -73,6 +74,10 @@ def open_services(settings: Settings) -> Services:
             park_seconds=settings.queue.park_seconds,
             max_size_shots=settings.queue.max_size,
             trash_days=settings.storage.trash_days,
+            retention_days={
+                PREMIUM.name: settings.tiers.premium.retention_days,
+                NORMAL.name: settings.tiers.normal.retention_days,
+            },
         ),
         default_checkpoint=settings.models.default_model,
         public_url=settings.storage.public_url,
