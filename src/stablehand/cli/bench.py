@@ -2,16 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 bench = typer.Typer(help="Measure this machine.", no_args_is_help=True)
-
-
-@bench.callback()
-def about() -> None:
-    """Keeps `engine` a subcommand while it is the only one."""
 
 
 @bench.command()
@@ -45,3 +40,39 @@ def engine(
         return
     for name, value in result.items():
         typer.echo(f"{name:<36}{value}")
+
+
+@bench.command()
+def chaos(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    store: Annotated[Literal["postgresql", "sqlite"], typer.Option(help="What the queue lies in.")] = "postgresql",
+    shots: Annotated[int, typer.Option(min=20, help="Pictures to order.")] = 1_000,
+    kills: Annotated[int, typer.Option(min=0, help="Processes to kill (SIGKILL).")] = 20,
+    database_stops: Annotated[int, typer.Option(min=0, help="Times the database is unplugged.")] = 2,
+    freezes: Annotated[int, typer.Option(min=0, help="Agents held still until their leases are over.")] = 2,
+    agents: Annotated[int, typer.Option(min=2, help="Agents that draw.")] = 4,
+    webs: Annotated[int, typer.Option(min=1, help="Web processes.")] = 2,
+    seed: Annotated[int, typer.Option(help="Of the plan.")] = 0,
+) -> None:
+    """Kill real processes while they work, and count what was lost or happened twice. Ends with 1 if anything was."""
+    from stablehand.bench import chaos as measured
+
+    plan = measured.Plan(
+        store=store,
+        shots=shots,
+        kills=kills,
+        database_stops=database_stops if store == "postgresql" else 0,
+        freezes=freezes,
+        agents=agents,
+        webs=webs,
+        seed=seed,
+    )
+    result = measured.run(plan, say=lambda line: typer.echo(line, err=True))
+    if as_json:
+        typer.echo(json.dumps(result))
+    else:
+        for name, value in result.items():
+            typer.echo(f"{name:<24}{value}")
+    if not result["clean"]:
+        raise typer.Exit(1)
