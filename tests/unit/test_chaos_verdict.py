@@ -34,7 +34,7 @@ class House:
                     f"INSERT INTO charges VALUES ('{shot}')",
                 )
                 (folder / f"{shot}.jpeg").write_bytes(b"x")
-            self.notices.append({"id": f"n-{job}", "job_id": job, "kind": "job_finished", "payload": {}})
+            self.notices.append({"id": f"n-{job}", "job_id": job, "kind": "job_finished"})
 
     def run(self, *statements: str) -> None:
         with self.engine.begin() as connection:

@@ -27,7 +27,6 @@ from stablehand.wiring import folders, serving
 
 #: A frozen agent is let go so many lease lengths later: its leases are over then, and somebody else's.
 FROZEN_LEASES = 1.6
-ROLES = False
 #: what is said about the run while it goes on, and how often
 NEWS_SECONDS = 10.0
 
@@ -73,7 +72,7 @@ class Stage:
         seconds = time.monotonic() - began
         for thread in self._threads:
             thread.join()
-        self._wait_until(lambda: not ROLES or untold(self._engine) == 0, "notices are left in the outbox")
+        self._wait_until(lambda: untold(self._engine) == 0, "notices are left in the outbox")
         verdict = judge(self._engine, orders.accepted, self._folder / "objects", self._folder / "notices.jsonl")
         return verdict, {
             "store": plan.store,
@@ -103,9 +102,9 @@ class Stage:
             port = _free_port()
             self._urls.append(f"http://127.0.0.1:{port}")
             # On SQLite one process does everything that a fleet has processes for.
-            role = ("--role", "web") if is_fleet and ROLES else ("--no-agent",)
+            role = ("--role", "web") if is_fleet else ("--no-agent",)
             self._add(f"web-{number}", "web", "serve", "--port", str(port), *role)
-        if is_fleet and ROLES:
+        if is_fleet:
             self._add("courier", "courier", "serve", "--port", str(_free_port()), "--role", "courier")
         settings = load(
             data_dir=self._folder / "web-0", command_line={"storage": {"database_url": self._database_setting}}
@@ -141,8 +140,6 @@ class Stage:
             "COMPUTE__NULL_SECONDS_PER_STEP": plan.seconds_per_step,
             "COMPUTE__SEATS": plan.seats,
         }
-        if not ROLES:
-            del settings["QUEUE__NOTICES_FILE"]
         self._troupe.players.append(
             Player(
                 name,

@@ -7,6 +7,7 @@ a thousand kills take minutes; from there on each runs the command that an opera
 import contextlib
 import multiprocessing
 import os
+import runpy
 import signal
 import sys
 import threading
@@ -145,9 +146,7 @@ def _play(command: Sequence[str], environment: Mapping[str, str], log: str) -> N
     os.dup2(out, 1)
     os.dup2(out, 2)
     sys.argv = ["stablehand", *command]
-    from stablehand.cli import main  # noqa: PLC0415 - imported by the fork server before
-
-    main()
+    runpy.run_module("stablehand", run_name="__main__")
 
 
 def _children(pid: int) -> list[psutil.Process]:

@@ -121,7 +121,7 @@ def _told(notices: Path) -> dict[tuple[str, str, str], Counter[str]]:
     if notices.exists():
         for line in notices.read_text(encoding="utf-8").splitlines():
             notice: dict[str, Any] = json.loads(line)
-            about = str(notice.get("payload", {}).get("image_id", ""))
+            about = str(notice.get("image_id", ""))
             told[notice["job_id"], notice["kind"], about][notice["id"]] += 1
     return told
 
