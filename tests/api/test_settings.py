@@ -147,8 +147,7 @@ def test_secrets_do_not_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_clone_keeps_its_data_beside_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert settings.default_data_dir() != tmp_path / "data"
-    (tmp_path / "src" / "stablehand").mkdir(parents=True)
-    (tmp_path / "src" / "stablehand" / "settings.py").touch()
+    (tmp_path / "src" / "stablehand" / "settings").mkdir(parents=True)
     assert settings.default_data_dir() == tmp_path / "data"
 
 

@@ -24,11 +24,10 @@ from pydantic_settings import (
 )
 
 from stablehand.domain.errors import BadSettings
+from stablehand.settings.file import FILE_NAME as FILE_NAME
+from stablehand.settings.file import from_file
 
 PREFIX = "STABLEHAND_"
-FILE_NAME = "stablehand.yaml"
-#: root key of the configuration file of the web UI whose place this service takes
-FOREIGN_ROOT = "stable-diffusion-webui"
 
 
 def _as_list(value: Any) -> Any:
@@ -296,7 +295,7 @@ class Settings(BaseSettings):
 def default_data_dir() -> Path:
     """``./data`` when the working directory is a clone of the project, else the platform's place for user data."""
     here = Path.cwd()
-    if (here / "src" / "stablehand" / "settings.py").is_file():
+    if (here / "src" / "stablehand" / "settings").is_dir():
         return here / "data"
     return user_data_path("stablehand", appauthor=False)
 
@@ -312,7 +311,7 @@ def load(
     ``command_line`` holds sections with the values given as options. Raises BadSettings naming every wrong key at once.
     """
     root = (data_dir or Path(os.environ.get("STABLEHAND_DATA_DIR") or default_data_dir())).expanduser().absolute()
-    file = _from_file(config, root)
+    file = from_file(config, root)
     _refuse_unknown_sections(os.environ)
 
     class Sourced(Settings):
@@ -353,34 +352,6 @@ def _rows_below(model: type[BaseModel], above: tuple[str, ...]) -> Iterator[tupl
             default = info.get_default(call_default_factory=True)
             shown = "" if default is None else str(default).lower() if isinstance(default, bool) else str(default)
             yield ".".join(path), f"{PREFIX}{'__'.join(path)}".upper(), shown, info.description or ""
-
-
-def _from_file(config: Path | None, data_dir: Path) -> dict[str, Any]:
-    """The YAML file's sections. Relative paths in it are meant from the file's own folder."""
-    from_environment = os.environ.get("STABLEHAND_CONFIG")
-    named = config or (Path(from_environment) if from_environment else None)
-    path = named or data_dir / FILE_NAME
-    if not path.is_file():
-        if named:
-            raise BadSettings(f"The configuration file {path} does not exist.", hint="Check the path after --config.")
-        return {}
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise BadSettings(f"{path} is not valid YAML: {error}", hint="Correct the file and start again.") from error
-    if content is None:
-        return {}
-    if isinstance(content, dict) and set(content) == {FOREIGN_ROOT}:
-        content = content[FOREIGN_ROOT] or {}
-    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise BadSettings(f"{path} must hold sections such as `api:` and `queue:`.", hint="See `stablehand settings`.")
-    # An empty section ("mail:") is written as null.
-    sections = {key: {} if value is None else value for key, value in content.items()}
-    for section, name in (("models", "location"), ("storage", "output_dir")):
-        values = sections.get(section)
-        if isinstance(values, dict) and isinstance(values.get(name), str):
-            sections[section] = {**values, name: str(path.parent.absolute() / Path(values[name]).expanduser())}
-    return sections
 
 
 def _refuse_unknown_sections(variables: Mapping[str, str]) -> None:
