@@ -1,5 +1,6 @@
 """One thread per process (the suite shares its machine), and a tiny checkpoint written once."""
 
+import random
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,14 @@ from tests.engine.drawing import PLACEMENT, holding
 from tests.engine.tiny import write_tiny_checkpoint
 
 torch.set_num_threads(1)
+
+
+@pytest.fixture
+def chance() -> random.Random:
+    """Fresh in each run; pytest shows the seed where a test fails."""
+    seed = random.SystemRandom().randrange(2**32)
+    print(f"chance of this run: {seed}")  # noqa: T201
+    return random.Random(seed)
 
 
 @pytest.fixture(scope="session")

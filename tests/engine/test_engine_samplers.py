@@ -1,200 +1,279 @@
-"""Samplers and schedules: the same numbers as diffusers' schedulers, and exact continuation from any step."""
+"""Samplers against diffusers' schedulers, where those are the same method; and the table of labels."""
 
 import math
+import random
+from collections.abc import Sequence
 from typing import Any
 
+import diffusers
 import pytest
 import torch
-from diffusers import (
-    DDIMScheduler,
-    DPMSolverMultistepScheduler,
-    EulerAncestralDiscreteScheduler,
-    EulerDiscreteScheduler,
-)
 from torch import Tensor
 
-from stablehand.domain.errors import CheckpointBroken, RecipeUnsupported
-from stablehand.domain.samplers import SAMPLERS as SAMPLER_NAMES
-from stablehand.domain.samplers import SCHEDULES as SCHEDULE_NAMES
-from stablehand.engine.levels import NoiseLevels
+from stablehand.domain.errors import RecipeUnsupported
+from stablehand.domain.recipes import SamplerOptions
+from stablehand.domain.samplers import SAMPLERS, SCHEDULES, find_sampler, find_schedule
+from stablehand.engine import schedules
 from stablehand.engine.noise import Noise
-from stablehand.engine.parked import pack, unpack
-from stablehand.engine.samplers import METHODS, begin, plan_sigmas
-from stablehand.engine.samplers.state import SamplerState
-from stablehand.engine.schedules import SCHEDULES
+from stablehand.engine.samplers import METHODS, plan_sigmas
+from tests.engine.solving import BETAS, LEVELS, SHAPE, Denoise, Solving, any_denoiser, ends_at, relative
 
 #: Of diffusers' own code.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
-
-BETAS: dict[str, Any] = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012}
-LEVELS = NoiseLevels.from_config(BETAS)
-SHAPE = (4, 8, 8)
-CPU = torch.device("cpu")
+pytestmark = pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning", "ignore:Should have t:UserWarning")
 
 
-def denoise(latent: Tensor, sigma: float) -> Tensor:
-    """A synthetic denoiser: pulls towards a pattern, more gently at high noise; smooth, nonlinear, no network."""
-    pattern = torch.sin(torch.arange(latent.numel(), dtype=latent.dtype)).reshape(latent.shape)
-    trust = 1 / (1 + sigma**2)
-    return trust * torch.tanh(latent) + (1 - trust) * pattern * 0.8
+def test_every_label_has_an_implementation() -> None:
+    assert [named.name for named in SAMPLERS] == list(METHODS)
+    assert [named.name for named in SCHEDULES] == ["Automatic", *schedules.SCHEDULES]
+    assert len({named.name for named in SAMPLERS}) == 20
+    for named in (*SAMPLERS, *SCHEDULES):
+        table = find_sampler if named in SAMPLERS else find_schedule
+        for spelling in (named.name, *named.aliases):
+            assert table(spelling.upper()) == named.name
 
 
-def draw(sampler: str, sigmas: tuple[float, ...], seed: int = 3) -> Tensor:
-    noise = Noise(seed, SHAPE)
-    state = begin(sampler, sigmas, noise, CPU)
-    finish(sampler, state, noise)
-    return state.latent
-
-
-def finish(sampler: str, state: SamplerState, noise: Noise, stop_at: int | None = None) -> None:
-    sampling = METHODS[sampler].sample(state, noise)
-    ask = next(sampling, None)
-    while ask is not None and state.step != stop_at:
-        try:
-            ask = sampling.send(denoise(ask.latent, ask.sigma))
-        except StopIteration:
-            return
-
-
-def relative(ours: Tensor, theirs: Tensor) -> float:
-    return float((ours - theirs).abs().max() / theirs.abs().max())
-
-
-def test_every_name_has_an_implementation() -> None:
-    assert {named.name for named in SAMPLER_NAMES} == set(METHODS)
-    assert {named.name for named in SCHEDULE_NAMES} == {"Automatic", *SCHEDULES}
-
-
-def test_levels_are_those_of_stable_diffusion() -> None:
-    assert LEVELS.sigmas[0] == pytest.approx(0.029168, abs=1e-6)
-    assert LEVELS.sigmas[-1] == pytest.approx(14.614643, abs=1e-4)
-    for timestep in (0.0, 1.0, 51.0, 731.25, 999.0):
-        assert LEVELS.timestep(LEVELS.sigma(timestep)) == pytest.approx(timestep, abs=1e-6)
-
-
-def test_unknown_betas_and_predictions_are_refused() -> None:
-    with pytest.raises(CheckpointBroken, match="squaredcos"):
-        NoiseLevels.from_config({"beta_schedule": "squaredcos_cap_v2"})
-    with pytest.raises(CheckpointBroken, match="sample"):
-        NoiseLevels.from_config({"prediction_type": "sample"})
-
-
-@pytest.mark.parametrize("steps", [2, 7, 20, 150])
-def test_uniform_and_normal_are_diffusers_linspace(steps: int) -> None:
-    scheduler: Any = EulerDiscreteScheduler(**BETAS, timestep_spacing="linspace")
-    scheduler.set_timesteps(steps)
-    for label in ("Uniform", "Normal"):
-        assert plan_sigmas("Euler", label, steps, LEVELS) == pytest.approx(scheduler.sigmas.tolist(), rel=1e-3)
-
-
-@pytest.mark.parametrize("steps", [2, 7, 20, 150])
-def test_karras_is_diffusers_karras(steps: int) -> None:
-    scheduler: Any = EulerDiscreteScheduler(**BETAS, timestep_spacing="linspace", use_karras_sigmas=True)
-    scheduler.set_timesteps(steps)
-    assert plan_sigmas("Euler", "Karras", steps, LEVELS) == pytest.approx(scheduler.sigmas.tolist(), rel=3e-5)
+def test_labels_say_whether_a_schedule_applies() -> None:
+    for named in SAMPLERS:
+        assert named.has_schedule == (METHODS[named.name].own_sigmas is None)
+        changed = plan_sigmas(named.name, "SGM Uniform", 9, LEVELS) != plan_sigmas(named.name, "Beta", 9, LEVELS)
+        assert changed == named.has_schedule
 
 
 def test_automatic_is_the_samplers_own_choice() -> None:
-    assert plan_sigmas("DPM++ 2M", "Automatic", 20, LEVELS) == plan_sigmas("DPM++ 2M", "Karras", 20, LEVELS)
-    assert plan_sigmas("Euler", "Automatic", 20, LEVELS) == plan_sigmas("Euler", "Uniform", 20, LEVELS)
-    assert plan_sigmas("Euler a", "Automatic", 20, LEVELS) == plan_sigmas("Euler a", "Uniform", 20, LEVELS)
-    assert plan_sigmas("DDIM", "Karras", 20, LEVELS) == plan_sigmas("DDIM", "Automatic", 20, LEVELS)
+    for named in SAMPLERS:
+        own = named.schedule or "Uniform"
+        assert plan_sigmas(named.name, "Automatic", 20, LEVELS) == plan_sigmas(named.name, own, 20, LEVELS)
 
 
-def test_unknown_names_are_refused() -> None:
-    with pytest.raises(RecipeUnsupported, match="Heun"):
-        plan_sigmas("Heun", "Automatic", 20, LEVELS)
-    with pytest.raises(RecipeUnsupported, match="Beta"):
-        plan_sigmas("Euler", "Beta", 20, LEVELS)
+def test_unknown_labels_are_refused() -> None:
+    with pytest.raises(RecipeUnsupported, match="Ouler"):
+        plan_sigmas("Ouler", "Automatic", 20, LEVELS)
+    with pytest.raises(RecipeUnsupported, match="Gamma"):
+        plan_sigmas("Euler", "Gamma", 20, LEVELS)
 
 
-@pytest.mark.parametrize(("steps", "calls"), [(1, 1), (20, 19), (30, 30), (50, 49)])
-def test_ddim_calls_the_network_as_often_as_a1111(steps: int, calls: int) -> None:
-    assert len(plan_sigmas("DDIM", "Automatic", steps, LEVELS)) - 1 == calls
+@pytest.mark.parametrize("named", SAMPLERS, ids=lambda named: named.name)
+def test_labels_say_which_options_matter(named: Any, chance: random.Random) -> None:
+    denoise = any_denoiser(chance)
+    sigmas = plan_sigmas(named.name, "Automatic", 20, LEVELS)
+
+    def draw(options: SamplerOptions) -> Tensor:
+        return Solving(named.name, denoise, options=options).draw(sigmas)
+
+    churn = SamplerOptions(s_churn=8.0)
+    for option, changed, base in (
+        ("eta", SamplerOptions(eta=0.5), SamplerOptions()),
+        ("s_churn", churn, SamplerOptions()),
+        ("s_noise", SamplerOptions(s_noise=1.1, s_churn=8.0), churn),
+        ("s_tmin", SamplerOptions(s_tmin=1.0, s_churn=8.0), churn),
+        ("s_tmax", SamplerOptions(s_tmax=1.0, s_churn=8.0), churn),
+        ("ensd", SamplerOptions(ensd=31337, eta=1.0, s_churn=8.0), SamplerOptions(eta=1.0, s_churn=8.0)),
+    ):
+        assert torch.equal(draw(changed), draw(base)) == (option not in named.options), option
 
 
-def test_euler_is_diffusers_euler() -> None:
-    scheduler: Any = EulerDiscreteScheduler(**BETAS, timestep_spacing="linspace")
-    scheduler.set_timesteps(20)
-    theirs = Noise(3, SHAPE).at(0) * scheduler.sigmas[0]
-    for timestep, sigma in zip(scheduler.timesteps, scheduler.sigmas.tolist(), strict=False):
-        scheduler.scale_model_input(theirs, timestep)
-        slope = (theirs - denoise(theirs, sigma)) / sigma
-        theirs = scheduler.step(slope, timestep, theirs, return_dict=False)[0]
-    assert relative(draw("Euler", plan_sigmas("Euler", "Uniform", 20, LEVELS)), theirs) < 1e-5
+def follow(
+    scheduler: Any, latent: Tensor, steps: Sequence[tuple[float, Any]], denoise: Denoise, **options: Any
+) -> Tensor:
+    """diffusers' loop over (sigma, timestep), the denoiser turned into the noise it would predict.
+
+    Schedulers that scale their input keep the variance-exploding form, the others the variance-preserving one.
+    """
+    is_exploding = "scale_model_input" in type(scheduler).__dict__ and hasattr(scheduler, "is_scale_input_called")
+    for sigma, timestep in steps:
+        if is_exploding:
+            scheduler.scale_model_input(latent, timestep)
+        exploding = latent if is_exploding else latent * math.sqrt(1 + sigma**2)
+        noise = (exploding - denoise(exploding, sigma)) / sigma
+        latent = scheduler.step(noise, timestep, latent, return_dict=False, **options)[0]
+    return latent
 
 
-def test_euler_ancestral_is_diffusers_with_the_same_noise() -> None:
-    sigmas = plan_sigmas("Euler a", "Uniform", 20, LEVELS)
-    scheduler: Any = EulerAncestralDiscreteScheduler(**BETAS, timestep_spacing="linspace")
-    scheduler.set_timesteps(20)
-    scheduler.sigmas = torch.tensor(sigmas)
-    generator = torch.Generator().manual_seed(3)
-    theirs = torch.randn(SHAPE, generator=generator) * sigmas[0]
-    for timestep, sigma in zip(scheduler.timesteps, sigmas, strict=False):
-        scheduler.scale_model_input(theirs, timestep)
-        slope = (theirs - denoise(theirs, sigma)) / sigma
-        theirs = scheduler.step(slope, timestep, theirs, generator=generator, return_dict=False)[0]
-    assert relative(draw("Euler a", sigmas), theirs) < 1e-5
-
-
-@pytest.mark.parametrize("schedule", ["Karras", "Uniform"])
-def test_dpmpp_2m_is_diffusers_multistep_solver(schedule: str) -> None:
-    sigmas = plan_sigmas("DPM++ 2M", schedule, 20, LEVELS)
-    scheduler: Any = DPMSolverMultistepScheduler(
-        **BETAS, algorithm_type="dpmsolver++", solver_order=2, solver_type="midpoint", final_sigmas_type="zero"
-    )
-    scheduler.set_timesteps(20)
+def injected(scheduler: Any, sigmas: Sequence[float], steps: int) -> Any:
+    """The scheduler with our noise levels in it, and the fractional timesteps that fit them."""
+    scheduler.set_timesteps(steps)
     scheduler.sigmas = torch.tensor(sigmas)
     scheduler.timesteps = torch.tensor([LEVELS.timestep(sigma) for sigma in sigmas[:-1]])
-    theirs = Noise(3, SHAPE).at(0) * sigmas[0] / math.sqrt(1 + sigmas[0] ** 2)
-    for timestep, sigma in zip(scheduler.timesteps, sigmas, strict=False):
-        exploding = theirs * math.sqrt(1 + sigma**2)
-        slope = (exploding - denoise(exploding, sigma)) / sigma
-        theirs = scheduler.step(slope, timestep, theirs, return_dict=False)[0]
-    assert relative(draw("DPM++ 2M", sigmas), theirs) < 1e-5
+    scheduler.num_inference_steps = steps
+    return scheduler
 
 
-@pytest.mark.parametrize("steps", [20, 30])
-def test_ddim_is_diffusers_ddim_on_a1111s_timesteps(steps: int) -> None:
-    scheduler: Any = DDIMScheduler(**BETAS, set_alpha_to_one=False, clip_sample=False)
+@pytest.mark.parametrize("schedule", ["Uniform", "Karras", "Exponential"])
+@pytest.mark.parametrize(
+    ("sampler", "scheduler_class"),
+    [("Euler", "EulerDiscreteScheduler"), ("LMS", "LMSDiscreteScheduler")],
+)
+def test_single_calls_in_exploding_form(
+    sampler: str, scheduler_class: str, schedule: str, chance: random.Random
+) -> None:
+    denoise = any_denoiser(chance)
+    sigmas = plan_sigmas(sampler, schedule, 20, LEVELS)
+    scheduler = injected(getattr(diffusers, scheduler_class)(**BETAS, timestep_spacing="linspace"), sigmas, 20)
+    start = Noise(3, SHAPE).at(0) * sigmas[0]
+    theirs = follow(scheduler, start, list(zip(sigmas[:-1], scheduler.timesteps, strict=True)), denoise)
+    assert relative(Solving(sampler, denoise).draw(sigmas), theirs) < 1e-5
+
+
+def test_euler_ancestral(chance: random.Random) -> None:
+    denoise = any_denoiser(chance)
+    sigmas = plan_sigmas("Euler a", "Automatic", 20, LEVELS)
+    scheduler = injected(diffusers.EulerAncestralDiscreteScheduler(**BETAS), sigmas, 20)
+    generator = torch.Generator().manual_seed(3)
+    start = torch.randn(SHAPE, generator=generator) * sigmas[0]
+    steps = list(zip(sigmas[:-1], scheduler.timesteps, strict=True))
+    theirs = follow(scheduler, start, steps, denoise, generator=generator)
+    assert relative(Solving("Euler a", denoise).draw(sigmas), theirs) < 1e-5
+
+
+def test_heun(chance: random.Random) -> None:
+    denoise = any_denoiser(chance)
+    scheduler: Any = diffusers.HeunDiscreteScheduler(**BETAS, timestep_spacing="linspace")
+    scheduler.set_timesteps(20)
+    sigmas = plan_sigmas("Heun", "Uniform", 20, LEVELS)
+    asked = [sigmas[0], *(sigma for sigma in sigmas[1:-1] for _ in range(2))]
+    theirs = Noise(3, SHAPE).at(0) * sigmas[0]
+    for sigma, timestep in zip(asked, scheduler.timesteps, strict=True):
+        scheduler.scale_model_input(theirs, timestep)
+        theirs = scheduler.step((theirs - denoise(theirs, sigma)) / sigma, timestep, theirs, return_dict=False)[0]
+    solving = Solving("Heun", denoise)
+    assert relative(solving.draw(sigmas), theirs) < 1e-4
+    assert solving.calls == 39
+
+
+@pytest.mark.parametrize("sampler", ["DPM2", "DPM2 a"])
+def test_dpm2(sampler: str, chance: random.Random) -> None:
+    denoise = any_denoiser(chance)
+    name = "KDPM2AncestralDiscreteScheduler" if sampler == "DPM2 a" else "KDPM2DiscreteScheduler"
+    scheduler = getattr(diffusers, name)(**BETAS, timestep_spacing="linspace", use_karras_sigmas=True)
+    scheduler.set_timesteps(20)
+    sigmas = plan_sigmas(sampler, "Karras", 20, LEVELS, discard_next_to_last=False)
+    generator = torch.Generator().manual_seed(3)
+    theirs = torch.randn(SHAPE, generator=generator) * sigmas[0]
+    solving = Solving(sampler, denoise)
+    ours = solving.draw(sigmas)
+    assert solving.calls == 39
+    options = {"generator": generator} if sampler == "DPM2 a" else {}
+    for sigma, timestep in zip(solving.asked, scheduler.timesteps, strict=True):
+        scheduler.scale_model_input(theirs, timestep)
+        noise = (theirs - denoise(theirs, sigma)) / sigma
+        theirs = scheduler.step(noise, timestep, theirs, return_dict=False, **options)[0]
+    assert relative(ours, theirs) < 2e-4
+
+
+@pytest.mark.parametrize("schedule", ["Karras", "Uniform", "Exponential", "Beta"])
+def test_dpmpp_2m(schedule: str, chance: random.Random) -> None:
+    denoise = any_denoiser(chance)
+    sigmas = plan_sigmas("DPM++ 2M", schedule, 20, LEVELS)
+    scheduler = injected(
+        diffusers.DPMSolverMultistepScheduler(**BETAS, solver_type="midpoint", final_sigmas_type="zero"), sigmas, 20
+    )
+    start = Noise(3, SHAPE).at(0) * sigmas[0] / math.sqrt(1 + sigmas[0] ** 2)
+    theirs = follow(scheduler, start, list(zip(sigmas[:-1], scheduler.timesteps, strict=True)), denoise)
+    assert relative(Solving("DPM++ 2M", denoise).draw(sigmas), theirs) < 1e-5
+
+
+def test_dpmpp_sde(chance: random.Random) -> None:
+    """Also the Brownian motion is the same: diffusers asks torchsde's tree."""
+    denoise = any_denoiser(chance)
+    scheduler: Any = diffusers.DPMSolverSDEScheduler(
+        **BETAS, use_karras_sigmas=True, timestep_spacing="linspace", noise_sampler_seed=3
+    )
+    scheduler.set_timesteps(20)
+    sigmas = plan_sigmas("DPM++ SDE", "Karras", 20, LEVELS)
+    solving = Solving("DPM++ SDE", denoise)
+    ours = solving.draw(sigmas)
+    theirs = (Noise(3, SHAPE).at(0) * sigmas[0])[None]
+    for sigma, timestep in zip(solving.asked, scheduler.timesteps, strict=True):
+        scheduler.scale_model_input(theirs, timestep)
+        noise = (theirs - denoise(theirs[0], sigma)[None]) / sigma
+        theirs = scheduler.step(noise, timestep, theirs, return_dict=False)[0]
+    assert relative(ours, theirs[0]) < 5e-3
+
+
+@pytest.mark.parametrize(("sampler", "solver_type"), [("DPM++ 2M SDE", "midpoint"), ("DPM++ 2M SDE Heun", "heun")])
+def test_dpmpp_2m_sde(sampler: str, solver_type: str, chance: random.Random) -> None:
+    denoise = any_denoiser(chance)
+    sigmas = plan_sigmas(sampler, "Exponential", 20, LEVELS)
+    scheduler = injected(
+        diffusers.DPMSolverMultistepScheduler(
+            **BETAS, algorithm_type="sde-dpmsolver++", solver_type=solver_type, final_sigmas_type="zero"
+        ),
+        sigmas,
+        20,
+    )
+    path = Noise(3, SHAPE).path(sigmas[-2], sigmas[0])
+    latent = Noise(3, SHAPE).at(0) * sigmas[0] / math.sqrt(1 + sigmas[0] ** 2)
+    for index, timestep in enumerate(scheduler.timesteps):
+        sigma, following = sigmas[index], sigmas[index + 1]
+        exploding = latent * math.sqrt(1 + sigma**2)
+        noise = (exploding - denoise(exploding, sigma)) / sigma
+        drawn = path.noise(sigma, following) if following else torch.zeros(SHAPE)
+        latent = scheduler.step(noise, timestep, latent, variance_noise=drawn, return_dict=False)[0]
+    assert relative(Solving(sampler, denoise).draw(sigmas), latent) < 1e-5
+
+
+@pytest.mark.parametrize("steps", [7, 20, 33, 50])
+def test_ddim(steps: int, chance: random.Random) -> None:
+    denoise = any_denoiser(chance)
+    scheduler: Any = diffusers.DDIMScheduler(**BETAS, set_alpha_to_one=False, clip_sample=False)
     scheduler.set_timesteps(steps)
-    times = [min(time + 1, 999) for time in range(0, 1000, 1000 // steps)]
-    theirs = Noise(3, SHAPE).at(0)
-    for time in reversed(times[1:]):
-        alpha = float(scheduler.alphas_cumprod[time])
-        sigma = math.sqrt((1 - alpha) / alpha)
-        slope = (theirs - math.sqrt(alpha) * denoise(theirs / math.sqrt(alpha), sigma)) / math.sqrt(1 - alpha)
-        theirs = scheduler.step(slope, time, theirs, return_dict=False)[0]
-    assert relative(draw("DDIM", plan_sigmas("DDIM", "Automatic", steps, LEVELS)), theirs) < 1e-5
+    times = [min(time + 1, 999) for time in range(0, 1000, 1000 // steps)][::-1]
+    sigmas = plan_sigmas("DDIM", "Automatic", steps, LEVELS)
+    assert [round(LEVELS.timestep(sigma)) for sigma in sigmas] == times
+    latent = Noise(3, SHAPE).at(0)
+    for index, time in enumerate(times[:-1]):
+        exploding = latent * math.sqrt(1 + sigmas[index] ** 2)
+        noise = (exploding - denoise(exploding, sigmas[index])) / sigmas[index]
+        latent = scheduler.step(noise, time, latent, return_dict=False)[0]
+    solving = Solving("DDIM", denoise)
+    assert relative(solving.draw(sigmas), latent) < 1e-5
+    assert solving.calls == {7: 7, 20: 19, 33: 33, 50: 49}[steps]
 
 
-@pytest.mark.parametrize("sampler", sorted(METHODS))
-def test_a_picture_saved_at_any_step_continues_exactly(sampler: str) -> None:
-    sigmas = plan_sigmas(sampler, "Automatic", 6, LEVELS)
-    whole = draw(sampler, sigmas)
-    for cut in range(len(sigmas) - 1):
-        state = begin(sampler, sigmas, Noise(3, SHAPE), CPU)
-        finish(sampler, state, Noise(3, SHAPE), stop_at=cut)
-        assert state.step == cut
-        continued = unpack(pack(state))
-        finish(sampler, continued, Noise(3, SHAPE))
-        assert torch.equal(continued.latent, whole), f"cut before step {cut}"
+@pytest.mark.parametrize("steps", [10, 20, 50])
+def test_plms(steps: int, chance: random.Random) -> None:
+    denoise = any_denoiser(chance)
+    scheduler: Any = diffusers.PNDMScheduler(**BETAS, skip_prk_steps=True, set_alpha_to_one=False)
+    scheduler.set_timesteps(steps)
+    sigmas = plan_sigmas("PLMS", "Automatic", steps, LEVELS)
+    times = [round(LEVELS.timestep(sigma)) for sigma in sigmas]
+    asked = [times[0], times[1], *times[1:-1]]
+    latent = Noise(3, SHAPE).at(0)
+    for time in asked:
+        sigma = float(LEVELS.sigmas[time])
+        exploding = latent * math.sqrt(1 + sigma**2)
+        latent = scheduler.step((exploding - denoise(exploding, sigma)) / sigma, time, latent, return_dict=False)[0]
+    solving = Solving("PLMS", denoise)
+    assert relative(solving.draw(sigmas), latent) < 1e-5
+    assert solving.calls == len(sigmas)
 
 
-def test_one_step_gives_the_denoised_latent() -> None:
-    for sampler in ("Euler", "Euler a", "DPM++ 2M"):
+@pytest.mark.parametrize("steps", [3, 4, 20, 50])
+def test_unipc(steps: int, chance: random.Random) -> None:
+    denoise = any_denoiser(chance)
+    sigmas = plan_sigmas("UniPC", "Automatic", steps, LEVELS)
+    calls = len(sigmas) - 1
+    scheduler = injected(
+        diffusers.UniPCMultistepScheduler(**BETAS, solver_order=3, solver_type="bh1", final_sigmas_type="sigma_min"),
+        sigmas,
+        calls,
+    )
+    start = Noise(3, SHAPE).at(0)
+    theirs = follow(scheduler, start, list(zip(sigmas[:-1], scheduler.timesteps, strict=True)), denoise)
+    solving = Solving("UniPC", denoise)
+    assert relative(solving.draw(sigmas), theirs) < 2e-5
+    assert solving.calls == calls
+
+
+def test_one_step_gives_the_denoised_latent(chance: random.Random) -> None:
+    """For all that end at zero noise; the others end at their last level."""
+    denoise = any_denoiser(chance)
+    for sampler in METHODS:
         sigmas = plan_sigmas(sampler, "Automatic", 1, LEVELS)
-        first = Noise(3, SHAPE).at(0) * sigmas[0]
-        assert relative(draw(sampler, sigmas), denoise(first, sigmas[0])) < 1e-5
-
-
-def test_noise_is_a_function_of_seed_and_position() -> None:
-    source = Noise(7, SHAPE)
-    in_order = [source.at(position) for position in range(5)]
-    for position in (3, 3, 0, 4, 1):
-        assert torch.equal(source.at(position), in_order[position])
-        assert torch.equal(Noise(7, SHAPE).at(position), in_order[position])
-    assert not torch.equal(in_order[0], in_order[1])
-    assert not torch.equal(in_order[0], Noise(8, SHAPE).at(0))
-    assert Noise(2**63 - 1, SHAPE).at(0).isfinite().all()
+        assert sigmas[0] == pytest.approx(LEVELS.sigmas[-1], rel=1e-6), sampler
+        solving = Solving(sampler, denoise)
+        finished = ends_at(sampler, solving.draw(sigmas), sigmas[-1])
+        start = solving.begin(sigmas).latent
+        if sigmas[-1] == 0 and METHODS[sampler].own_sigmas is None:
+            assert relative(finished, denoise(start, sigmas[0])) < 1e-5, sampler
+        assert float(finished.abs().max()) < 10, sampler

@@ -16,7 +16,6 @@ import torch
 
 import stablehand
 from stablehand.domain.recipes import Recipe
-from stablehand.domain.samplers import SAMPLERS
 from stablehand.engine.batch import Batch, Failed
 from stablehand.engine.checkpoints import Resident, load_checkpoint
 from stablehand.engine.devices import Placement, choose
@@ -98,6 +97,7 @@ def run(
 def make_requests(count: int, size: int, seed: int) -> list[Recipe]:
     """Mixed requests: 8 to 30 steps, guidance 1 to 9 (a quarter without), four samplers, a prompt each."""
     chance = random.Random(seed)
+    samplers = tuple(_SCHEDULERS)
     return [
         Recipe(
             prompt=f"a {chance.choice(_COLOURS)} {chance.choice(_OBJECTS)} {chance.choice(_PLACES)}",
@@ -107,7 +107,7 @@ def make_requests(count: int, size: int, seed: int) -> list[Recipe]:
             width=size,
             height=size,
             steps=chance.randint(8, 30),
-            sampler=SAMPLERS[index % len(SAMPLERS)].name,
+            sampler=samplers[index % len(samplers)],
             schedule="Automatic",
             cfg_scale=chance.choice((1.0, round(chance.uniform(2, 9), 1), 5.0, 7.0)),
             seed=chance.randrange(2**32),

@@ -19,6 +19,11 @@ Prediction = Literal["epsilon", "v_prediction"]
 Sigmas = tuple[float, ...]
 
 
+#: What a checkpoint with zero terminal SNR keeps of the picture at its last timestep, so that sigma stays finite: 4519,
+#: as in A1111. diffusers keeps 2 ** -24, which is 4096.
+SMALLEST_ALPHA = 4.8973451890853435e-08
+
+
 @dataclass(frozen=True, eq=False)
 class NoiseLevels:
     """``alphas``: cumulative product of (1 - beta) for each trained timestep, falling from almost 1 to almost 0."""
@@ -67,10 +72,24 @@ class NoiseLevels:
                 f"The checkpoint's scheduler_config.json asks for the beta schedule {schedule!r}.",
                 hint="Stable Diffusion checkpoints use scaled_linear or linear.",
             )
+        alphas = np.cumprod(1 - betas, dtype=np.float64)
+        if config.get("rescale_betas_zero_snr"):
+            alphas = zero_terminal_snr(alphas)
         prediction = config.get("prediction_type", "epsilon")
         if prediction not in ("epsilon", "v_prediction"):
             raise CheckpointBroken(
                 f"The checkpoint's scheduler_config.json asks for the prediction type {prediction!r}.",
                 hint="This engine knows epsilon and v_prediction.",
             )
-        return cls(np.cumprod(1 - betas, dtype=np.float64), prediction)
+        return cls(np.maximum(alphas, SMALLEST_ALPHA), prediction)
+
+
+def zero_terminal_snr(alphas: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rescaled so that nothing of the picture is left at the last timestep, up to ``SMALLEST_ALPHA``.
+
+    Lin et al. (2023, arXiv 2305.08891), algorithm 1: the roots are shifted to end at 0 and scaled to begin where they
+    did.
+    """
+    roots = np.sqrt(alphas)
+    roots = (roots - roots[-1]) * roots[0] / (roots[0] - roots[-1])
+    return np.asarray(np.maximum(roots**2, SMALLEST_ALPHA))

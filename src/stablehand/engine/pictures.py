@@ -10,8 +10,7 @@ from stablehand.engine.autoencoders import Autoencoder
 from stablehand.engine.checkpoints import Resident
 from stablehand.engine.groups import GroupKey, chunks_of, context_bucket
 from stablehand.engine.noise import Noise
-from stablehand.engine.samplers import Ask, begin, find_method, plan_sigmas
-from stablehand.engine.samplers.state import SamplerState
+from stablehand.engine.samplers import Answer, Ask, Means, SamplerState, begin, find_method, plan_sigmas
 from stablehand.engine.text import Words
 
 
@@ -48,13 +47,29 @@ class Picture:
         self.notes: list[str] = []  #: what had to be done otherwise than asked for
         self.tiled = False  #: decode it in pieces
         self.denoised: Tensor | None = None  #: the newest estimate of the finished latent
+        method = find_method(recipe.sampler)
+        self.guidance = recipe.cfg_scale * method.guidance_factor
         device = resident.placement.device
-        noise = Noise(recipe.seed, latent_shape(recipe, resident))
+        noise = Noise(
+            recipe.seed,
+            latent_shape(recipe, resident),
+            recipe.noise,
+            ensd=recipe.sampler_options.ensd,
+            device=device,
+            pixels_per_latent=resident.pixels_per_latent,
+        )
         if state is None:
-            sigmas = plan_sigmas(recipe.sampler, recipe.schedule, recipe.steps, resident.levels)
+            sigmas = plan_sigmas(
+                recipe.sampler,
+                recipe.schedule,
+                recipe.steps,
+                resident.levels,
+                discard_next_to_last=recipe.sampler_options.discard_next_to_last_sigma,
+                family="sdxl" if resident.knows_sizes else "sd1",
+            )
             state = begin(recipe.sampler, sigmas, noise, device)
         self.state = state
-        self._sampling = find_method(recipe.sampler).sample(state, noise)
+        self._sampling = method.sample(state, Means(noise, resident.levels, recipe.sampler_options))
         self._ask: Ask | None = next(self._sampling, None)
 
     @property
@@ -89,11 +104,11 @@ class Picture:
         if text not in self.notes:
             self.notes.append(text)
 
-    def answer(self, denoised: Tensor) -> None:
+    def answer(self, answer: Answer) -> None:
         """Hand the sampler what it asked for; it goes on to its next question or finishes."""
-        self.denoised = denoised
+        self.denoised = answer.denoised
         try:
-            self._ask = self._sampling.send(denoised)
+            self._ask = self._sampling.send(answer)
         except StopIteration:
             self._ask = None
 
@@ -138,6 +153,7 @@ def condition(recipes: list[Recipe], resident: Resident) -> list[Conditioning]:
 
 def _texts(recipe: Recipe, resident: Resident) -> list[str]:
     """The prompt, and what guidance pushes away from where it takes a row of its own."""
-    if recipe.cfg_scale == 1.0 or resident.knows_guidance:
+    is_guided = recipe.cfg_scale != 1.0 or find_method(recipe.sampler).needs_uncond
+    if not is_guided or resident.knows_guidance:
         return [recipe.prompt]
     return [recipe.prompt, recipe.negative_prompt]

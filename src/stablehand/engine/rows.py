@@ -12,7 +12,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from stablehand.engine.checkpoints import Resident
+from stablehand.engine.levels import Prediction
 from stablehand.engine.pictures import Picture
+from stablehand.engine.samplers import Answer
 from stablehand.engine.text import Words
 
 #: How beautiful the refiner is told its picture is, and the one that guidance pushes away from: the values its authors
@@ -32,18 +34,22 @@ def row_operations(resident: Resident, shape: tuple[int, int, int]) -> float:
     return 0.25 * resident.unet_parameters * shape[1] * shape[2]
 
 
-def predict(resident: Resident, pictures: Sequence[Picture]) -> tuple[list[Tensor], list[bool]]:
+def predict(resident: Resident, pictures: Sequence[Picture]) -> tuple[list[Answer], list[bool]]:
     """One UNet call for pictures of one group.
 
-    Returns, per picture, the denoised latent (C, h, w) in float32 with guidance applied, and whether all of it is
-    finite.
+    Returns, per picture, the denoised latent (C, h, w) in float32 with guidance applied, beside it the unguided one
+    where there is guidance, and whether all of it is finite.
     """
     device, dtype = resident.placement.device, resident.placement.dtype
     asks = [picture.ask for picture in pictures]
     guided = [index for index, picture in enumerate(pictures) if picture.uncond is not None]
     sigmas = torch.tensor([ask.sigma for ask in asks], device=device)[:, None, None, None]
     # Timesteps stay float32: half precision would round them to the next few.
-    timesteps = torch.tensor([resident.levels.timestep(ask.sigma) for ask in asks], device=device)
+    timesteps = torch.tensor(
+        [resident.levels.timestep(ask.sigma) if ask.timestep is None else ask.timestep for ask in asks],
+        device=device,
+        dtype=torch.float32,
+    )
     latents = torch.stack([ask.latent for ask in asks])  # (n, C, h, w)
     scale = (sigmas.square() + 1).rsqrt()
     sample = latents * scale
@@ -64,17 +70,27 @@ def predict(resident: Resident, pictures: Sequence[Picture]) -> tuple[list[Tenso
         return_dict=False,
     )[0].float()
     predicted = output[: len(pictures)]
+    unguided: list[Tensor | None] = [None] * len(pictures)
     if guided:
-        scales = torch.tensor([pictures[index].recipe.cfg_scale for index in guided], device=device)
+        scales = torch.tensor([pictures[index].guidance for index in guided], device=device)
         uncond = output[len(pictures) :]
         predicted = predicted.clone()
         predicted[guided] = uncond + scales[:, None, None, None] * (predicted[guided] - uncond)
-    if resident.levels.prediction == "epsilon":
-        denoised = latents - sigmas * predicted
-    else:  # v, Salimans & Ho (2022, arXiv 2202.00512), appendix D, in the variance-exploding form
-        denoised = latents * scale.square() - sigmas * scale * predicted
+        estimates = _denoised(resident.levels.prediction, latents[guided], sigmas[guided], uncond)
+        for index, estimate in zip(guided, estimates, strict=True):
+            unguided[index] = estimate
+    denoised = _denoised(resident.levels.prediction, latents, sigmas, predicted)
     finite: list[bool] = torch.isfinite(denoised).flatten(1).all(dim=1).tolist()
-    return list(denoised), finite
+    return [Answer(*estimates) for estimates in zip(denoised, unguided, strict=True)], finite
+
+
+def _denoised(prediction: Prediction, latents: Tensor, sigmas: Tensor, predicted: Tensor) -> Tensor:
+    """What the network's prediction says of the finished latent, in the variance-exploding form."""
+    if prediction == "epsilon":
+        return latents - sigmas * predicted
+    # v, Salimans & Ho (2022, arXiv 2202.00512), appendix D.
+    scale = (sigmas.square() + 1).rsqrt()
+    return latents * scale.square() - sigmas * scale * predicted
 
 
 def _sizes(resident: Resident, asked: Sequence[Picture], words: Sequence[Words], positive: int) -> dict[str, Tensor]:
