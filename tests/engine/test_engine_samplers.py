@@ -173,7 +173,7 @@ def test_dpmpp_2m(schedule: str, chance: random.Random) -> None:
 
 
 def test_dpmpp_sde(chance: random.Random) -> None:
-    """Also the Brownian motion is the same: diffusers asks torchsde's tree."""
+    """With our Brownian motion in both: its times are cut to 1e-6, so a rounded level would meet another point of it."""
     denoise = any_denoiser(chance)
     scheduler: Any = diffusers.DPMSolverSDEScheduler(
         **BETAS, use_karras_sigmas=True, timestep_spacing="linspace", noise_sampler_seed=3
@@ -183,11 +183,18 @@ def test_dpmpp_sde(chance: random.Random) -> None:
     solving = Solving("DPM++ SDE", denoise)
     ours = solving.draw(sigmas)
     theirs = (Noise(3, SHAPE).at(0) * sigmas[0])[None]
+    path = solving.noise().path(sigmas[-2], sigmas[0])
+    levels = torch.tensor(solving.asked)
+
+    def level(sigma: Tensor) -> float:
+        return float(levels[(levels - sigma).abs().argmin()])
+
+    scheduler.noise_sampler = lambda sigma, following: path.noise(level(sigma), level(following))[None]
     for sigma, timestep in zip(solving.asked, scheduler.timesteps, strict=True):
         scheduler.scale_model_input(theirs, timestep)
         noise = (theirs - denoise(theirs[0], sigma)[None]) / sigma
         theirs = scheduler.step(noise, timestep, theirs, return_dict=False)[0]
-    assert relative(ours, theirs[0]) < 5e-3
+    assert relative(ours, theirs[0]) < 1e-3
 
 
 @pytest.mark.parametrize(("sampler", "solver_type"), [("DPM++ 2M SDE", "midpoint"), ("DPM++ 2M SDE Heun", "heun")])
@@ -209,7 +216,7 @@ def test_dpmpp_2m_sde(sampler: str, solver_type: str, chance: random.Random) -> 
         noise = (exploding - denoise(exploding, sigma)) / sigma
         drawn = path.noise(sigma, following) if following else torch.zeros(SHAPE)
         latent = scheduler.step(noise, timestep, latent, variance_noise=drawn, return_dict=False)[0]
-    assert relative(Solving(sampler, denoise).draw(sigmas), latent) < 1e-5
+    assert relative(Solving(sampler, denoise).draw(sigmas), latent) < 2e-4
 
 
 @pytest.mark.parametrize("steps", [7, 20, 33, 50])
