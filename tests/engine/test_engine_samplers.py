@@ -173,7 +173,7 @@ def test_dpmpp_2m(schedule: str, chance: random.Random) -> None:
 
 
 def test_dpmpp_sde(chance: random.Random) -> None:
-    """With our Brownian motion in both: its times are cut to 1e-6, so a rounded level would meet another point of it."""
+    """With our Brownian motion in both: a level rounded otherwise would meet another point of it."""
     denoise = any_denoiser(chance)
     scheduler: Any = diffusers.DPMSolverSDEScheduler(
         **BETAS, use_karras_sigmas=True, timestep_spacing="linspace", noise_sampler_seed=3

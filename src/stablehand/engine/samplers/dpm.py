@@ -128,7 +128,10 @@ def dpm_adaptive(state: SamplerState, means: Means) -> Sampling:
 
 def _span(state: SamplerState, means: Means) -> tuple[float, float]:
     """Time at the first and at the last positive level; a single level reaches down to the smallest trained one."""
-    first, last = state.sigmas[0], [sigma for sigma in state.sigmas if sigma > 0][-1]
+    positive = [sigma for sigma in state.sigmas if sigma > 0]
+    if not positive:
+        return 0.0, 0.0
+    first, last = positive[0], positive[-1]
     if last >= first:
         last = min(float(means.levels.sigmas[0]), first / 2)
     return -math.log(first), -math.log(last)

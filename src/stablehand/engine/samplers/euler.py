@@ -82,7 +82,8 @@ RESTART_FROM, RESTART_TO = 0.1, 2.0
 def restart_sigmas(sigmas: Sigmas) -> Sigmas:
     """The levels with A1111's restarts in them: none below 20 steps, one of 9 steps below 36, then two of a quarter.
 
-    From 20 steps on the plain levels are Karras's whatever the schedule, and as many fewer as the restarts take.
+    From 20 steps on the plain levels are Karras's whatever the schedule, and as many fewer as the restarts take. Where
+    a picture begins too low for restarts, the levels stay as they are.
     """
     steps = len(sigmas) - 1
     if steps < 20:
@@ -91,7 +92,7 @@ def restart_sigmas(sigmas: Sigmas) -> Sigmas:
     plain = (*karras_between(sigmas[-2], sigmas[0], steps - length * times), 0.0)
     low, high = _nearest(plain, RESTART_FROM), _nearest(plain, RESTART_TO)
     if high >= low:
-        return plain
+        return sigmas
     again = (*karras_between(plain[low], plain[high], length + 1)[:-1], plain[low])
     return (*plain[: low + 1], *(again * times), *plain[low + 1 :])
 
