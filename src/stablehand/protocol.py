@@ -93,6 +93,13 @@ class Held(Message):
     progress: float = Field(default=0.0, ge=0.0, le=1.0)
 
 
+class Loaded(Message):
+    """How long it took to bring a checkpoint into memory."""
+
+    checkpoint_id: str
+    seconds: float = Field(ge=0.0, allow_inf_nan=False)
+
+
 class Renew(Message):
     """POST /agent/v1/renew: one heartbeat for everything the agent runs."""
 
@@ -100,6 +107,8 @@ class Renew(Message):
     shots: list[Held]
     resident: list[str] = Field(default_factory=list)
     loading: str | None = None  #: as in Claim: an agent that dies now died over this checkpoint, not over its shots
+    loads: list[Loaded] = Field(default_factory=list, max_length=64)  #: since the last renewal that was answered
+    busy_share: float | None = Field(default=None, ge=0.0, le=1.0)  #: of its time, spent drawing; see domain.busy
 
 
 class Renewed(Message):

@@ -10,6 +10,7 @@ import structlog
 from stablehand.agent.ledger import Ledger
 from stablehand.agent.parking import Parking
 from stablehand.agent.reports import Reports
+from stablehand.agent.stopwatch import Stopwatch
 from stablehand.domain.errors import StablehandError
 from stablehand.domain.recipes import Recipe
 from stablehand.ports import Broken, Drawn, Order, Runtime, RuntimeFactory
@@ -52,6 +53,7 @@ class DeviceThread:
         self.started = threading.Event()
         self.ended = threading.Event()
         self.start_failure: str | None = None  #: why the runtime could not start
+        self.stopwatch = Stopwatch()
         self.sick: str | None = None  #: why a started runtime was given up
         self._make_runtime = make_runtime
         self._runtime: Runtime | None = None
@@ -113,7 +115,9 @@ class DeviceThread:
                 if not runtime.busy():
                     self._ledger.wait(0.5, lambda: self._ledger.has_turn() or self._halted.is_set())
                     continue
+                began = time.monotonic()
                 ended = runtime.tick()
+                self.stopwatch.note_tick(time.monotonic() - began, runtime.resident())
             except Exception as error:
                 broken_ticks += 1
                 log.exception("the runtime raised", ticks_in_a_row=broken_ticks)

@@ -10,6 +10,7 @@ from stablehand.agent.client import Refused, Unreachable
 from stablehand.agent.ledger import Ledger
 from stablehand.agent.reports import Reports
 from stablehand.agent.session import Session
+from stablehand.agent.stopwatch import Stopwatch
 from stablehand.protocol import Held, Renew, Renewed
 
 #: without shots a slower beat still tells both ends that the other one lives
@@ -33,6 +34,7 @@ class Heartbeat:
         progress: Callable[[], Mapping[str, float]],
         resident: Callable[[], list[str]],
         loading: Callable[[], str | None],
+        stopwatch: Stopwatch,
     ) -> None:
         self.drain = False
         self.watched: frozenset[str] = frozenset()
@@ -43,6 +45,7 @@ class Heartbeat:
         self._progress = progress
         self._resident = resident
         self._loading = loading
+        self._stopwatch = stopwatch
         self._said_loading: str | None = None
         self._thread = threading.Thread(target=self._beat_forever, name="heartbeat", daemon=True)
 
@@ -77,9 +80,18 @@ class Heartbeat:
     def _beat(self) -> None:
         held = self._ledger.held(self._progress())
         loading = self._loading()
-        message = Renew(incarnation=self._session.incarnation, shots=held, resident=self._resident(), loading=loading)
+        loads = self._stopwatch.loads()
+        message = Renew(
+            incarnation=self._session.incarnation,
+            shots=held,
+            resident=self._resident(),
+            loading=loading,
+            loads=loads,
+            busy_share=self._stopwatch.busy_share(),
+        )
         self._said_loading = loading
         renewed = self._session.call(lambda: self._session.client.renew(message))
+        self._stopwatch.heard(loads)
         self._obey(renewed, held)
 
     def _obey(self, renewed: Renewed, held: list[Held]) -> None:

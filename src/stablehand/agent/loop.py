@@ -91,6 +91,7 @@ class Agent:
             progress=self._device.progress,
             resident=lambda: self._resident,
             loading=self._device.loading,
+            stopwatch=self._device.stopwatch,
         )
 
     def run(self) -> int:

@@ -53,6 +53,8 @@ def main() -> None:
         app()
     except StablehandError as error:
         sys.stderr.write(f"{error.message}\n")
+        for name, words in error.fields.items():
+            sys.stderr.write(f"  {name}: {words}\n")
         if error.hint:
             sys.stderr.write(f"{error.hint}\n")
         sys.exit(2)

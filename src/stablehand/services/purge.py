@@ -12,6 +12,7 @@ def purge(services: Services) -> int:
     """
     limits = services.limits
     services.store.forget_old_rows(idempotency_hours=limits.idempotency_hours, outbox_days=limits.outbox_days)
+    services.store.forget_empty_tallies(hours=limits.idempotency_hours)
     while services.store.forget_ended_parked():
         continue
     while services.store.trash_expired(limits.retention_days):

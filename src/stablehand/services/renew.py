@@ -18,7 +18,12 @@ def renew(services: Services, agent: Agent, message: Renew) -> Renewed:
         agent.id,
         message.incarnation,
         {shot.shot_id: shot.token for shot in message.shots},
-        memory=Memory(message.resident, message.loading),
+        memory=Memory(
+            message.resident,
+            message.loading,
+            loads=[(load.checkpoint_id, load.seconds) for load in message.loads],
+            busy_share=message.busy_share,
+        ),
         lease_seconds=services.limits.lease_seconds,
     )
     moved = {

@@ -77,11 +77,16 @@ class Upkeep:
                 pass
             if time.monotonic() >= next_purge:
                 _try("purge", lambda: purge(self._services))
+                _try("count what waits in each lane", self._verify_tallies)
                 next_purge = time.monotonic() + PURGE_EVERY_SECONDS
             if time.monotonic() >= next_orphans:
                 _try("find orphans", lambda: find_orphans(self._services, datetime.now(UTC)))
                 next_orphans = time.monotonic() + ORPHANS_EVERY_SECONDS
             self._stopping.wait(SCAN_EVERY_SECONDS)
+
+    def _verify_tallies(self) -> None:
+        for difference in self._services.store.verify_tallies():
+            _log.error("A tally of queued shots was wrong and has been put right: %s", difference)
 
     def _hash_next(self) -> bool:
         return hash_next(self._services, self._models_dir)

@@ -14,7 +14,16 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from platformdirs import user_data_path
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+)
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -55,6 +64,7 @@ def _host(value: str) -> str:
     return value
 
 
+PoolName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 Origins = Annotated[list[Annotated[str, AfterValidator(_origin)]], NoDecode, BeforeValidator(_as_list)]
 Hosts = Annotated[list[Annotated[str, AfterValidator(_host)]], NoDecode, BeforeValidator(_as_list)]
 
@@ -132,6 +142,9 @@ class ComputeSettings(Section):
     threads: int | None = Field(None, ge=1, description="CPU threads of the engine. Default: the machine's cores.")
     xformers: bool = Field(
         False, description="Memory-efficient attention; PyTorch's own is always used, so this changes nothing."
+    )
+    pools: dict[PoolName, list[str] | None] = Field(
+        {}, description="Pool of agents -> checkpoints that it alone runs; null: any. Default: one pool, `default`."
     )
     cuda: bool = Field(False, description="`true` refuses to start an agent on a machine without CUDA.")
 

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, or_, select
 
 from stablehand.domain.errors import Superseded, UnknownIncarnation
 from stablehand.domain.leases import is_stray
+from stablehand.store.measures import note_loads
 from stablehand.store.models import IS_RUNNING, AgentRow, JobRow, ShotRow
 from stablehand.store.transactions import ONLY_ROW, Transaction
 
@@ -59,6 +60,7 @@ def forget_incarnation(agent: AgentRow) -> None:
     agent.ready = agent.draining = False
     agent.resident = []
     agent.loading = None
+    agent.busy_share = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +69,15 @@ class Memory:
 
     resident: Sequence[str]
     loading: str | None = None  #: the one that it is bringing in
+    loads: Sequence[tuple[str, float]] = ()  #: (id, seconds) of those that it has brought in since it last said so
+    busy_share: float | None = None  #: of its time, spent drawing rather than loading or waiting; None: it does not say
 
 
 def is_touch_due(agent: AgentRow, tx: Transaction, memory: Memory, lease_seconds: float) -> bool:
     """True when the agent's row must be written: after a quarter of a lease, or when its memory changed."""
     if agent.last_seen_at is None or list(memory.resident) != agent.resident or memory.loading != agent.loading:
+        return True
+    if memory.loads:
         return True
     return tx.now - agent.last_seen_at > timedelta(seconds=lease_seconds / 4)
 
@@ -79,6 +85,9 @@ def is_touch_due(agent: AgentRow, tx: Transaction, memory: Memory, lease_seconds
 def touch(agent: AgentRow, tx: Transaction, memory: Memory) -> None:
     agent.last_seen_at = tx.now
     agent.loading = memory.loading
+    if memory.busy_share is not None:
+        agent.busy_share = memory.busy_share
+    note_loads(tx, agent.id, memory.loads)
     if list(memory.resident) != agent.resident:
         agent.resident = list(memory.resident)
 

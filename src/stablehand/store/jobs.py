@@ -13,6 +13,7 @@ from stablehand.domain.pages import Page, decode_cursor, encode_cursor
 from stablehand.domain.recipes import Recipe
 from stablehand.domain.tiers import TIER_BY_NAME
 from stablehand.store.changes import Changes
+from stablehand.store.lanes import fleet_of
 from stablehand.store.measures import reckoned_seconds
 from stablehand.store.models import (
     IS_QUEUED,
@@ -30,6 +31,9 @@ from stablehand.store.settling import notice, settle
 from stablehand.store.tags import tags_for
 from stablehand.store.tallies import Key, Move, came
 from stablehand.store.transactions import ONLY_ROW, Transaction, Transactions, repeatable
+
+#: seconds after which an order that did not fit may be tried again
+RETRY_AFTER_LEAST, RETRY_AFTER_MOST = 5, 3600
 
 #: what ``list_jobs`` may be asked for besides a single state
 STATE_GROUPS: dict[str, tuple[State, ...]] = {
@@ -80,11 +84,7 @@ class Jobs(Transactions):
                 select(func.count()).select_from(ShotRow).where(ShotRow.account_id == new.account_id, IS_QUEUED)
             )
             if (queued or 0) + len(new.seeds) > max_size_shots:
-                raise QueueFull(
-                    f"You have {queued} queued pictures; with these {len(new.seeds)} it would be more than"
-                    f" {max_size_shots}.",
-                    hint="Wait until some are done, cancel some, or order fewer.",
-                )
+                raise _queue_full(tx, new, queued or 0, max_size_shots)
             job = JobRow(
                 id=new.id,
                 account_id=new.account_id,
@@ -200,6 +200,21 @@ class Jobs(Transactions):
             queued = tx.session.scalar(select(func.count()).select_from(ShotRow).where(IS_QUEUED))
             running = tx.session.scalar(select(func.count()).select_from(ShotRow).where(IS_RUNNING))
             return queued or 0, running or 0
+
+
+def _queue_full(tx: Transaction, new: NewJob, queued: int, max_size_shots: int) -> QueueFull:
+    over = queued + len(new.seeds) - max_size_shots
+    checkpoint = tx.session.get_one(CheckpointRow, new.recipe.checkpoint_id)
+    wait_seconds = over * reckoned_seconds(tx, checkpoint.family, cost_of(new.recipe))
+    wait_seconds /= max(1, fleet_of(tx, new.pool).ready)
+    return QueueFull(
+        f"You have {queued} queued pictures of at most {max_size_shots}; with these {len(new.seeds)} it would be {over}"
+        " too many.",
+        hint="Wait until some are done, cancel some, or order fewer."
+        if len(new.seeds) <= max_size_shots
+        else "Order fewer at once.",
+        retry_after_seconds=round(min(RETRY_AFTER_MOST, max(RETRY_AFTER_LEAST, wait_seconds))),
+    )
 
 
 def _insert_shots(tx: Transaction, job: JobRow, new: NewJob) -> None:

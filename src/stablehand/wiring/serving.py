@@ -16,7 +16,7 @@ from stablehand.agent.child import AgentChild, write_token
 from stablehand.api import Options, Readiness, create_app
 from stablehand.domain.limits import Limits
 from stablehand.domain.notices import KINDS
-from stablehand.domain.pools import DEFAULT_POOL
+from stablehand.domain.pools import DEFAULT_POOL, Pool
 from stablehand.domain.tiers import NORMAL, PREMIUM
 from stablehand.ports import Sink
 from stablehand.services import Services
@@ -79,10 +79,27 @@ def open_services(settings: Settings) -> Services:
                 NORMAL.name: settings.tiers.normal.retention_days,
             },
         ),
+        pools=pools(settings),
         default_checkpoint=settings.models.default_model,
         public_url=settings.storage.public_url,
         presigned_uploads=settings.storage.presigned_uploads,
     )
+
+
+def pools(settings: Settings) -> tuple[Pool, ...]:
+    """The pools that the settings name; one dynamic pool when they name none."""
+    named = settings.compute.pools
+    if not named:
+        return (DEFAULT_POOL,)
+    return tuple(
+        Pool(name, None if checkpoints is None else frozenset(checkpoints)) for name, checkpoints in named.items()
+    )
+
+
+def child_pool(settings: Settings) -> str:
+    """Where the agent belongs that ``serve`` keeps: a pool that runs any checkpoint, else the first one."""
+    known = pools(settings)
+    return next((pool for pool in known if pool.checkpoints is None), known[0]).name
 
 
 def migrate(settings: Settings) -> str:
@@ -207,7 +224,7 @@ class Serving:
 
     def _make_child(self) -> AgentChild:
         token = secrets.token_urlsafe(32)
-        agent = register_agent(self._services, self._child_name(), DEFAULT_POOL.name, hash_token(token))
+        agent = register_agent(self._services, self._child_name(), child_pool(self._settings), hash_token(token))
         self._child_id = agent.id
         # Whatever an earlier child still holds is lost: it ended with its parent.
         expire_agent(self._services, agent.id)
