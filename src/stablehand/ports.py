@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from stablehand.domain.notices import Notice
 from stablehand.domain.recipes import Recipe
-from stablehand.protocol import CheckpointRef, Device
+from stablehand.protocol import AddonRef, CheckpointRef, Device
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,8 @@ class Order:
     shot_id: str
     recipe: Recipe
     checkpoint: CheckpointRef
+    addons: Sequence[AddonRef] = ()
+    refiner: CheckpointRef | None = None
     owner: str = ""  #: whose it is: a device that several share is shared out between owners, not between shots
     resume_from: bytes | None = None  #: what :meth:`Runtime.park` gave, perhaps of another process or long ago
 
@@ -55,6 +58,16 @@ class Broken:
     at_load: bool = False  #: its checkpoint did not load: no fault of the shot
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A checkpoint that came into the device's memory: what a switch to it costs."""
+
+    checkpoint_id: str
+    seconds: float
+    size_bytes: int
+    from_host: bool = False  #: it waited in the host's memory and was not read from disk
+
+
 class Runtime(Protocol):
     """A way to carry out recipes, several at once.
 
@@ -80,6 +93,9 @@ class Runtime(Protocol):
 
     def resident(self) -> list[str]:
         """Ids of the checkpoints in memory."""
+
+    def loads(self) -> list[Loaded]:
+        """Checkpoints that came into memory since the last call, oldest first; callable from any thread."""
 
     def loading(self) -> str | None:
         """Id of the checkpoint that is being brought into memory just now; callable from any thread."""
@@ -108,6 +124,9 @@ class Runtime(Protocol):
     def close(self) -> None:
         """Give the device back."""
 
+
+#: Brings weights onto this machine, however long that takes, and says where they lie. Raises StablehandError.
+Fetch = Callable[[CheckpointRef | AddonRef], Path]
 
 RuntimeFactory = Callable[[], Runtime]
 

@@ -66,6 +66,17 @@ class CheckpointRef(Message):
     source: str | None = None
 
 
+class AddonRef(Message):
+    """Where an agent finds weights that are used beside a checkpoint: as for a checkpoint."""
+
+    kind: Literal["vae", "embedding"]
+    id: str
+    name: str
+    path: str  #: relative to the models folder
+    sha256: str | None = None
+    source: str | None = None
+
+
 class Lease(Message):
     shot_id: str
     job_id: str
@@ -76,6 +87,8 @@ class Lease(Message):
     timeout_seconds: float  #: how long this attempt may run
     recipe: dict[str, Any]  #: Recipe.as_dict(), with this shot's own seed
     checkpoint: CheckpointRef
+    addons: list[AddonRef] = Field(default_factory=list)  #: those that the recipe names
+    refiner: CheckpointRef | None = None  #: the recipe's second checkpoint
     account_id: str = ""  #: whose it is; tells an agent nothing but which shots belong together
     #: address of a saved state to go on from, to be fetched with GET and our token; whoever cannot begins anew
     resume_from: str | None = None

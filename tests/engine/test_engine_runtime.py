@@ -16,7 +16,8 @@ from stablehand.domain.errors import CheckpointBroken
 from stablehand.domain.recipes import Recipe
 from stablehand.ports import Broken, Drawn, Order, Runtime
 from stablehand.protocol import CheckpointRef
-from stablehand.runtimes.native import NativeRuntime, checkpoint_folder
+from stablehand.runtimes.native import NativeRuntime
+from stablehand.runtimes.supplies import local_place
 from tests.engine.drawing import make_recipe
 
 
@@ -143,11 +144,11 @@ def test_paths_stay_in_their_folder(tmp_path: Path) -> None:
     def ref(path: str) -> CheckpointRef:
         return CheckpointRef(id="c", name="c", path=path)
 
-    assert checkpoint_folder(ref("checkpoints/x"), tmp_path) == tmp_path / "checkpoints" / "x"
-    assert checkpoint_folder(ref("builtin:postcard"), tmp_path).parts[-3:] == ("builtin", "checkpoints", "postcard")
+    assert local_place(ref("checkpoints/x"), tmp_path) == tmp_path / "checkpoints" / "x"
+    assert local_place(ref("builtin:postcard"), tmp_path).parts[-3:] == ("builtin", "checkpoints", "postcard")
     for path in ("/etc/passwd", "a/../../b", "builtin:../../engine"):
         with pytest.raises(CheckpointBroken):
-            checkpoint_folder(ref(path), tmp_path)
+            local_place(ref(path), tmp_path)
 
 
 def test_importing_the_runtime_does_not_load_torch() -> None:

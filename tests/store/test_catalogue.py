@@ -87,7 +87,12 @@ def test_nothing_that_lies_there_stops_the_scan(house: House, models: Path) -> N
     folder = models / "checkpoints"
     write_weights(folder / "good.safetensors", unet(768))
     whole = (folder / "good.safetensors").read_bytes()
+    entry = (
+        '{"a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]},"b":{"dtype":"F16","shape":[2],"data_offsets":[2,6]}}'
+    )
     bad = {
+        "overlapping": len(entry).to_bytes(8, "little") + entry.encode() + bytes(6),
+        "gap": len(entry).to_bytes(8, "little") + entry.replace("2,6", "6,10").encode() + bytes(10),
         "empty": b"",
         "short": b"\x05",
         "text": b"this is no weight file at all",
@@ -117,7 +122,7 @@ def test_nothing_that_lies_there_stops_the_scan(house: House, models: Path) -> N
     result = verbs.scan(house.services, models)
     assert result.found == 1
     assert {path.removeprefix("checkpoints/").removesuffix(".safetensors") for path, _ in result.problems} == {
-        *bad, "no-weights", "bad-config", "no-config", "audio",
+        *bad, "no-weights", "bad-config", "no-config", "audio", "pickle.ckpt",
     }  # fmt: skip
     assert list(listed(house.services)) == ["good"]
 

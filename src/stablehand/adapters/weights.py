@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,11 @@ from stablehand.domain.families import Network, from_folder, from_single_file, i
 from stablehand.domain.headers import LENGTH_BYTES, BadHeader, Header, header_length, parse_header
 
 SUFFIX = ".safetensors"
+#: of a file beside a single file, which says what its header does not
+SIDE_SUFFIX = ".yaml"
 INDEX = "model_index.json"
+#: in the models folder: where the files in it came from
+SOURCES = "sources.json"
 
 #: Suffixes of files that Python's pickle reads.
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
@@ -42,12 +47,13 @@ def candidates(folder: Path) -> Iterator[Path]:
 
 def measure(path: Path) -> Weights:
     """Size and stamp, from file attributes only."""
-    files = [path] if path.is_file() else _files_below(path)
+    side = path.with_suffix(SIDE_SUFFIX)
+    files = [path, *([side] if side.is_file() else [])] if path.is_file() else _files_below(path)
     lines = []
     size_bytes = 0
     for file in files:
         attributes = file.stat()
-        name = "" if file == path else file.relative_to(path).as_posix()
+        name = "" if file == path else SIDE_SUFFIX if file == side else file.relative_to(path).as_posix()
         lines.append(f"{name}:{attributes.st_size}:{attributes.st_mtime_ns}")
         size_bytes += attributes.st_size
     return Weights(path, size_bytes, hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest())
@@ -98,12 +104,29 @@ def read_header(path: Path) -> Header:
         raise CheckpointBroken(f"{path.name}: {error}.", hint="Copy or download the file again.") from None
 
 
+def read_sources(models_dir: Path) -> dict[str, str]:
+    """path in the models folder -> where it was fetched from, as ``stablehand models add`` noted it."""
+    try:
+        words = json.loads((models_dir / SOURCES).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    entries = words.items() if isinstance(words, dict) else ()
+    return {path: entry["source"] for path, entry in entries if isinstance(entry, dict) and "source" in entry}
+
+
 def sha256_of(path: Path) -> str:
     """Of a file: its SHA-256. Of a folder: that of its sorted lines ``<file sha256>  <path>``, each ending in \\n."""
     if path.is_file():
         return _sha256_of_file(path)
-    lines = sorted(f"{_sha256_of_file(file)}  {file.relative_to(path).as_posix()}\n" for file in _files_below(path))
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    return hashlib.sha256(list_of(path, measure(path).stamp).encode()).hexdigest()
+
+
+@lru_cache(maxsize=64)
+def list_of(folder: Path, stamp: str) -> str:
+    """A folder's sorted lines ``<file sha256>  <path>``, each ending in \\n. ``stamp``: what it looked like."""
+    del stamp  # a changed folder is another entry of the cache
+    lines = sorted(f"{_sha256_of_file(file)}  {file.relative_to(folder).as_posix()}\n" for file in _files_below(folder))
+    return "".join(lines)
 
 
 def _recognise_file(path: Path) -> Network | None:
@@ -120,7 +143,7 @@ def _recognise_file(path: Path) -> Network | None:
 
 def read_side_words(path: Path) -> Mapping[str, Any]:
     """What a YAML file of the same name says about a single file. Raises CheckpointBroken when it is not to be read."""
-    side = path.with_suffix(".yaml")
+    side = path.with_suffix(SIDE_SUFFIX)
     if not side.is_file():
         return {}
     try:

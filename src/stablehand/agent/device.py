@@ -156,6 +156,8 @@ class DeviceThread:
                 shot_id=lease.shot_id,
                 recipe=recipe,
                 checkpoint=lease.checkpoint,
+                addons=lease.addons,
+                refiner=lease.refiner,
                 owner=lease.account_id,
                 resume_from=state,
             )

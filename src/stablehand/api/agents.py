@@ -10,6 +10,7 @@ from flask import Blueprint, Response, request
 from pydantic import BaseModel, ValidationError
 
 from stablehand import protocol
+from stablehand.api import weights
 from stablehand.api.door import Door, reply
 from stablehand.api.errors import fields_of
 from stablehand.api.metrics import Metrics
@@ -76,6 +77,8 @@ def routes(door: Door, metrics: Metrics) -> Blueprint:
     route("fail", protocol.Fail, fail_and_count)
     route("release", protocol.Release, release)
     route("preview", protocol.Preview, preview)
+
+    weights.add_routes(api, door, lambda: _agent(door))
 
     @api.put("/shots/<shot_id>/picture")
     def picture(shot_id: str) -> Response:

@@ -1,12 +1,13 @@
-"""Checkpoints that can be named in an order."""
+"""Checkpoints that can be named in an order, and the weights that can be used beside them."""
 
 from flask import Response
 from flask_openapi.blueprint import APIBlueprint
 
 from stablehand.api.door import Door, blueprint, reply
-from stablehand.api.schemas import CheckpointPage, PageQuery
-from stablehand.api.views import checkpoint_out
+from stablehand.api.schemas import AddonPage, AddonQuery, CheckpointPage, PageQuery
+from stablehand.api.views import addon_out, checkpoint_out
 from stablehand.domain.pages import page_of
+from stablehand.services.addons import list_addons
 from stablehand.services.catalogue import default_checkpoint, list_checkpoints, resident_checkpoints
 
 
@@ -28,5 +29,12 @@ def routes(door: Door) -> APIBlueprint:
             for checkpoint in page.items
         ]
         return reply(CheckpointPage(items=items, next_cursor=page.next_cursor))
+
+    @api.get("/addons", responses={200: AddonPage})
+    def browse_addons(query: AddonQuery) -> Response:
+        """List autoencoders and embeddings."""
+        known = list_addons(door.services, query.kind)
+        page = page_of("addons", known, limit=query.limit, cursor=query.cursor)
+        return reply(AddonPage(items=[addon_out(addon) for addon in page.items], next_cursor=page.next_cursor))
 
     return api

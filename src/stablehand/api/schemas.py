@@ -229,6 +229,32 @@ class CheckpointOut(Out):
     builtin: bool
     default: bool
     size_bytes: int
+    short_hash: str | None = Field(description="The first ten digits of `sha256`, as A1111 shows it.")
+    inpainting: bool = Field(description="Made to fill masks: it also sees the mask and what lies around it.")
+    prediction: str | None = Field(
+        description="`epsilon` or `v_prediction`; null where neither its header nor a file beside it says."
+    )
+    zero_terminal_snr: bool
+    distillation: str | None = Field(description="`lcm`, `turbo` …: made for few steps and little guidance.")
+
+
+class AddonOut(Out):
+    id: str
+    kind: str = Field(description="`vae` or `embedding`.")
+    name: str = Field(description="An embedding's name is the word that calls it in a prompt.")
+    family: str | None = Field(description="What it is for; null where its header does not say.")
+    sha256: str | None = Field(description="Null until it has been computed.")
+    short_hash: str | None
+    size_bytes: int
+
+
+class AddonPage(Out):
+    items: list[AddonOut]
+    next_cursor: str | None
+
+
+class AddonQuery(PageQuery):
+    kind: Literal["vae", "embedding"] | None = Field(None, description="Only those of one kind.")
 
 
 class CheckpointPage(Out):

@@ -1,6 +1,7 @@
 """From the domain's nouns to what leaves the door. One function a noun, used by REST and by Socket.IO alike."""
 
 from stablehand.api import schemas
+from stablehand.domain.addons import AddonFile
 from stablehand.domain.agents import Agent
 from stablehand.domain.checkpoints import Checkpoint
 from stablehand.domain.images import Image
@@ -74,6 +75,23 @@ def checkpoint_out(checkpoint: Checkpoint, *, resident: bool, default: bool) -> 
         builtin=checkpoint.builtin,
         default=default,
         size_bytes=checkpoint.size_bytes,
+        short_hash=checkpoint.short_hash,
+        inpainting=checkpoint.inpainting,
+        prediction=checkpoint.prediction,
+        zero_terminal_snr=checkpoint.zero_terminal_snr,
+        distillation=checkpoint.distillation,
+    )
+
+
+def addon_out(addon: AddonFile) -> schemas.AddonOut:
+    return schemas.AddonOut(
+        id=addon.id,
+        kind=addon.kind,
+        name=addon.name,
+        family=addon.family,
+        sha256=addon.sha256,
+        short_hash=addon.short_hash,
+        size_bytes=addon.size_bytes,
     )
 
 

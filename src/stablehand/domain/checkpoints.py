@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,8 +16,26 @@ class Checkpoint:
     size_bytes: int
     sha256: str | None  #: None until the background hash is done
     builtin: bool
+    inpainting: bool = False  #: its UNet also sees the mask and what lies around it
+    prediction: str | None = None  #: "epsilon" or "v_prediction"; None: neither the header nor a file beside it says
+    zero_terminal_snr: bool = False
+    distillation: str | None = None  #: "lcm", "turbo" …: made for few steps and little guidance
     source: str | None = None  #: where it can be fetched again
     missing_since: datetime | None = None  #: set while the file is gone
+
+    @property
+    def short_hash(self) -> str | None:
+        """The hash as A1111 shows it."""
+        return None if self.sha256 is None else self.sha256[:10]
+
+
+class FoundFile(Protocol):
+    """What a scan knows of any kind of weights."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def stamp(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +50,14 @@ class Found:
     size_bytes: int
     stamp: str  #: changes when the files do, stays when they are only moved
     builtin: bool
+    inpainting: bool = False
+    prediction: str | None = None
+    zero_terminal_snr: bool = False
+    distillation: str | None = None
+    source: str | None = None
 
 
-def match_files(known: Mapping[str, str], found: Iterable[Found]) -> dict[str, str]:
+def match_files(known: Mapping[str, str], found: Iterable[FoundFile]) -> dict[str, str]:
     """found path -> path of the row it belongs to, for everything that is not new.
 
     ``known``: path -> stamp of the rows. The same path is the same checkpoint, whatever its files say now; a file at a

@@ -147,6 +147,12 @@ class CheckpointUnreadable(CheckpointBroken):
     code = "checkpoint_unreadable"
 
 
+class WeightsUnavailable(StablehandError):
+    """Weights are not on this machine, and nobody could be found to fetch them from, this time."""
+
+    code = "weights_unavailable"
+
+
 class RecipeUnsupported(StablehandError):
     """This runtime cannot carry out the recipe (kind, sampler, size …)."""
 

@@ -76,6 +76,8 @@ def read_blueprint(path: Path) -> Blueprint:
     Raises CheckpointBroken (which file, and what is wrong with it) and RecipeUnsupported for a whole checkpoint that
     no engine of this version runs.
     """
+    if not path.exists():
+        raise CheckpointBroken(f"{path} is missing.", hint=FETCH_AGAIN)
     return _from_file(path) if path.is_file() else _from_folder(path)
 
 

@@ -81,9 +81,10 @@ class Residents:
         """Of the checkpoints."""
         return [slot for slot, held in self._held.items() if isinstance(held, Resident)]
 
-    def loads(self) -> list[Load]:
-        """The last loads, oldest first."""
-        return list(self._loads)
+    def take_loads(self) -> list[Load]:
+        """The last loads that have not been taken yet, oldest first; callable from any thread."""
+        loads, self._loads = self._loads, []
+        return loads
 
     def get(self, slot: Slot) -> Resident | None:
         """The resident, marked as used just now."""
@@ -113,8 +114,8 @@ class Residents:
         finally:
             self.loading = None
         self._held[slot] = resident
-        self._loads.append(Load(slot, time.perf_counter() - start, resident.size_bytes, from_host))
-        del self._loads[:-LOADS_MOST]
+        load = Load(slot, time.perf_counter() - start, resident.size_bytes, from_host)
+        self._loads = [*self._loads[1 - LOADS_MOST :], load]
         return resident
 
     def autoencoder(self, extras: Extras, resident: Resident) -> Autoencoder | None:

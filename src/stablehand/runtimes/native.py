@@ -10,19 +10,20 @@ from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 import structlog
 from PIL import Image as Pictures
 
 import stablehand
-from stablehand.domain.errors import CheckpointBroken, StablehandError
+from stablehand.domain.errors import StablehandError
 from stablehand.domain.infotext import write_infotext
-from stablehand.ports import Broken, Drawn, Order, Parked
-from stablehand.protocol import CheckpointRef, Device
+from stablehand.ports import Broken, Drawn, Fetch, Loaded, Order, Parked
+from stablehand.protocol import Device
 from stablehand.runtimes.encode import encode
 from stablehand.runtimes.parcel import BrokenParcel, unwrap, wrap
+from stablehand.runtimes.supplies import Places, Supplies
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,13 +31,16 @@ if TYPE_CHECKING:
 
     from stablehand.engine.batch import Batch, Finished
     from stablehand.engine.devices import Placement
+    from stablehand.engine.residents import Extras
     from stablehand.engine.samplers.state import SamplerState
 
-_BUILTIN = "builtin:"
-_BUILTIN_FOLDER = Path(stablehand.__file__).parent / "builtin" / "checkpoints"
-
 #: What another attempt may change. Everything else is final: the same recipe would fail the same way.
-_ERROR_CLASSES = {"out_of_memory": "retry", "engine_fault": "retry", "device_lost": "agent_sick"}
+_ERROR_CLASSES = {
+    "weights_unavailable": "retry",
+    "out_of_memory": "retry",
+    "engine_fault": "retry",
+    "device_lost": "agent_sick",
+}
 
 #: Share of a device's memory that weights may take; the rest is for activations, and on a CPU for everybody else.
 _WEIGHTS_SHARE = {"cuda": 0.7, "cpu": 0.4}
@@ -63,16 +67,24 @@ class NativeRuntime:
     """Pictures by the row engine, on this machine's device.
 
     ``models_dir`` holds the checkpoints that are not built in. ``seats`` and ``threads`` default to what suits the
-    device. The encoders run in threads of their own, so that the device need not wait for them.
+    device. ``fetch`` brings weights that are not in ``models_dir``. The encoders run in threads of their own, so that
+    the device need not wait for them.
     """
 
     name = "native"
     kinds: Sequence[str] = ("text",)
 
     def __init__(
-        self, models_dir: Path, precision: str = "auto", seats: int | None = None, threads: int | None = None
+        self,
+        models_dir: Path,
+        precision: str = "auto",
+        seats: int | None = None,
+        threads: int | None = None,
+        *,
+        fetch: Fetch | None = None,
     ) -> None:
         self._models_dir = models_dir
+        self._supplies = Supplies(models_dir, fetch)
         self._precision = precision
         self._seats = seats
         self._threads = threads
@@ -122,24 +134,35 @@ class NativeRuntime:
     def resident(self) -> list[str]:
         return self._batch.residents.slots() if self._batch is not None else []
 
+    def loads(self) -> list[Loaded]:
+        taken = self._batch.residents.take_loads() if self._batch is not None else []
+        return [Loaded(load.slot, load.seconds, load.size_bytes, load.from_host) for load in taken]
+
     def loading(self) -> str | None:
         return self._batch.residents.loading if self._batch is not None else None
 
     def add(self, order: Order) -> None:
-        batch = self._started()
         self._seated[order.shot_id] = _Seat(order)
-        try:
-            folder = checkpoint_folder(order.checkpoint, self._models_dir)
-        except CheckpointBroken as error:
-            self._refused.append(_broken(order.shot_id, error, at_load=True))
-        else:
+        self._progress = {**self._progress, order.shot_id: 0.0}
+        self._supplies.ask(order)
+        self._join()
+
+    def _join(self) -> None:
+        """Seat those whose weights have come."""
+        for order, places in self._supplies.come():
+            if order.shot_id not in self._seated:
+                continue
+            if isinstance(places, StablehandError):
+                self._refused.append(_broken(order.shot_id, places, at_load=True))
+                continue
             state, device_seconds = self._saved_state(order)
-            batch.add(
+            self._started().add(
                 order.shot_id,
                 order.recipe,
                 order.checkpoint.id,
-                folder,
+                places[order.checkpoint.id],
                 state,
+                extras=_extras(order, places),
                 device_seconds=device_seconds,
                 owner=order.owner,
             )
@@ -174,11 +197,13 @@ class NativeRuntime:
         seat = self._seated.pop(shot_id, None)
         if seat is not None and seat.encoding is not None:
             seat.encoding.cancel()
+        self._supplies.forget(shot_id)
         self._started().drop(shot_id)
 
     def tick(self) -> list[Drawn | Broken]:
         from stablehand.engine.batch import Failed  # noqa: PLC0415 - loaded by start()
 
+        self._join()
         batch = self._started()
         ended: list[Drawn | Broken] = [broken for broken in self._refused if broken.shot_id in self._seated]
         self._refused.clear()
@@ -190,7 +215,10 @@ class NativeRuntime:
         ended += self._collect(is_idle=not batch.ids())
         for gone in ended:
             self._seated.pop(gone.shot_id, None)
-        being_encoded = dict.fromkeys(self._seated, 1.0)
+        waiting = self._supplies.waiting()
+        if waiting and not batch.ids() and not ended:
+            self._supplies.wait(_IDLE_WAIT_SECONDS)
+        being_encoded = {shot_id: 0.0 if shot_id in waiting else 1.0 for shot_id in self._seated}
         self._progress = {**being_encoded, **batch.progress()}
         return ended
 
@@ -245,16 +273,16 @@ class NativeRuntime:
         return results
 
 
-def checkpoint_folder(checkpoint: CheckpointRef, models_dir: Path) -> Path:
-    """Where a checkpoint lies on this machine. Raises CheckpointBroken for a path that leaves its folder."""
-    is_builtin = checkpoint.path.startswith(_BUILTIN)
-    relative = PurePosixPath(checkpoint.path.removeprefix(_BUILTIN))
-    if relative.is_absolute() or ".." in relative.parts:
-        raise CheckpointBroken(
-            f"The path of checkpoint {checkpoint.name}, {checkpoint.path!r}, leads out of the models folder.",
-            hint="Scan the models folder again.",
-        )
-    return (_BUILTIN_FOLDER if is_builtin else models_dir) / relative
+def _extras(order: Order, places: Places) -> Extras:
+    """What a picture uses beside its checkpoint, as the engine knows it."""
+    from stablehand.engine.residents import Extras, Place  # noqa: PLC0415 - loaded by start()
+
+    vae = next((addon for addon in order.addons if addon.kind == "vae"), None)
+    words = [addon for addon in order.addons if addon.kind == "embedding"]
+    return Extras(
+        None if vae is None else Place(vae.id, places[vae.id]),
+        {addon.name: Place(addon.id, places[addon.id]) for addon in words},
+    )
 
 
 def _draw(order: Order, pixels: NDArray[np.uint8], device_seconds: float) -> Drawn:

@@ -16,7 +16,7 @@ from stablehand import __version__
 from stablehand.domain.errors import StablehandError
 from stablehand.domain.infotext import write_infotext
 from stablehand.domain.recipes import Recipe
-from stablehand.ports import Broken, Drawn, Order, Parked
+from stablehand.ports import Broken, Drawn, Loaded, Order, Parked
 from stablehand.protocol import Device
 from stablehand.runtimes.encode import encode
 from stablehand.runtimes.parcel import BrokenParcel, unwrap, wrap
@@ -80,6 +80,9 @@ class NullRuntime:
 
     def resident(self) -> list[str]:
         return list(self._resident)
+
+    def loads(self) -> list[Loaded]:
+        return []
 
     def loading(self) -> str | None:
         return self._loading

@@ -3,6 +3,7 @@ carry it out in one transaction; browsers and doorbells hear of it after the com
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from stablehand.adapters.broadcast import NoOthers
 from stablehand.adapters.objects import Objects
@@ -27,6 +28,8 @@ class Services:
     limits: Limits = field(default_factory=Limits)
     pools: tuple[Pool, ...] = (DEFAULT_POOL,)
     default_checkpoint: str | None = None  #: id or name (``models.default_model``); None: Postcard
+    models_dir: Path = Path("models")  #: ``models.location``
+    default_vae: str | None = None  #: name of an autoencoder (``models.vae``); None: each checkpoint's own
     public_url: str | None = None  #: ``storage.public_url``: where browsers fetch pictures, if not from us
     presigned_uploads: bool = True  #: agents send pictures straight to the bucket, where there is one
 

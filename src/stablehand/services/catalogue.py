@@ -9,12 +9,21 @@ from stablehand.adapters import weights
 from stablehand.domain.checkpoints import Checkpoint, Found, find
 from stablehand.domain.errors import CheckpointBroken
 from stablehand.services import Services
+from stablehand.services.addons import hash_next_addon, scan_addons
 from stablehand.services.identity import new_id
 
 #: Checkpoints that the package ships.
 BUILTIN_FOLDER = Path(stablehand.__file__).parent / "builtin" / "checkpoints"
 BUILTIN_PREFIX = "builtin:"
 POSTCARD = BUILTIN_PREFIX + "postcard"
+
+
+_PICKLE_WORDS = (
+    "It is a pickle file, which can run code when it is opened, and is never read. Convert it to .safetensors on a "
+    "machine you can afford to lose: see the guide on bringing your own checkpoint."
+)
+#: what a header says of a checkpoint
+_FACTS = ("family", "native_size", "inpainting", "prediction", "zero_terminal_snr", "distillation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +39,21 @@ def scan(services: Services, models_dir: Path) -> Scan:
     """
     known = {entry.path: entry for entry in services.store.checkpoints() if entry.missing_since is None}
     stamps = services.store.stamps()
+    sources = weights.read_sources(models_dir)
     found: list[Found] = []
     problems: list[tuple[str, str]] = []
     names: set[str] = set()
+    for folder in (models_dir / "checkpoints", models_dir):
+        problems += [(path.relative_to(models_dir).as_posix(), _PICKLE_WORDS) for path in weights.pickles(folder)]
     for path, place in _places(models_dir):
         try:
             measured = weights.measure(place)
             entry = known.get(path)
             if entry is not None and stamps.get(path) == measured.stamp:
-                family, native_size = entry.family, entry.native_size
+                facts = {name: getattr(entry, name) for name in _FACTS}
             else:
                 network = weights.recognise(place)
-                family, native_size = network.family, network.native_size
+                facts = {name: getattr(network, name) for name in _FACTS}
         except CheckpointBroken as error:
             problems.append((path, f"{error.message} {error.hint}".strip()))
             continue
@@ -55,17 +67,18 @@ def scan(services: Services, models_dir: Path) -> Scan:
                 new_id=new_id(),
                 name=name,
                 path=path,
-                family=family,
-                native_size=native_size,
                 size_bytes=measured.size_bytes,
                 stamp=measured.stamp,
                 builtin=path.startswith(BUILTIN_PREFIX),
+                source=sources.get(path),
+                **facts,
             )
         )
-    if {(entry.path, entry.name, entry.stamp) for entry in found} != {
-        (entry.path, entry.name, stamps.get(entry.path)) for entry in known.values()
+    if {(entry.path, entry.name, entry.stamp, entry.source) for entry in found} != {
+        (entry.path, entry.name, stamps.get(entry.path), entry.source) for entry in known.values()
     }:
         services.store.note_scan(found)
+    problems += scan_addons(services, models_dir)
     return Scan(found=len(found), problems=tuple(problems))
 
 
@@ -81,7 +94,7 @@ def hash_next(services: Services, models_dir: Path) -> bool:
         if unchanged:
             services.store.note_hash(unhashed.checkpoint.id, unhashed.stamp, digest)
             return True
-    return False
+    return hash_next_addon(services, models_dir)
 
 
 def list_checkpoints(services: Services) -> tuple[Checkpoint, ...]:

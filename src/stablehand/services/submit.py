@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 
 from stablehand.domain.accounts import Account
 from stablehand.domain.checkpoints import Checkpoint, find
@@ -11,6 +12,7 @@ from stablehand.domain.orders import IDEMPOTENCY_KEY_MAX_CHARACTERS, JobOrder, m
 from stablehand.domain.pools import route
 from stablehand.domain.recipes import Recipe
 from stablehand.services import Services
+from stablehand.services.addons import choose_addons
 from stablehand.services.announce import announce
 from stablehand.services.catalogue import default_checkpoint, list_checkpoints
 from stablehand.services.identity import new_id
@@ -40,6 +42,7 @@ def submit(services: Services, account: Account, order: JobOrder, *, idempotency
     if found or checkpoint is None:
         raise InvalidFields(found)
     recipe = make_recipe(order, checkpoint, random_seed=secrets.randbelow(RANDOM_SEEDS))
+    recipe = replace(recipe, addons=choose_addons(services, recipe, checkpoint))
     seeds = [recipe.for_shot(index).seed for index in range(order.count or 1)]
     return enqueue(services, account, recipe, seeds, tier=tier, remembered=remembered)
 

@@ -126,6 +126,9 @@ class ModelsSettings(Section):
     default_model: str | None = Field(
         None, description="Name of the default checkpoint. Default: the bundled Postcard."
     )
+    vae: str | None = Field(
+        None, description="Name of an autoencoder in `vae/` to use in place of every checkpoint's own. Default: none."
+    )
 
 
 class ComputeSettings(Section):

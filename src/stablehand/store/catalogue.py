@@ -1,6 +1,6 @@
 """The catalogue of checkpoints."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -27,6 +27,21 @@ class Catalogue(Transactions):
             rows = tx.session.scalars(select(CheckpointRow)).all()
             found = (checkpoint_from(row) for row in rows)
             return tuple(sorted(found, key=lambda entry: (entry.missing_since is not None, entry.name.casefold())))
+
+    def checkpoints_by_id(self, ids: Collection[str]) -> dict[str, Checkpoint]:
+        """Those that are known, also when their files are gone."""
+        if not ids:
+            return {}
+        with self.reading() as tx:
+            rows = tx.session.scalars(select(CheckpointRow).where(CheckpointRow.id.in_(list(ids))))
+            return {row.id: checkpoint_from(row) for row in rows}
+
+    def checkpoint_by_sha256(self, sha256: str) -> Checkpoint | None:
+        """One whose files are there."""
+        query = select(CheckpointRow).where(CheckpointRow.sha256 == sha256, CheckpointRow.missing_since.is_(None))
+        with self.reading() as tx:
+            row = tx.session.scalar(query.limit(1))
+            return None if row is None else checkpoint_from(row)
 
     def stamps(self) -> dict[str, str]:
         """path -> stamp of the checkpoints that were there at the last scan."""
@@ -61,6 +76,11 @@ class Catalogue(Transactions):
                 row_known.size_bytes = entry.size_bytes
                 row_known.stamp = entry.stamp
                 row_known.builtin = entry.builtin
+                row_known.inpainting = entry.inpainting
+                row_known.prediction = entry.prediction
+                row_known.zero_terminal_snr = entry.zero_terminal_snr
+                row_known.distillation = entry.distillation
+                row_known.source = entry.source
                 row_known.missing_since = None
 
     def unhashed(self) -> list[Unhashed]:

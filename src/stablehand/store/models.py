@@ -85,6 +85,10 @@ class CheckpointRow(Table):
     stamp: Mapped[str]  #: changes when the files do; the hash belongs to it
     sha256: Mapped[str | None]
     builtin: Mapped[bool]
+    inpainting: Mapped[bool] = mapped_column(default=False)
+    prediction: Mapped[str | None]  #: None: neither the header nor a file beside it says
+    zero_terminal_snr: Mapped[bool] = mapped_column(default=False)
+    distillation: Mapped[str | None]
     source: Mapped[str | None]
     missing_since: Mapped[datetime | None]
 

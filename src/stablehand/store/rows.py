@@ -66,6 +66,10 @@ def checkpoint_from(row: CheckpointRow) -> Checkpoint:
         size_bytes=row.size_bytes,
         sha256=row.sha256,
         builtin=row.builtin,
+        inpainting=row.inpainting,
+        prediction=row.prediction,
+        zero_terminal_snr=row.zero_terminal_snr,
+        distillation=row.distillation,
         source=row.source,
         missing_since=row.missing_since,
     )

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DatabaseError
 
 from stablehand.domain.errors import BadSettings, StoreUnavailable
 from stablehand.store.accounts import Accounts
+from stablehand.store.addons import Addons
 from stablehand.store.agents import Agents
 from stablehand.store.breakers import Breakers
 from stablehand.store.catalogue import Catalogue
@@ -51,6 +52,7 @@ class Store(
     Images,
     Uploads,
     Catalogue,
+    Addons,
     Parking,
     Agents,
     Accounts,

@@ -81,6 +81,8 @@ def open_services(settings: Settings) -> Services:
         ),
         pools=pools(settings),
         default_checkpoint=settings.models.default_model,
+        default_vae=settings.models.vae,
+        models_dir=settings.models_dir,
         public_url=settings.storage.public_url,
         presigned_uploads=settings.storage.presigned_uploads,
     )
