@@ -13,6 +13,12 @@ from tests.store.house import Hand, House, found
 BAD, GOOD = "alpha", "beta"
 
 
+def unloaded(hand: Hand) -> Hand:
+    """It has only the good checkpoint in memory."""
+    hand.resident = (f"id-{GOOD}",)
+    return hand.hello()
+
+
 def states(house: House, job_id: str) -> set[State]:
     return {shot.state for shot in house.job(job_id).shots}
 
@@ -57,7 +63,7 @@ def test_a_broken_file_fails_what_waits_for_it_and_nothing_else(house: House) ->
 
 
 def test_a_bad_copy_on_one_agent_leaves_the_work_to_the_other(house: House) -> None:
-    bad, good = house.agent("bad-copy"), house.agent("good-copy")
+    bad, good = unloaded(house.agent("bad-copy")), unloaded(house.agent("good-copy"))
     job = house.order(count=3, checkpoint=BAD)
     bad.fail(bad.claim_one(), "final", "checkpoint_broken", at_load=True)
     assert states(house, job.id) == {State.QUEUED}
@@ -73,7 +79,7 @@ def test_a_bad_copy_on_one_agent_leaves_the_work_to_the_other(house: House) -> N
 
 
 def test_what_may_pass_makes_the_lane_wait_with_a_reason(house: House) -> None:
-    agent = house.agent()
+    agent = unloaded(house.agent())
     job = house.order(count=2, checkpoint=BAD)
     for lease in agent.claim(2):
         agent.fail(lease, "retry", "checkpoint_unreadable", at_load=True)

@@ -10,8 +10,10 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from stablehand import __version__
 from stablehand.api import (
+    admin_agents,
     agents,
     checkpoints,
+    dead_letters,
     errors,
     guards,
     health,
@@ -89,6 +91,8 @@ def create_app(services: Services, options: Options) -> Flask:
             samplers.routes(),
             status.routes(door),
             me.routes(door),
+            admin_agents.routes(door),
+            dead_letters.routes(door),
         ):
             app.register_api(blueprint)
         app.register_blueprint(agents.routes(door, measured))

@@ -13,6 +13,7 @@ from stablehand.api.budget import Budget
 from stablehand.api.options import Options
 from stablehand.api.schemas import Error
 from stablehand.domain.accounts import Account
+from stablehand.domain.errors import Forbidden
 from stablehand.services import Services
 from stablehand.services.accounts import owner
 
@@ -53,6 +54,11 @@ class Door:
             if self._owner is None:
                 self._owner = owner(self.services)
             return self._owner
+
+    def check_admin(self) -> None:
+        """Raises Forbidden unless whoever is asking may administer the service."""
+        if self.account.role != "owner":
+            raise Forbidden("Only an administrator may do this.", hint="Ask one of them.")
 
 
 def blueprint(name: str, description: str) -> APIBlueprint:

@@ -292,7 +292,23 @@ class AgentOut(Out):
     seats: int
     running: int
     resident: list[str] = Field(description="Names of the checkpoints in its memory.")
+    reason: str = Field(description="Why it is drained or paused; empty while it is not.")
     error: str = Field(description="Why its device is not ready; empty while nothing is wrong.")
+
+
+class LaneOut(Out):
+    """A checkpoint that does not load, in one pool."""
+
+    pool: str
+    checkpoint: str
+    state: Literal["closed", "open", "condemned"] = Field(
+        description="`open`: it is tried again by itself and its pictures wait; `condemned`: they fail; `closed`: it "
+        "loads, but not on the agents named."
+    )
+    error: ShotErrorOut | None
+    failures: int = Field(description="In a row.")
+    retry_at: datetime | None
+    barred: list[str] = Field(description="Agents that do not try it for the time being.")
 
 
 class StatusOut(Out):
@@ -300,6 +316,7 @@ class StatusOut(Out):
     ready: bool = Field(description="Whether an agent can take work now.")
     queue: QueueCount
     agents: list[AgentOut]
+    lanes: list[LaneOut] = Field(description="Only those in trouble.")
     authentication: bool
 
 

@@ -3,6 +3,7 @@
 from stablehand.api import schemas
 from stablehand.domain.addons import AddonFile
 from stablehand.domain.agents import Agent
+from stablehand.domain.breakers import LaneTrouble
 from stablehand.domain.checkpoints import Checkpoint
 from stablehand.domain.images import Image
 from stablehand.domain.jobs import Job, Shot
@@ -107,5 +108,19 @@ def agent_out(agent: Agent, checkpoint_names: dict[str, str]) -> schemas.AgentOu
         seats=agent.seats,
         running=agent.running,
         resident=[checkpoint_names.get(checkpoint_id, checkpoint_id) for checkpoint_id in agent.resident],
+        reason=agent.reason,
         error=agent.error,
+    )
+
+
+def lane_out(lane: LaneTrouble) -> schemas.LaneOut:
+    error = lane.breaker.error
+    return schemas.LaneOut(
+        pool=lane.pool,
+        checkpoint=lane.checkpoint,
+        state=lane.breaker.state.value,
+        error=schemas.ShotErrorOut(code=error.code, message=error.message, hint=error.hint) if error else None,
+        failures=lane.breaker.failures,
+        retry_at=lane.breaker.retry_at,
+        barred=list(lane.barred),
     )

@@ -9,6 +9,7 @@ from stablehand.cli.agent import agent
 from stablehand.cli.agents import agents
 from stablehand.cli.archive import backup, restore
 from stablehand.cli.bench import bench
+from stablehand.cli.dead_letters import dead_letters
 from stablehand.cli.describe import openapi, reference, settings, version
 from stablehand.cli.doctor import doctor
 from stablehand.cli.migrate import migrate
@@ -29,6 +30,7 @@ for command in (serve, agent, migrate, doctor, backup, restore, transfer, simula
     app.command()(command)
 app.command(hidden=True)(reference)
 app.add_typer(agents, name="agents")
+app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(bench, name="bench")
 
 

@@ -28,6 +28,17 @@ class AgentDevice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunningShot:
+    """A shot that an agent holds."""
+
+    job_id: str
+    index: int
+    checkpoint: str  #: name
+    progress: float  #: 0 to 1
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
     id: str
     name: str
@@ -41,6 +52,7 @@ class Agent:
     resident: tuple[str, ...]  #: ids of the checkpoints in its memory
     last_seen_at: datetime | None
     created_at: datetime
+    version: str = ""  #: of its program
     reason: str = ""  #: why it is paused or drained
     since: datetime | None = None  #: when that began
     error: str = ""  #: why it could not get its device ready; empty once it could

@@ -85,6 +85,18 @@ class Breaker:
     error: ShotError | None = None  #: the latest
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneTrouble:
+    """A breaker for those who look at the service."""
+
+    pool: str
+    checkpoint_id: str
+    checkpoint: str  #: name
+    breaker: Breaker
+    barred: tuple[str, ...]  #: names of agents
+    changed_at: datetime
+
+
 def fault_of(code: str) -> Fault:
     """What an error code says that an agent reported while it loaded a checkpoint."""
     return Fault.CERTAIN if code in CERTAIN_CODES else Fault.PASSING

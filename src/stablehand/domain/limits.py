@@ -18,4 +18,5 @@ class Limits:
     retention_days: Mapping[str, float | None] = field(default_factory=dict)
     upload_hours: float = 1.0  #: uploaded bytes that nobody delivered are swept after this
     idempotency_hours: float = 24.0  #: an Idempotency-Key is remembered for so long
+    attempts_days: float = 30.0  #: failed attempts are remembered for so long, those of dead letters for longer
     outbox_days: float = 7.0  #: delivered outbox entries are kept for so long

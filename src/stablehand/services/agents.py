@@ -3,10 +3,14 @@
 import hashlib
 import re
 
-from stablehand.domain.agents import Agent
+from stablehand.domain.agents import Agent, RunningShot
 from stablehand.domain.errors import InvalidFields
+from stablehand.domain.standings import Standing
 from stablehand.services import Services
+from stablehand.services.announce import announce, work_topic
 from stablehand.services.identity import new_id
+
+REASON_MAX_CHARACTERS = 500
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
@@ -37,5 +41,41 @@ def agent_by_token(services: Services, token: str) -> Agent:
 
 
 def list_agents(services: Services) -> tuple[Agent, ...]:
-    """All that were ever registered, by name."""
+    """All that are registered, by name."""
     return services.store.list_agents()
+
+
+def running_shots(services: Services) -> dict[str, list[RunningShot]]:
+    """agent id -> what it holds, with progress where this process knows it."""
+    return services.store.running_shots(progress=services.feed.progress)
+
+
+def drain_agent(services: Services, name: str, reason: str = "") -> Agent:
+    """It finishes what it holds and gets no more, until it is resumed. ``name``: or id. Raises NotFound."""
+    return _decide(services, name, Standing.DRAINING, reason)
+
+
+def pause_agent(services: Services, name: str, reason: str = "") -> Agent:
+    """It gets nothing, and what it holds goes back to the queue unharmed. ``name``: or id. Raises NotFound."""
+    return _decide(services, name, Standing.PAUSED, reason)
+
+
+def resume_agent(services: Services, name: str) -> Agent:
+    """It gets work again, however it came to get none. ``name``: or id. Raises NotFound."""
+    return _decide(services, name, Standing.WORKING, "")
+
+
+def remove_agent(services: Services, name: str) -> Agent:
+    """Its token is void from now on, what it holds goes back to the queue. ``name``: or id. Raises NotFound."""
+    agent, changes = services.store.remove_agent(name)
+    announce(services, changes)
+    return agent
+
+
+def _decide(services: Services, name: str, standing: Standing, reason: str) -> Agent:
+    if len(reason) > REASON_MAX_CHARACTERS:
+        raise InvalidFields({"reason": f"at most {REASON_MAX_CHARACTERS} characters"})
+    agent, changes = services.store.decide(name, standing, reason)
+    announce(services, changes)
+    services.doorbell.ring(work_topic(agent.pool))
+    return agent

@@ -11,7 +11,11 @@ def purge(services: Services) -> int:
     Returns how many objects went. Rows go first and leave a note behind, so that a crash in between forgets no object.
     """
     limits = services.limits
-    services.store.forget_old_rows(idempotency_hours=limits.idempotency_hours, outbox_days=limits.outbox_days)
+    services.store.forget_old_rows(
+        idempotency_hours=limits.idempotency_hours,
+        outbox_days=limits.outbox_days,
+        attempts_days=limits.attempts_days,
+    )
     services.store.forget_empty_tallies(hours=limits.idempotency_hours)
     while services.store.forget_ended_parked():
         continue

@@ -64,8 +64,12 @@ def enqueue(
     tier: str,
     retry_of: str | None = None,
     remembered: Remembered | None = None,
+    letters: Sequence[str] | None = None,
 ) -> Job:
-    """Put a checked job into the queue. Raises NoPool, QueueFull, IdempotencyConflict."""
+    """Put a checked job into the queue. ``letters``: ids of the dead letters that it answers.
+
+    Raises NoPool, QueueFull, IdempotencyConflict; Conflict when such a letter is gone.
+    """
     pool = route(services.pools, recipe.checkpoint)
     if pool is None:
         raise NoPool(
@@ -80,6 +84,7 @@ def enqueue(
         recipe=recipe,
         seeds=seeds,
         retry_of=retry_of,
+        letters=letters,
     )
     job_id, is_new = services.store.submit(new, max_size_shots=services.limits.max_size_shots, remembered=remembered)
     if is_new:

@@ -3,12 +3,21 @@
 from sqlalchemy import select
 
 from stablehand.domain.accounts import OWNER_NAME, Account
+from stablehand.domain.errors import NotFound
 from stablehand.store.models import AccountRow
 from stablehand.store.rows import account_from
 from stablehand.store.transactions import Transactions
 
 
 class Accounts(Transactions):
+    def account(self, account_id: str) -> Account:
+        """Raises NotFound."""
+        with self.reading() as tx:
+            row = tx.session.get(AccountRow, account_id)
+            if row is None:
+                raise NotFound("There is no such account.", hint="It may have been removed.")
+            return account_from(row)
+
     def owner(self, new_id: str) -> Account:
         """The built-in owner; made under ``new_id`` when there is none yet."""
         query = select(AccountRow).where(AccountRow.name == OWNER_NAME)

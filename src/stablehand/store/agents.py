@@ -3,17 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
-from stablehand.domain.agents import Agent, AgentDevice, AgentState
-from stablehand.domain.errors import Unauthorized
+from stablehand.domain.agents import Agent, AgentDevice, AgentState, RunningShot
+from stablehand.domain.errors import NotFound, Unauthorized
+from stablehand.domain.standings import Conduct, Standing, decided
 from stablehand.store.breakers import agent_restarted
 from stablehand.store.changes import Changes
-from stablehand.store.endings import lose
+from stablehand.store.conducts import set_conduct
+from stablehand.store.endings import lose, release
 from stablehand.store.holdings import check_not_superseded, forget_incarnation, leases_of
-from stablehand.store.models import IS_RUNNING, AgentRow, ShotRow
-from stablehand.store.rows import agent_from
+from stablehand.store.models import IS_RUNNING, AgentRow, CheckpointRow, ShotRow
+from stablehand.store.rows import Progress, agent_from
 from stablehand.store.transactions import ONLY_ROW, Transaction, Transactions, repeatable
+
+_PRESENT = select(AgentRow).where(AgentRow.removed_at.is_(None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +46,14 @@ class Agents(Transactions):
                 row = AgentRow(id=new_id, name=name, pool=pool, token_hash=token_hash, created_at=tx.now)
                 tx.session.add(row)
             else:
-                row.pool, row.token_hash = pool, token_hash
+                row.pool, row.token_hash, row.removed_at = pool, token_hash, None
             tx.session.flush()
             return _agent(tx, row)
 
     def agent_by_token_hash(self, token_hash: str) -> Agent:
         """Raises Unauthorized."""
         with self.reading() as tx:
-            row = tx.session.scalar(select(AgentRow).where(AgentRow.token_hash == token_hash))
+            row = tx.session.scalar(_PRESENT.where(AgentRow.token_hash == token_hash))
             if row is None:
                 raise Unauthorized(
                     "This agent token is not known here.", hint="Make a new one with `stablehand agents add NAME`."
@@ -58,7 +62,7 @@ class Agents(Transactions):
 
     def list_agents(self) -> tuple[Agent, ...]:
         with self.reading() as tx:
-            rows = tx.session.scalars(select(AgentRow).order_by(AgentRow.name)).all()
+            rows = tx.session.scalars(_PRESENT.order_by(AgentRow.name)).all()
             return tuple(_agent(tx, row) for row in rows)
 
     def resident_checkpoints(self) -> frozenset[str]:
@@ -69,6 +73,63 @@ class Agents(Transactions):
             if agent.state is not AgentState.GONE
             for checkpoint in agent.resident
         )
+
+    def running_shots(self, *, progress: Progress) -> dict[str, list[RunningShot]]:
+        """agent id -> what it holds."""
+        query = (
+            select(ShotRow, CheckpointRow.name)
+            .join(CheckpointRow, CheckpointRow.id == ShotRow.checkpoint_id)
+            .where(IS_RUNNING)
+            .order_by(ShotRow.leased_at, ShotRow.index)
+        )
+        found: dict[str, list[RunningShot]] = {}
+        with self.reading() as tx:
+            for shot, checkpoint in tx.session.execute(query).tuples():
+                found.setdefault(shot.agent_id or "", []).append(
+                    RunningShot(
+                        job_id=shot.job_id,
+                        index=shot.index,
+                        checkpoint=checkpoint,
+                        progress=progress(shot.id),
+                        since=shot.leased_at,
+                    )
+                )
+        return found
+
+    @repeatable
+    def decide(self, name: str, standing: Standing, reason: str) -> tuple[Agent, Changes]:
+        """Let an agent (by name or id) work, drain or pause it; a paused one's shots go back to the queue unharmed.
+
+        Raises:
+            NotFound.
+        """
+        changes = Changes()
+        with self.writing() as tx:
+            row = _known(tx, name)
+            set_conduct(row, decided(standing, reason, tx.now))
+            if standing is Standing.PAUSED:
+                release(tx, leases_of(tx, row), changes)
+            tx.session.flush()
+            return _agent(tx, row), changes
+
+    @repeatable
+    def remove_agent(self, name: str) -> tuple[Agent, Changes]:
+        """Void its token and take its shots back unharmed; an agent may be added under its name again.
+
+        Raises:
+            NotFound.
+        """
+        changes = Changes()
+        with self.writing() as tx:
+            row = _known(tx, name)
+            release(tx, leases_of(tx, row), changes)
+            forget_incarnation(row)
+            set_conduct(row, Conduct())
+            row.removed_at = tx.now
+            row.token_hash = f"removed:{row.id}"  # its row stays for the ledger
+            row.error = ""
+            tx.session.flush()
+            return _agent(tx, row), changes
 
     @repeatable
     def hello(self, agent_id: str, words: Introduction) -> Changes:
@@ -99,6 +160,13 @@ class Agents(Transactions):
                 row.error = words.error
             row.last_seen_at = tx.now
         return changes
+
+
+def _known(tx: Transaction, name: str) -> AgentRow:
+    row = tx.session.scalar(_PRESENT.where(or_(AgentRow.name == name, AgentRow.id == name)).with_for_update(**ONLY_ROW))
+    if row is None:
+        raise NotFound("There is no such agent.", hint="`stablehand agents list` shows those that there are.")
+    return row
 
 
 def _agent(tx: Transaction, row: AgentRow) -> Agent:

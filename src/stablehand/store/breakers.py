@@ -1,6 +1,6 @@
 """Breakers as rows: what domain.breakers decides about lanes, read before a claim and written after a failure."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -13,6 +13,7 @@ from stablehand.domain.breakers import (
     Breaker,
     BreakerState,
     Fault,
+    LaneTrouble,
     admission,
     after_failure,
     after_picture,
@@ -33,35 +34,12 @@ CONDEMNED_AT_ONCE = 500
 Lane = tuple[str, str]  #: pool, checkpoint id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaneTrouble:
-    """A breaker for those who look at the service."""
-
-    pool: str
-    checkpoint_id: str
-    checkpoint: str  #: name
-    breaker: Breaker
-    barred: tuple[str, ...]  #: names of agents
-    changed_at: datetime
-
-
 @dataclass(frozen=True, slots=True)
 class Admissions:
     """Checkpoints of whose lanes an agent gets nothing, or one shot. All others are open to it."""
 
     none: frozenset[str]
     one: frozenset[str]
-
-    def restrict(self, chosen: Iterable[tuple[str, str]]) -> list[str]:
-        """Of (shot id, checkpoint id) in claim order, those shots that may be given together."""
-        seen: set[str] = set()
-        given = []
-        for shot_id, checkpoint_id in chosen:
-            if checkpoint_id in self.none or (checkpoint_id in self.one and checkpoint_id in seen):
-                continue
-            seen.add(checkpoint_id)
-            given.append(shot_id)
-        return given
 
 
 class Breakers(Transactions):

@@ -214,7 +214,7 @@ class _Claim:
                 account_cap=self._account_cap,
             )
         )
-        return [shot for shot in shots if shot.id in chosen]
+        return [shot for shot in shots if shot.id in chosen][:free]
 
     def _in_flight(self, account_ids: Collection[str]) -> dict[str, int] | None:
         """account id -> shots that agents hold of it, with those of this claim; only where there is a limit."""

@@ -20,6 +20,7 @@ from stablehand.store.models import (
     IS_RUNNING,
     AccountRow,
     CheckpointRow,
+    DeadLetterRow,
     IdempotencyRow,
     ImageRow,
     JobRow,
@@ -54,6 +55,7 @@ class NewJob:
     recipe: Recipe
     seeds: Sequence[int]  #: one a shot, in order
     retry_of: str | None = None
+    letters: Sequence[str] | None = None  #: dead letters that it answers; None: all there are of ``retry_of``
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,7 @@ class Jobs(Transactions):
         """Write job, shots and outbox entry; returns the job's id and whether it is a new one.
 
         Raises:
-            QueueFull, IdempotencyConflict.
+            QueueFull, IdempotencyConflict; Conflict when a dead letter that it answers is gone.
         """
         with self.writing() as tx:
             # One order of an account at a time: two together could pass its limit, or share an Idempotency-Key.
@@ -100,6 +102,7 @@ class Jobs(Transactions):
             tx.session.add(job)
             tx.session.flush()
             _insert_shots(tx, job, new)
+            _take_letters(tx, new)
             tx.session.add(notice(tx, job, "job_submitted", {"count": job.count}))
             if remembered is not None:
                 tx.session.execute(
@@ -247,6 +250,19 @@ def _insert_shots(tx: Transaction, job: JobRow, new: NewJob) -> None:
     )
     key = Key(job.pool, job.checkpoint_id, tier.rank, job.account_id)
     came(tx, [Move(key, seconds)] * len(new.seeds), is_new=True)
+
+
+def _take_letters(tx: Transaction, new: NewJob) -> None:
+    """The dead letters that a retry answers are gone with it. Raises Conflict when one of them was gone before."""
+    if new.letters is None:
+        if new.retry_of is not None:
+            tx.session.execute(delete(DeadLetterRow).where(DeadLetterRow.job_id == new.retry_of))
+        return
+    gone = tx.session.execute(
+        delete(DeadLetterRow).where(DeadLetterRow.shot_id.in_(new.letters)).returning(DeadLetterRow.shot_id)
+    )
+    if len(gone.all()) != len(new.letters):
+        raise Conflict("These dead letters have just been retried or discarded.", hint="Look at the list again.")
 
 
 def _remembered_job(tx: Transaction, account_id: str, remembered: Remembered) -> str | None:

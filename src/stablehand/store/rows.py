@@ -50,6 +50,7 @@ def agent_from(row: AgentRow, *, running: int, now: datetime) -> Agent:
         resident=tuple(row.resident),
         last_seen_at=row.last_seen_at,
         created_at=row.created_at,
+        version=row.version,
         reason=row.standing_reason,
         since=row.standing_since,
         error=row.error,

@@ -21,6 +21,7 @@ from stablehand.store.catalogue import Catalogue
 from stablehand.store.claims import Claims
 from stablehand.store.connections import WRITES, in_our_words, place_of
 from stablehand.store.copying import Copying
+from stablehand.store.deadletters import DeadLetters
 from stablehand.store.endings import Endings
 from stablehand.store.images import Images
 from stablehand.store.jobs import Jobs
@@ -48,6 +49,7 @@ class Store(
     Claims,
     Leases,
     Endings,
+    DeadLetters,
     Breakers,
     Images,
     Uploads,

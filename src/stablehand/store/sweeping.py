@@ -6,16 +6,31 @@ from datetime import timedelta
 from sqlalchemy import delete, insert, select, update
 
 from stablehand.domain.retention import cutoffs, ids_in
-from stablehand.store.models import DoomedObjectRow, IdempotencyRow, ImageRow, JobRow, ParkedRow, UploadRow
+from stablehand.store.models import (
+    AttemptRow,
+    DeadLetterRow,
+    DoomedObjectRow,
+    IdempotencyRow,
+    ImageRow,
+    JobRow,
+    ParkedRow,
+    UploadRow,
+)
 from stablehand.store.outbox_row import OutboxRow
 from stablehand.store.transactions import Transactions
 
 
 class Sweeping(Transactions):
-    def forget_old_rows(self, *, idempotency_hours: float, outbox_days: float) -> None:
+    def forget_old_rows(self, *, idempotency_hours: float, outbox_days: float, attempts_days: float) -> None:
         with self.writing() as tx:
             tx.session.execute(
                 delete(IdempotencyRow).where(IdempotencyRow.created_at < tx.now - timedelta(hours=idempotency_hours))
+            )
+            tx.session.execute(
+                delete(AttemptRow).where(
+                    AttemptRow.ended_at < tx.now - timedelta(days=attempts_days),
+                    AttemptRow.shot_id.not_in(select(DeadLetterRow.shot_id)),
+                )
             )
             # What was not delivered stays, however old: somebody still has to hear of it, or to decide that nobody has.
             old = tx.now - timedelta(days=outbox_days)

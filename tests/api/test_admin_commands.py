@@ -1,0 +1,45 @@
+"""The administrator's commands, beside the data of a server."""
+
+from pathlib import Path
+
+from tests.api.site import Site
+from tests.api.test_administration import bury
+from tests.api.test_commands import run
+
+
+def test_dead_letters_from_the_command_line(site: Site, tmp_path: Path) -> None:
+    job = bury(site, 3)
+    where = ("--data-dir", str(tmp_path / "site-0"))
+    listed = run("dead-letters", "list", "--code", "oops", *where).stdout.splitlines()
+    assert len(listed) == 3
+    assert all("tiny  test-agent" in line and "a red house" in line for line in listed)
+    letter_id = listed[0].split()[0]
+    shown = run("dead-letters", "show", letter_id, *where).stdout
+    assert job["id"] in shown
+    assert "attempt 1 on test-agent" in shown
+    assert "prompt: a red house" in shown
+    retried = run("dead-letters", "retry", letter_id, *where)
+    assert retried.returncode == 0, retried.stderr
+    assert site.client.get(f"/api/v1/jobs/{retried.stdout.strip()}").get_json()["retry_of"] == job["id"]
+    assert run("dead-letters", "retry", *where).returncode == 2, "what to retry must be said"
+    assert run("dead-letters", "show", letter_id, *where).returncode == 2
+    assert run("dead-letters", "discard", "--all", *where).stdout == "2 discarded.\n"
+    assert run("dead-letters", "list", *where).stdout == ""
+
+
+def test_agents_from_the_command_line(site: Site, tmp_path: Path) -> None:
+    site.order()
+    site.hello()
+    site.claim()
+    where = ("--data-dir", str(tmp_path / "site-0"))
+    assert "1 pictures are left" in run("agents", "drain", "test-agent", "--reason", "New cables.", *where).stdout
+    listed = run("agents", "list", *where).stdout
+    assert "test-agent  draining  default  test device  1/8" in listed
+    assert "New cables." in listed
+    assert run("agents", "pause", "test-agent", *where).returncode == 0
+    assert site.client.get("/api/v1/status").get_json()["queue"] == {"queued": 1, "running": 0}
+    assert run("agents", "resume", "test-agent", *where).returncode == 0
+    assert len(site.claim()) == 1
+    assert run("agents", "remove", "test-agent", *where).returncode == 0
+    assert run("agents", "list", *where).stdout == ""
+    assert "no such agent" in run("agents", "resume", "test-agent", *where).stderr
