@@ -26,7 +26,7 @@ def test_nested_tables_lists_and_nulls_are_read() -> None:
                     "slots": 2,
                     "download_seconds": 20,
                     "price_an_hour": 0.55,
-                    "drawing": {"mode": "join", "premium_seats": 1, "seats_max": 12},
+                    "drawing": {"mode": "join", "premium_seats": 1},
                     "interruptions": {"an_hour": 0.5},
                     "growth": {"limits": {"min_agents": 2, "max_agents": 24}},
                 }

@@ -24,16 +24,16 @@ class Scaling:
 class PoolLoad:
     """What a pool has to do."""
 
-    queued_seconds: Mapping[float, float]  #: tier deadline in seconds -> queued device-seconds of that tier
+    queued_seconds: Mapping[float, float]  #: tier deadline in seconds -> queued device-seconds, needed loads among them
     running: int  #: shots that agents hold
-    busy_agents: float = 0.0  #: agents that draw, averaged over the last while: agents × busy share
+    busy_agents: float = 0.0  #: agents that draw or load, averaged over the last while
 
 
 def wanted_agents(load: PoolLoad, scaling: Scaling) -> int:
     """Agents that the work of this moment asks for, within the pool's limits.
 
     The largest of: for each tier, the work due by its deadline (its own and that of stricter tiers, which goes first)
-    over half that deadline; as many as keep the busy share of those that draw now at :data:`WANTED_BUSY_SHARE`; and
+    over half that deadline; as many as keep those that draw or load now at :data:`WANTED_BUSY_SHARE`; and
     one while anything runs or waits at all.
     """
     wanted = ceil(load.busy_agents / WANTED_BUSY_SHARE)

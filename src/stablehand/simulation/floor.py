@@ -116,7 +116,9 @@ class Floor:
         agent.draws_at = now + seconds
         pool.loads += 1
         pool.loading_seconds += seconds
-        pool.lane(checkpoint).holders += 1
+        lane = pool.lane(checkpoint)
+        lane.holders += 1
+        self._policy.changed(lane)
         self.left_by_holders(evicted)
 
     def left_by_holders(self, checkpoints: list[int]) -> None:
@@ -124,6 +126,7 @@ class Floor:
         for checkpoint in checkpoints:
             lane = self.pool.lanes[checkpoint]
             lane.holders -= 1
+            self._policy.changed(lane)
             if len(lane) > 0:
                 self._clock.later(0.0, partial(self.wake, lane))
 

@@ -117,6 +117,11 @@ class SimLane:
         if not self._order:
             self.queued = self.work = 0.0  # sums of floats drift
 
+    @property
+    def queued_seconds(self) -> float:
+        """Device-seconds of all that waits."""
+        return self.queued * self._seconds_each
+
     def has_work(self, *, premium_only: bool) -> bool:
         return self.heads[PREMIUM.rank] is not None if premium_only else len(self._order) > 0
 
@@ -138,7 +143,7 @@ class SimLane:
             checkpoint_id=self.name,
             urgency=lane_urgency(urgencies),
             work_seconds=self.work,
-            queued_seconds=self.queued * self._seconds_each,
+            queued_seconds=self.queued_seconds,
             load_seconds=load_seconds,
             holders=holders,
         )

@@ -4,9 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from random import Random
 
-from stablehand.domain.busy import capped
 from stablehand.domain.demand import PoolLoad, held_demand, wanted_agents
-from stablehand.domain.tiers import TIERS
 from stablehand.simulation.agents import Phase, SimAgent
 from stablehand.simulation.clock import Clock
 from stablehand.simulation.floor import Floor
@@ -103,12 +101,9 @@ class Machines:
         pool, now = self._pool, self._clock.now
         live = pool.live()
         load = PoolLoad(
-            queued_seconds={
-                tier.deadline_seconds: max(0.0, pool.queued_cost[rank]) * pool.plan.drawing.seconds_each
-                for rank, tier in enumerate(TIERS)
-            },
+            queued_seconds=pool.due_seconds(),
             running=sum(len(agent.running) for agent in live),
-            busy_agents=capped(pool.busy_share) * len(live),
+            busy_agents=(pool.occupied_share or 0.0) * len(live),
         )
         pool.demands.append((now, wanted_agents(load, growth.limits)))
         pool.demands = [entry for entry in pool.demands if now - entry[0] <= growth.limits.scale_down_seconds]

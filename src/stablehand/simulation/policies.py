@@ -20,7 +20,7 @@ class SimPolicy(Protocol):
         ...
 
     def changed(self, lane: SimLane) -> None:
-        """What waits in the lane has changed."""
+        """What waits in the lane, or who holds its checkpoint, has changed."""
         ...
 
     def choose(self, agent: SimAgent, now: float, *, premium_only: bool) -> SimLane | None:
@@ -45,14 +45,17 @@ class Stablehand:
         return (shot.rank, shot.tag, shot.number)
 
     def changed(self, lane: SimLane) -> None:
+        # Lanes whose holders have less to do than the quickest load takes are served by these and nobody else, whatever
+        # the switch rule says of their urgency: they need not be ranked.
+        ranked = lane.holders == 0 or lane.queued_seconds / lane.holders >= self._pool.plan.load_seconds
         for rank, head in enumerate(lane.heads):
             known = self._since[rank].get(lane.checkpoint)
-            since = None if head is None else head[0]
+            since = None if head is None or not ranked else head[0]
             if since == known:
                 continue
             if known is not None:
-                ranked = self._ranked[rank]
-                del ranked[bisect_left(ranked, (known, lane.checkpoint))]
+                places = self._ranked[rank]
+                del places[bisect_left(places, (known, lane.checkpoint))]
                 del self._since[rank][lane.checkpoint]
             if since is not None:
                 insort(self._ranked[rank], (since, lane.checkpoint))

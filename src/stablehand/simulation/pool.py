@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from stablehand.domain.busy import counted_share, learn_busy_share
 from stablehand.domain.seats import Seating, seating
+from stablehand.domain.tiers import TIERS
 from stablehand.simulation.agents import Phase, SimAgent
 from stablehand.simulation.lane import SimLane
 from stablehand.simulation.scenario import PoolPlan
@@ -20,7 +21,8 @@ class SimPool:
         self.lanes: dict[int, SimLane] = {}
         self.agents: dict[int, SimAgent] = {}
         self.hungry: dict[int, SimAgent] = {}
-        self.busy_share: float | None = None
+        self.busy_share: float | None = None  #: see domain.busy
+        self.occupied_share: float | None = None  #: the same, of all that draw or load
         self.loads = 0
         self.loading_seconds = 0.0
         self.drawing_seconds = 0.0  #: finished stretches only, see :meth:`drawn`
@@ -82,14 +84,28 @@ class SimPool:
         for agent in self.agents.values():
             if agent.busy_since is not None and agent.busy_since <= now:
                 lane = self.lanes[agent.running[-1].checkpoint]
-                drawing += counted_share(lane.work, lane.queued * self.plan.drawing.seconds_each)
+                drawing += counted_share(lane.work, lane.queued_seconds)
         self.busy_share = learn_busy_share(
             self.busy_share,
             drawing_seconds=drawing,
             agent_seconds=len(self.agents),
             elapsed_seconds=now - self._looked_at,
         )
+        self.occupied_share = learn_busy_share(
+            self.occupied_share,
+            drawing_seconds=sum(bool(agent.running) for agent in self.agents.values()),
+            agent_seconds=len(self.agents),
+            elapsed_seconds=now - self._looked_at,
+        )
         self._looked_at = now
+
+    def due_seconds(self) -> dict[float, float]:
+        """Tier deadline -> queued device-seconds of that tier, and the loads of checkpoints that nobody holds."""
+        due = [max(0.0, cost) * self.plan.drawing.seconds_each for cost in self.queued_cost]
+        for lane in self.lanes.values():
+            if len(lane) > 0 and lane.holders == 0:
+                due[lane.first().rank] += self.plan.load_seconds + self.plan.download_seconds
+        return {tier.deadline_seconds: seconds for tier, seconds in zip(TIERS, due, strict=True)}
 
     def live(self) -> list[SimAgent]:
         return [agent for agent in self.agents.values() if agent.phase is Phase.READY]

@@ -46,7 +46,7 @@ SPOT = Scenario(
             load_seconds=5,
             download_seconds=20,
             price_an_hour=0.55,
-            drawing=Drawing(mode="join", premium_seats=1, seats_max=12),
+            drawing=Drawing(mode="join", premium_seats=1),
             interruptions=Interruptions(an_hour=0.5, notice_seconds=120),
             growth=Growth(limits=Scaling(min_agents=2, max_agents=24, scale_down_seconds=300)),
         ),
