@@ -129,7 +129,7 @@ class Client:
         """A saved state, from the address in a lease. Raises Refused when there is none."""
         if not address.startswith(_OWN_DOORS):  # our token is for this server only
             raise Refused(400, "bad_address", f"{address!r} is no address of a saved state.", "")
-        return self._send("GET", address, timeout=httpx.Timeout(30.0, connect=3.0)).content
+        return self._send("GET", address, timeout=httpx.Timeout(15.0, connect=3.0)).content
 
     def deliver(self, message: protocol.Deliver) -> protocol.Delivered:
         return self._post("deliver", message, protocol.Delivered, read_seconds=30.0)

@@ -23,8 +23,8 @@ from stablehand.protocol import Lease, Park
 
 #: states that may wait to be sent; while there are so many no further one is copied
 _WAITING_MOST = 4
-#: times that a state is asked for before the shot begins anew
-_FETCH_TRIES = 4
+#: how long a state is asked for before its shot begins anew
+_FETCH_SECONDS = 30.0
 #: between two looks at what is due, at most; ticks can be much shorter
 _LOOK_SECONDS = 0.25
 
@@ -56,10 +56,11 @@ class Parking:
         self._clock = clock
         self._filled = threading.Condition()
         self._to_send: deque[_Sending] = deque()
-        self._to_fetch: deque[Lease] = deque()
+        self._to_fetch: deque[tuple[Lease, float]] = deque()  #: with the moment until which it is tried
         self._leaving: list[str] = []
         self._busy: set[str] = set()  #: shots with a state on its way
         self._saved_at: dict[tuple[str, int], float] = {}  #: (shot, token) -> when a state was last tried to save
+        self._sent: dict[tuple[str, int], int] = {}  #: (shot, token) -> step of the last state that was sent
         self._took_seconds = 0.0  #: sending the last state
         self._looked_at = 0.0
         self._threads = [
@@ -110,8 +111,10 @@ class Parking:
         lease = self._ledger.lease(shot_id)
         if lease is None:
             return
-        self._saved_at[shot_id, lease.token] = self._clock()
-        if parked is not None:
+        key = shot_id, lease.token
+        self._saved_at[key] = self._clock()
+        if parked is not None and parked.step != self._sent.get(key):
+            self._sent[key] = parked.step
             self._send(_Sending(lease, parked, is_last=False))
 
     # Leaving
@@ -153,7 +156,8 @@ class Parking:
     def fetch(self, leases: Iterable[Lease]) -> None:
         """Bring the states of these leases here; those without one are left alone."""
         with self._filled:
-            self._to_fetch.extend(lease for lease in leases if lease.resume_from is not None)
+            end = self._clock() + _FETCH_SECONDS
+            self._to_fetch.extend((lease, end) for lease in leases if lease.resume_from is not None)
             self._filled.notify_all()
 
     def _fetch_forever(self) -> None:
@@ -161,15 +165,13 @@ class Parking:
             with self._filled:
                 if not self._filled.wait_for(lambda: bool(self._to_fetch), timeout=0.5):
                     continue
-                lease = self._to_fetch.popleft()
-            self._ledger.fetched(lease, self._fetch(lease))
+                lease, end = self._to_fetch.popleft()
+            self._ledger.fetched(lease, self._fetch(lease, end))
 
-    def _fetch(self, lease: Lease) -> bytes | None:
-        """None: it cannot be had, the shot begins anew."""
+    def _fetch(self, lease: Lease, end: float) -> bytes | None:
+        """None: it cannot be had before ``end``, the shot begins anew."""
         backoff = Backoff()
-        for _ in range(_FETCH_TRIES):
-            if self._halted.is_set() or not self._ledger.holds(lease):
-                return None
+        while not self._halted.is_set() and self._ledger.holds(lease) and self._clock() < end:
             try:
                 return self._session.call(lambda: self._session.client.parked(lease.resume_from or ""))
             except Refused as refused:
@@ -221,8 +223,10 @@ class Parking:
             self._session.call(lambda: self._session.client.park(message, parked.data))
         except (Unreachable, Refused) as trouble:
             log.warning("the state of a shot could not be saved", shot=lease.shot_id, reason=str(trouble))
+            self._sent.pop((lease.shot_id, lease.token), None)
         else:
             log.debug("parked", shot=lease.shot_id, step=parked.step, size_bytes=len(parked.data))
 
     def _forget_all_but(self, held: set[tuple[str, int]]) -> None:
         self._saved_at = {key: at for key, at in self._saved_at.items() if key in held}
+        self._sent = {key: step for key, step in self._sent.items() if key in held}

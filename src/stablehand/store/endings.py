@@ -19,7 +19,7 @@ from stablehand.store.changes import Changes
 from stablehand.store.conducts import conduct_of, set_conduct
 from stablehand.store.holdings import cancelled_jobs, forget_incarnation, leases_of, valid
 from stablehand.store.models import IS_RUNNING, AgentRow, AttemptRow, CheckpointRow, ShotRow
-from stablehand.store.parking import forget_parked
+from stablehand.store.parking import forget_parked, take_back_offers
 from stablehand.store.rows import error_from
 from stablehand.store.settling import end_attempt, settle
 from stablehand.store.transactions import ONLY_ROW, Transaction, Transactions, repeatable
@@ -205,6 +205,8 @@ def release(tx: Transaction, shots: Sequence[ShotRow], changes: Changes) -> None
     for shot in shots:
         ending = _given_back(shot, cancelled, error_from(shot.error))
         end_attempt(tx, shot, ending, changes, counts=ending.state.is_terminal)
+    if shots:
+        take_back_offers(tx, [shot.id for shot in shots])
     settle(tx, {shot.job_id for shot in shots}, changes)
 
 

@@ -118,6 +118,15 @@ def forget_parked(tx: Transaction, shot_ids: Iterable[str]) -> None:
         tx.session.execute(insert(DoomedObjectRow), [{"key": key} for key in gone])
 
 
+def take_back_offers(tx: Transaction, shot_ids: Iterable[str]) -> None:
+    """The leases of these shots were given back: nothing is known against the states that they were told of."""
+    tx.session.execute(
+        update(ParkedRow)
+        .where(ParkedRow.shot_id.in_(list(shot_ids)), ParkedRow.offers > 0)
+        .values(offers=ParkedRow.offers - 1)
+    )
+
+
 def offer_parked(
     tx: Transaction, agent: AgentRow, shots: Sequence[ShotRow], recipes: dict[str, Recipe]
 ) -> dict[str, Offer]:
