@@ -15,7 +15,6 @@ from stablehand.engine.batch import Batch, Failed, Finished
 from stablehand.engine.checkpoints import load_checkpoint, weight_bytes
 from stablehand.engine.devices import _allowed_cpus, choose
 from stablehand.engine.residents import Residents
-from stablehand.engine.text import CHUNK_POSITIONS
 from tests.engine.drawing import PLACEMENT, make_recipe
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
@@ -180,40 +179,6 @@ def test_two_checkpoints_take_turns_when_only_one_fits(tiny: Path, other_tiny: P
         if not batch.ids():
             break
     assert sorted(order) == ["first", "second", "third"]
-
-
-def test_long_prompts_become_chunks(tiny: Path) -> None:
-    text = load_checkpoint("tiny", tiny, PLACEMENT).text
-    for letters, chunks in ((0, 1), (1, 1), (75, 1), (76, 2), (150, 2), (151, 3)):
-        prompt = "x" * letters
-        assert len(text.chunks(prompt)) == chunks
-        assert {len(chunk) for chunk in text.chunks(prompt)} == {CHUNK_POSITIONS}
-        [encoded] = text.encode([prompt])
-        assert encoded.context.shape == (chunks * CHUNK_POSITIONS, 16)
-    first, second = text.chunks("y" * 80)
-    assert first[0] == second[0]  # each chunk begins anew
-    assert second[7:] == (first[-1],) * 70  # and is filled up with its end
-
-
-def test_encoded_prompts_are_remembered_but_not_for_ever(tiny: Path) -> None:
-    text = load_checkpoint("tiny", tiny, PLACEMENT).text
-    text._cache_chunks = 2
-    calls: list[int] = []
-    network = text.encoders[0].network
-
-    def counting(input_ids: torch.Tensor, **options: Any) -> Any:
-        calls.append(len(input_ids))
-        return network(input_ids=input_ids, **options)
-
-    text.encoders[0].network = counting
-    text.encode(["a", "b"])
-    text.encode(["a"])
-    assert calls == [2]
-    text.encode(["c"])  # pushes "b" out
-    text.encode(["a", "b"])
-    assert calls == [2, 1, 1]
-    text.encode(["d", "e"], exact=True)
-    assert calls == [2, 1, 1, 1, 1]
 
 
 def test_threads_stay_within_a_containers_share(tmp_path: Path) -> None:

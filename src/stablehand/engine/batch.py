@@ -21,10 +21,11 @@ from stablehand.domain.recipes import Recipe
 from stablehand.engine import decode as decoding
 from stablehand.engine.caps import Caps
 from stablehand.engine.checkpoints import Resident, Slot
+from stablehand.engine.conditioning import Conditioning, condition
 from stablehand.engine.devices import Placement
 from stablehand.engine.faults import DeviceLost, explain, first_line, is_device_lost, is_out_of_memory, not_finite
 from stablehand.engine.groups import GroupKey
-from stablehand.engine.pictures import Picture, condition
+from stablehand.engine.pictures import Picture
 from stablehand.engine.residents import NO_EXTRAS, Extras, Residents
 from stablehand.engine.rows import predict, row_bytes, row_operations
 from stablehand.engine.samplers.state import SamplerState
@@ -246,12 +247,16 @@ class Batch:
                 owner=one.owner,
                 autoencoder=self.residents.autoencoder(one.extras, resident),
             )
-            for one, conditioning in zip(joining, condition([one.recipe for one in joining], resident), strict=True)
+            for one, conditioning in zip(joining, self._condition(joining, resident), strict=True)
         ]
         seconds = time.perf_counter() - start
         for picture, one in zip(begun, joining, strict=True):
             picture.device_seconds += one.device_seconds + seconds / len(begun)
             (self._drawn if picture.is_finished else self._running)[picture.id] = picture
+
+    def _condition(self, joining: Sequence[_Waiting], resident: Resident) -> list[Conditioning]:
+        known = [self.residents.embeddings(one.extras) for one in joining]
+        return condition([one.recipe for one in joining], resident, known)
 
     # Advancing
 

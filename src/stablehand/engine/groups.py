@@ -24,6 +24,6 @@ def context_bucket(chunks: int) -> int:
     return 1 << (chunks - 1).bit_length()
 
 
-def chunks_of(*contexts: Tensor | None) -> int:
+def chunks_of(*contexts: Tensor) -> int:
     """The longest of the contexts, in prompt chunks."""
-    return max(len(context) for context in contexts if context is not None) // CHUNK_POSITIONS
+    return max(len(context) for context in contexts) // CHUNK_POSITIONS

@@ -1,25 +1,16 @@
 """A picture on its way from noise to latent: its sampler, its conditioning and what it has cost."""
 
-from dataclasses import dataclass
-
 from torch import Tensor
 
 from stablehand.domain.errors import RecipeUnsupported
 from stablehand.domain.recipes import Recipe
 from stablehand.engine.autoencoders import Autoencoder
 from stablehand.engine.checkpoints import Resident
+from stablehand.engine.conditioning import Conditioning
 from stablehand.engine.groups import GroupKey, chunks_of, context_bucket
 from stablehand.engine.noise import Noise
 from stablehand.engine.samplers import Answer, Ask, Means, SamplerState, begin, find_method, plan_sigmas
 from stablehand.engine.text import Words
-
-
-@dataclass(frozen=True, slots=True)
-class Conditioning:
-    """What a picture is asked to be, and what guidance pushes it away from."""
-
-    cond: Words
-    uncond: Words | None  #: None where guidance takes no second row
 
 
 class Picture:
@@ -41,8 +32,7 @@ class Picture:
         self.recipe = recipe
         self.resident = resident
         self.autoencoder = autoencoder or resident.autoencoder
-        self.cond = conditioning.cond
-        self.uncond = conditioning.uncond
+        self.conditioning = conditioning
         self.device_seconds = 0.0
         self.notes: list[str] = []  #: what had to be done otherwise than asked for
         self.tiled = False  #: decode it in pieces
@@ -84,7 +74,27 @@ class Picture:
 
     @property
     def rows(self) -> int:
-        return 1 if self.uncond is None else 2
+        return self.conditioning.rows
+
+    @property
+    def parts(self) -> list[tuple[float, Words]]:
+        """What it is asked to be in this step: words, each with its say."""
+        return [(weight, timed.at(self._step)) for weight, timed in self.conditioning.parts]
+
+    @property
+    def uncond(self) -> Words | None:
+        """What guidance pushes it away from in this step."""
+        return None if self.conditioning.uncond is None else self.conditioning.uncond.at(self._step)
+
+    @property
+    def _contexts(self) -> list[Tensor]:
+        uncond = self.uncond
+        return [words.context for _, words in self.parts] + ([] if uncond is None else [uncond.context])
+
+    @property
+    def _step(self) -> int:
+        """The step that is being taken, from 1; samplers may count theirs otherwise than the recipe does."""
+        return min(int(self.state.progress * self.recipe.steps + 1e-6) + 1, self.recipe.steps)
 
     @property
     def progress(self) -> float:
@@ -95,7 +105,7 @@ class Picture:
         return GroupKey(
             slot=self.resident.slot,
             shape=(self.state.latent.shape[0], self.state.latent.shape[1], self.state.latent.shape[2]),
-            chunks=context_bucket(chunks_of(self.cond.context, None if self.uncond is None else self.uncond.context)),
+            chunks=context_bucket(chunks_of(*self._contexts)),
             alone=self.id if self.recipe.exact else None,
         )
 
@@ -133,27 +143,3 @@ def latent_shape(recipe: Recipe, resident: Resident) -> tuple[int, int, int]:
             hint=f"Width and height must be multiples of {factor}.",
         )
     return (resident.latent_channels, recipe.height // factor, recipe.width // factor)
-
-
-def condition(recipes: list[Recipe], resident: Resident) -> list[Conditioning]:
-    """Encode the prompts of several pictures for one checkpoint together; exact ones each for itself."""
-    together = [recipe for recipe in recipes if not recipe.exact]
-    prompts = sorted({text for recipe in together for text in _texts(recipe, resident)})
-    encoded = dict(zip(prompts, resident.text.encode(prompts), strict=True)) if prompts else {}
-    conditionings = []
-    for recipe in recipes:
-        texts = _texts(recipe, resident)
-        words = resident.text.encode(texts, exact=True) if recipe.exact else [encoded[text] for text in texts]
-        uncond = words[1] if len(words) > 1 else None
-        if uncond is not None and not recipe.negative_prompt and resident.knows_sizes:
-            uncond = uncond.zeros()  # SDXL was trained to take zeros for no words at all
-        conditionings.append(Conditioning(words[0], uncond))
-    return conditionings
-
-
-def _texts(recipe: Recipe, resident: Resident) -> list[str]:
-    """The prompt, and what guidance pushes away from where it takes a row of its own."""
-    is_guided = recipe.cfg_scale != 1.0 or find_method(recipe.sampler).needs_uncond
-    if not is_guided or resident.knows_guidance:
-        return [recipe.prompt]
-    return [recipe.prompt, recipe.negative_prompt]

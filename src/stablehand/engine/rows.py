@@ -6,6 +6,7 @@ prompt, guidance scale) is a value per row.
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ from torch.nn import functional
 from stablehand.engine.checkpoints import Resident
 from stablehand.engine.levels import Prediction
 from stablehand.engine.pictures import Picture
-from stablehand.engine.samplers import Answer
+from stablehand.engine.samplers import Answer, Ask
 from stablehand.engine.text import Words
 
 #: How beautiful the refiner is told its picture is, and the one that guidance pushes away from: the values its authors
@@ -40,48 +41,89 @@ def predict(resident: Resident, pictures: Sequence[Picture]) -> tuple[list[Answe
     Returns, per picture, the denoised latent (C, h, w) in float32 with guidance applied, beside it the unguided one
     where there is guidance, and whether all of it is finite.
     """
-    device, dtype = resident.placement.device, resident.placement.dtype
+    device = resident.placement.device
     asks = [picture.ask for picture in pictures]
-    guided = [index for index, picture in enumerate(pictures) if picture.uncond is not None]
     sigmas = torch.tensor([ask.sigma for ask in asks], device=device)[:, None, None, None]
-    # Timesteps stay float32: half precision would round them to the next few.
-    timesteps = torch.tensor(
-        [resident.levels.timestep(ask.sigma) if ask.timestep is None else ask.timestep for ask in asks],
-        device=device,
-        dtype=torch.float32,
-    )
     latents = torch.stack([ask.latent for ask in asks])  # (n, C, h, w)
-    scale = (sigmas.square() + 1).rsqrt()
-    sample = latents * scale
-    words = [picture.cond for picture in pictures]
-    if guided:
-        sample = torch.cat([sample, sample[guided]])
-        timesteps = torch.cat([timesteps, timesteps[guided]])
-        words += [pictures[index].uncond for index in guided]  # type: ignore[misc]
-    context, mask = _stack_contexts([one.context for one in words])
-    asked = [*pictures, *(pictures[index] for index in guided)]
-    output = resident.unet(
-        sample.to(dtype, memory_format=resident.placement.memory_format),
-        timesteps,
-        encoder_hidden_states=context.to(dtype),
-        encoder_attention_mask=mask,
-        timestep_cond=_guidance(resident, asked) if resident.knows_guidance else None,
-        added_cond_kwargs=_sizes(resident, asked, words, len(pictures)) if resident.knows_sizes else None,
-        return_dict=False,
-    )[0].float()
-    predicted = output[: len(pictures)]
+    rows = _gather(pictures)
+    output = _evaluate(resident, pictures, rows, latents * (sigmas.square() + 1).rsqrt())
+    guided = [row.picture for row in rows if row.is_negative]
+    uncond = output[len(rows) - len(guided) :]
+    predicted = _wishes(rows, output, len(pictures))
     unguided: list[Tensor | None] = [None] * len(pictures)
     if guided:
-        scales = torch.tensor([pictures[index].guidance for index in guided], device=device)
-        uncond = output[len(pictures) :]
+        scales = torch.tensor([pictures[index].guidance for index in guided], device=device)[:, None, None, None]
         predicted = predicted.clone()
-        predicted[guided] = uncond + scales[:, None, None, None] * (predicted[guided] - uncond)
+        predicted[guided] = uncond + scales * (predicted[guided] - uncond)
         estimates = _denoised(resident.levels.prediction, latents[guided], sigmas[guided], uncond)
         for index, estimate in zip(guided, estimates, strict=True):
             unguided[index] = estimate
     denoised = _denoised(resident.levels.prediction, latents, sigmas, predicted)
     finite: list[bool] = torch.isfinite(denoised).flatten(1).all(dim=1).tolist()
     return [Answer(*estimates) for estimates in zip(denoised, unguided, strict=True)], finite
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    picture: int  #: index of the picture that asks
+    words: Words
+    weight: float = 1.0  #: its say among those that AND joins
+    is_negative: bool = False  #: what guidance pushes away from
+
+
+def _gather(pictures: Sequence[Picture]) -> list[_Row]:
+    """First what all pictures are asked to be, then what they are pushed away from."""
+    rows = [_Row(index, words, weight) for index, picture in enumerate(pictures) for weight, words in picture.parts]
+    for index, picture in enumerate(pictures):
+        if (uncond := picture.uncond) is not None:
+            rows.append(_Row(index, uncond, is_negative=True))
+    return rows
+
+
+def _evaluate(resident: Resident, pictures: Sequence[Picture], rows: Sequence[_Row], scaled: Tensor) -> Tensor:
+    """What the network makes of each row, in float32; ``scaled`` (n, C, h, w) holds what each picture shows it."""
+    device, dtype = resident.placement.device, resident.placement.dtype
+    context, mask = _stack_contexts([row.words.context for row in rows])
+    # Timesteps stay float32: half precision would round them to the next few.
+    timesteps = torch.tensor(
+        [_timestep(resident, pictures[row.picture].ask) for row in rows], device=device, dtype=torch.float32
+    )
+    answers: Tensor = resident.unet(
+        scaled[[row.picture for row in rows]].to(dtype, memory_format=resident.placement.memory_format),
+        timesteps,
+        encoder_hidden_states=context.to(dtype),
+        encoder_attention_mask=mask,
+        timestep_cond=_guidance(resident, pictures, rows) if resident.knows_guidance else None,
+        added_cond_kwargs=_sizes(resident, pictures, rows) if resident.knows_sizes else None,
+        return_dict=False,
+    )[0]
+    return answers.float()
+
+
+def _timestep(resident: Resident, ask: Ask) -> float:
+    return resident.levels.timestep(ask.sigma) if ask.timestep is None else ask.timestep
+
+
+def _wishes(rows: Sequence[_Row], output: Tensor, pictures: int) -> Tensor:
+    """(pictures, C, h, w): where each picture's prompt pulls, all its parts taken together."""
+    if sum(not row.is_negative for row in rows) == pictures and all(row.weight == 1.0 for row in rows):
+        return output[:pictures]
+    parts: list[list[tuple[float, Tensor]]] = [[] for _ in range(pictures)]
+    uncond: list[Tensor | None] = [None] * pictures
+    for row, answer in zip(rows, output, strict=True):
+        if row.is_negative:
+            uncond[row.picture] = answer
+        else:
+            parts[row.picture].append((row.weight, answer))
+    return torch.stack([_wish(own, unguided) for own, unguided in zip(parts, uncond, strict=True)])
+
+
+def _wish(parts: Sequence[tuple[float, Tensor]], uncond: Tensor | None) -> Tensor:
+    """uncond + sum of weight (part - uncond), as A1111 composes them; without an unguided answer, their mean."""
+    if uncond is None:
+        total = sum(weight for weight, _ in parts) or 1.0
+        return torch.stack([answer * (weight / total) for weight, answer in parts]).sum(dim=0)
+    return uncond + torch.stack([weight * (answer - uncond) for weight, answer in parts]).sum(dim=0)
 
 
 def _denoised(prediction: Prediction, latents: Tensor, sigmas: Tensor, predicted: Tensor) -> Tensor:
@@ -93,31 +135,31 @@ def _denoised(prediction: Prediction, latents: Tensor, sigmas: Tensor, predicted
     return latents * scale.square() - sigmas * scale * predicted
 
 
-def _sizes(resident: Resident, asked: Sequence[Picture], words: Sequence[Words], positive: int) -> dict[str, Tensor]:
+def _sizes(resident: Resident, pictures: Sequence[Picture], rows: Sequence[_Row]) -> dict[str, Tensor]:
     """What SDXL is told besides the text: its summary, and sizes in pixels (Podell et al. 2023, arXiv 2307.01952).
 
-    The first ``positive`` rows ask for the prompt, the others for what guidance pushes away from. Base networks take
-    the original size, the crop's corner and the target size; the refiner takes a score of beauty instead of the target.
+    Base networks take the original size, the crop's corner and the target size; the refiner takes a score of beauty
+    instead of the target.
     """
-    summaries = torch.stack([one.summary for one in words if one.summary is not None])
+    summaries = torch.stack([row.words.summary for row in rows if row.words.summary is not None])
     numbers = (resident.unet.config.projection_class_embeddings_input_dim - summaries.shape[1]) // (
         resident.unet.config.addition_time_embed_dim
     )
-    rows = []
-    for index, picture in enumerate(asked):
-        height, width = picture.recipe.height, picture.recipe.width
-        score = REFINER_SCORE if index < positive else REFINER_NEGATIVE_SCORE
-        rows.append([height, width, 0, 0, height, width] if numbers == 6 else [height, width, 0, 0, score])
+    sizes = []
+    for row in rows:
+        height, width = pictures[row.picture].recipe.height, pictures[row.picture].recipe.width
+        score = REFINER_NEGATIVE_SCORE if row.is_negative else REFINER_SCORE
+        sizes.append([height, width, 0, 0, height, width] if numbers == 6 else [height, width, 0, 0, score])
     device, dtype = resident.placement.device, resident.placement.dtype
-    return {"text_embeds": summaries.to(dtype), "time_ids": torch.tensor(rows, device=device, dtype=torch.float32)}
+    return {"text_embeds": summaries.to(dtype), "time_ids": torch.tensor(sizes, device=device, dtype=torch.float32)}
 
 
-def _guidance(resident: Resident, asked: Sequence[Picture]) -> Tensor:
+def _guidance(resident: Resident, pictures: Sequence[Picture], rows: Sequence[_Row]) -> Tensor:
     """The guidance scale as LCM's networks take it: sines and cosines of 1000 (scale - 1) (Luo et al. 2023,
     arXiv 2310.04378, §3.3)."""
     width = int(resident.unet.config.time_cond_proj_dim)
     device = resident.placement.device
-    scales = torch.tensor([picture.recipe.cfg_scale for picture in asked], device=device)
+    scales = torch.tensor([pictures[row.picture].recipe.cfg_scale for row in rows], device=device)
     rates = torch.exp(-math.log(10_000.0) / (width // 2 - 1) * torch.arange(width // 2, device=device))
     angles = 1000.0 * (scales - 1.0)[:, None] * rates[None]
     return torch.cat([angles.sin(), angles.cos()], dim=1).to(resident.placement.dtype)
