@@ -163,3 +163,15 @@ def test_a_full_queue_is_said(make: Make) -> None:
     assert answer.status_code == 429
     assert answer.get_json()["error"]["code"] == "queue_full"
     assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_own_jobs_change_places(site: Site) -> None:
+    first, second = site.order(), site.order()
+    answer = site.client.post(f"/api/v1/jobs/{second['id']}/move", json={"before": first["id"]})
+    assert answer.status_code == 200
+    assert answer.get_json()["queue"]["ahead"] == 0
+    assert site.client.get(f"/api/v1/jobs/{first['id']}").get_json()["queue"]["ahead"] == 1
+    assert site.client.post(f"/api/v1/jobs/{second['id']}/move", json={"to": "back"}).get_json()["queue"]["ahead"] == 1
+    for body in ({}, {"to": "front", "before": first["id"]}, {"to": "middle"}):
+        assert site.client.post(f"/api/v1/jobs/{first['id']}/move", json=body).status_code == 422
+    assert site.client.post(f"/api/v1/jobs/{first['id']}/move", json={"before": "nothing"}).status_code == 404

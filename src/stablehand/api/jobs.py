@@ -6,11 +6,23 @@ from flask import Response
 from flask_openapi.blueprint import APIBlueprint
 
 from stablehand.api.door import BODY_ERRORS, Door, blueprint, reply
-from stablehand.api.schemas import ById, Error, IdempotencyHeader, JobIn, JobOut, JobPage, JobsQuery, WaitQuery
+from stablehand.api.schemas import (
+    ById,
+    Error,
+    IdempotencyHeader,
+    JobIn,
+    JobMoveIn,
+    JobOut,
+    JobPage,
+    JobsQuery,
+    WaitQuery,
+)
 from stablehand.api.views import job_out
+from stablehand.domain.errors import InvalidFields
 from stablehand.domain.orders import JobOrder
 from stablehand.services.cancel import cancel
 from stablehand.services.jobs import get_job, list_jobs, wait_for_job
+from stablehand.services.move import move
 from stablehand.services.retry import retry
 from stablehand.services.submit import check, submit
 
@@ -78,6 +90,14 @@ def routes(door: Door) -> APIBlueprint:
     def cancel_job(path: ById) -> Response:
         """Cancel a job; finished pictures are kept."""
         return reply(job_out(cancel(door.services, door.account, path.id)))
+
+    @api.post("/jobs/<id>/move", responses={200: JobOut, **BODY_ERRORS, 409: Error})
+    def move_job(path: ById, body: JobMoveIn) -> Response:
+        """Change the order of your own waiting jobs; nobody else's place changes."""
+        if (body.before is None) == (body.to is None):
+            raise InvalidFields(dict.fromkeys(("before", "to"), "give either `before` or `to`"))
+        job = move(door.services, door.account, path.id, before=body.before, front=body.to == "front")
+        return reply(job_out(job))
 
     @api.post("/jobs/<id>/retry", responses={202: JobOut, 409: Error, 429: Error})
     def retry_job(path: ById) -> Response:

@@ -78,6 +78,13 @@ class JobIn(In):
     tier: str | None = Field(None, description="Class of service; default: the account's best.")
 
 
+class JobMoveIn(In):
+    """Where to. Give one of the two."""
+
+    before: str | None = Field(None, max_length=64, description="Id of the job that it shall come before.")
+    to: Literal["front", "back"] | None = Field(None, description="Of your own jobs of this tier.")
+
+
 class ImagePatch(In):
     starred: bool = Field(description="Whether it is one of the favourites.")
 

@@ -27,6 +27,7 @@ from stablehand.store.images import Images
 from stablehand.store.jobs import Jobs
 from stablehand.store.leading import Leading
 from stablehand.store.leases import Leases
+from stablehand.store.moves import Moves
 from stablehand.store.outbox import Outbox
 from stablehand.store.parking import Parking
 from stablehand.store.sweeping import Sweeping
@@ -46,6 +47,7 @@ _BROKEN_FILE = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 
 class Store(
     Jobs,
+    Moves,
     Claims,
     Leases,
     Endings,
