@@ -145,3 +145,53 @@ def test_waits_double_up_to_the_most_with_jitter() -> None:
     backoff.reset()
     assert backoff.next_seconds() <= 0.1
     assert backoff.next_seconds(at_least=9.0) == 9.0
+
+
+def test_a_shot_with_a_state_waits_for_it_and_counts_as_running() -> None:
+    ledger = Ledger(clock=Clock())
+    parked = lease("a").model_copy(update={"resume_from": "/agent/v1/x", "resumed_progress": 0.5})
+    ledger.take([parked])
+    assert not ledger.has_turn()
+    assert ledger.free_seats(2) == 1
+    assert [held.progress for held in ledger.held({})] == [0.5]
+    ledger.fetched(parked.model_copy(update={"token": 99}), b"of another lease")
+    assert not ledger.has_turn()
+    ledger.fetched(parked, b"state")
+    assert [seated.shot_id for seated in ledger.turn()[1]] == ["a"]
+    assert ledger.take_state("a") == b"state"
+    assert ledger.take_state("a") is None, "the ledger keeps no copy"
+    assert [held.progress for held in ledger.held({})] == [0.5], "until the runtime knows of it"
+    assert [held.progress for held in ledger.held({"a": 0.75})] == [0.75]
+
+
+def test_a_state_that_cannot_be_had_begins_at_nothing() -> None:
+    ledger = Ledger(clock=Clock())
+    parked = lease("a").model_copy(update={"resume_from": "/agent/v1/x", "resumed_progress": 0.5})
+    ledger.take([parked])
+    ledger.fetched(parked, None)
+    assert [held.progress for held in ledger.held({})] == [0.0]
+
+
+def test_a_shot_that_leaves_keeps_its_seat_and_its_progress_until_it_is_settled() -> None:
+    ledger = Ledger(clock=Clock())
+    ledger.take([lease("a"), lease("b")])
+    assert ledger.leave("a", 0.5) is None, "it is not being drawn"
+    ledger.turn()
+    left = ledger.leave("a", 0.5)
+    assert left is not None
+    assert ledger.free_seats(2) == 0
+    assert {held.shot_id: held.progress for held in ledger.held({"b": 0.25})} == {"a": 0.5, "b": 0.25}
+    assert ledger.cancel(["a"]) == [], "it is on its way out already"
+    assert [shot.lease.shot_id for shot in ledger.under_way()] == ["b"]
+    ledger.settle(left)
+    assert ledger.free_seats(2) == 1
+
+
+def test_what_no_device_has_seen_can_be_withdrawn() -> None:
+    ledger = Ledger(clock=Clock())
+    ledger.take([lease("a")])
+    ledger.turn()
+    ledger.take([lease("b"), lease("c").model_copy(update={"resume_from": "/agent/v1/x"})])
+    assert [withdrawn.shot_id for withdrawn in ledger.withdraw()] == ["b", "c"]
+    assert not ledger.has_turn()
+    assert ledger.withdraw() == []

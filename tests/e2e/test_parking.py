@@ -9,7 +9,15 @@ from tests.buckets import BucketServer
 from tests.running import RunningService, ServiceFactory, eventually
 
 STEPS = 60
-ORDER = {"prompt": "a red house in a meadow", "seed": 7, "steps": STEPS, "sampler": "Euler a", "format": "png"}
+ORDER = {
+    "prompt": "a red house in a meadow",
+    "seed": 7,
+    "steps": STEPS,
+    "sampler": "Euler a",
+    "format": "png",
+    "width": 128,
+    "height": 128,
+}
 
 
 @pytest.mark.parametrize("kind", ["folder", "bucket"])

@@ -1,15 +1,19 @@
 """Parked states at the server: whose they are, who is told of them, and when they go."""
 
+from dataclasses import replace
+
 import pytest
 
 from stablehand.domain.agents import Agent
-from stablehand.domain.errors import LeaseLost, NotFound
+from stablehand.domain.errors import LeaseLost, NotFound, StorageAway
 from stablehand.domain.jobs import State
 from stablehand.domain.parking import OFFERS_MOST
 from stablehand.protocol import Device, Hello, Lease, Park
+from stablehand.services import Limits
 from stablehand.services.hello import hello
 from stablehand.services.park import park, parked
 from stablehand.services.purge import purge
+from tests.buckets import BucketServer, quick
 from tests.store.house import Hand, House
 
 
@@ -170,3 +174,39 @@ def test_damaged_bytes_are_not_handed_out(house: House) -> None:
     house.services.objects.delete(key)
     with pytest.raises(NotFound):
         fetch(one, lease)
+
+
+def test_device_time_counts_all_attempts_that_are_in_the_picture(house: House) -> None:
+    house.services = replace(house.services, limits=Limits(timeout_seconds=100.0))
+    house.order()
+    one = house.agent("one")
+    first = one.claim_one()
+    one.release(first)
+    second = one.claim_one()
+    picture = one.upload(second).model_copy(update={"device_seconds": 150.0})
+    assert one.deliver(picture).accepted == [second.shot_id]
+    assert house.charges() == [150.0], "two attempts may take twice as long as one"
+    house.order()
+    only = one.claim_one()
+    one.deliver(one.upload(only).model_copy(update={"device_seconds": 1e9}))
+    assert house.charges()[-1] == 100.0
+
+
+def test_a_bucket_keeps_states_and_one_that_is_away_costs_no_lease(house: House, bucket_server: BucketServer) -> None:
+    address = bucket_server.make()
+    house.services = replace(house.services, objects=quick(address))
+    house.order()
+    one = house.agent("one")
+    lease = one.claim_one()
+    save(one, lease, b"in the bucket", step=5)
+    away = replace(house.services, objects=quick(replace(address, endpoint="http://127.0.0.1:9")))
+    gone = Hand(away, "one", 8)
+    with pytest.raises(StorageAway):
+        save(gone, lease, b"later", step=15)
+    with pytest.raises(StorageAway):
+        fetch(gone, lease)
+    assert one.renew(lease).lost == []
+    assert fetch(one, lease) == b"in the bucket"
+    one.draw(lease)
+    purge(house.services)
+    assert objects(house) == []
