@@ -62,6 +62,9 @@ def test_status_counts_the_queue(site: Site) -> None:
     assert status["ready"] is False
     assert status["queue"] == {"queued": 4, "running": 0}
     assert status["agents"] == []
+    [pool] = status["pools"]
+    assert (pool["name"], pool["ready"]) == ("default", 0)
+    assert pool["wanted"] >= 1
 
 
 def test_health(site: Site, make: Make) -> None:
@@ -85,6 +88,7 @@ def test_metrics(site: Site) -> None:
     for line in (
         'stablehand_shots{state="queued"} 3.0',
         'stablehand_agents{state="ready"} 1.0',
+        'stablehand_agents_wanted{pool="default"} 1.0',
         "stablehand_deliveries_total 2.0",
         "stablehand_device_seconds_total 1.0",
         'stablehand_http_requests_total{method="GET",route="/api/v1/jobs/<id>",status="404"} 1.0',

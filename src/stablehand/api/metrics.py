@@ -23,7 +23,7 @@ from stablehand.domain.agents import AgentState
 from stablehand.protocol import Deliver, Delivered, Fail
 from stablehand.services.agents import list_agents
 from stablehand.services.courier import outbox_state
-from stablehand.services.status import queue_status
+from stablehand.services.status import pool_statuses, queue_status
 
 log = structlog.get_logger("stablehand.http")
 
@@ -89,6 +89,12 @@ class _Now:
         for state in AgentState:
             agents.add_metric([state.value], tally[state])
         yield agents
+        wanted = GaugeMetricFamily(
+            "stablehand_agents_wanted", "Agents that the work of this moment asks for.", labels=["pool"]
+        )
+        for pool in pool_statuses(self._door.services):
+            wanted.add_metric([pool.name], pool.wanted)
+        yield wanted
         outbox = outbox_state(self._door.services)
         notices = GaugeMetricFamily("stablehand_notices", "Notices that are not delivered.", labels=["state"])
         notices.add_metric(["waiting"], outbox.waiting)

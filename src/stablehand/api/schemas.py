@@ -318,11 +318,18 @@ class LaneOut(Out):
     barred: list[str] = Field(description="Agents that do not try it for the time being.")
 
 
+class PoolOut(Out):
+    name: str
+    ready: int = Field(description="Agents that take work now.")
+    wanted: int = Field(description="Agents that the work of this moment asks for; no pool's limits are applied.")
+
+
 class StatusOut(Out):
     version: str
     ready: bool = Field(description="Whether an agent can take work now.")
     queue: QueueCount
     agents: list[AgentOut]
+    pools: list[PoolOut]
     lanes: list[LaneOut] = Field(description="Only those in trouble.")
     authentication: bool
 

@@ -5,12 +5,12 @@ from flask_openapi.blueprint import APIBlueprint
 
 from stablehand import __version__
 from stablehand.api.door import Door, blueprint, reply
-from stablehand.api.schemas import QueueCount, StatusOut
+from stablehand.api.schemas import PoolOut, QueueCount, StatusOut
 from stablehand.api.views import agent_out, lane_out
 from stablehand.domain.agents import AgentState
 from stablehand.services.agents import list_agents
 from stablehand.services.catalogue import list_checkpoints
-from stablehand.services.status import queue_status, troubled_lanes
+from stablehand.services.status import pool_statuses, queue_status, troubled_lanes
 
 
 def routes(door: Door) -> APIBlueprint:
@@ -27,6 +27,9 @@ def routes(door: Door) -> APIBlueprint:
             ready=any(agent.state is AgentState.READY for agent in agents),
             queue=QueueCount(queued=count.queued, running=count.running),
             agents=[agent_out(agent, names) for agent in agents],
+            pools=[
+                PoolOut(name=pool.name, ready=pool.ready, wanted=pool.wanted) for pool in pool_statuses(door.services)
+            ],
             lanes=[lane_out(lane) for lane in troubled_lanes(door.services)],
             authentication=False,
         )

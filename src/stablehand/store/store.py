@@ -22,6 +22,7 @@ from stablehand.store.claims import Claims
 from stablehand.store.connections import WRITES, in_our_words, place_of
 from stablehand.store.copying import Copying
 from stablehand.store.deadletters import DeadLetters
+from stablehand.store.demands import Demands
 from stablehand.store.endings import Endings
 from stablehand.store.images import Images
 from stablehand.store.jobs import Jobs
@@ -53,6 +54,7 @@ class Store(
     Endings,
     DeadLetters,
     Breakers,
+    Demands,
     Images,
     Uploads,
     Catalogue,

@@ -1,0 +1,61 @@
+"""Demands: what the agents of each pool have to do, for whoever starts and stops machines."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from stablehand.domain.demand import PoolLoad
+from stablehand.domain.loads import load_seconds
+from stablehand.domain.tiers import TIERS
+from stablehand.store.lanes import fleet_of
+from stablehand.store.models import IS_RUNNING, IS_WAITING, CheckpointRow, LoadRow, ShotRow, TallyRow
+from stablehand.store.transactions import Transaction, Transactions
+
+
+@dataclass(frozen=True, slots=True)
+class PoolDemand:
+    """A pool's work and those who are there for it."""
+
+    load: PoolLoad
+    ready: int  #: agents that take work
+
+
+class Demands(Transactions):
+    def pool_demand(self, pool: str) -> PoolDemand:
+        """What waits and runs in a pool; read from the tallies, so that its cost does not grow with the queue."""
+        with self.reading() as tx:
+            fleet = fleet_of(tx, pool)
+            queued = dict.fromkeys((tier.rank for tier in TIERS), 0.0)
+            for rank, seconds in tx.session.execute(
+                select(TallyRow.tier_rank, func.sum(TallyRow.seconds))
+                .where(IS_WAITING, TallyRow.pool == pool)
+                .group_by(TallyRow.tier_rank)
+            ).tuples():
+                queued[rank] += max(0.0, seconds)
+            for rank, seconds in _missing_loads(tx, pool, set(fleet.holders)):
+                queued[rank] += seconds
+            running, busy = tx.session.execute(
+                select(func.count(), func.count(ShotRow.agent_id.distinct())).where(IS_RUNNING, ShotRow.pool == pool)
+            ).one()
+            load = PoolLoad(
+                queued_seconds={tier.deadline_seconds: queued[tier.rank] for tier in TIERS},
+                running=running,
+                busy_agents=busy,
+            )
+            return PoolDemand(load, fleet.ready)
+
+
+def _missing_loads(tx: Transaction, pool: str, held: set[str]) -> list[tuple[int, float]]:
+    """(best tier that waits for it, seconds to load it) of every checkpoint that waits and that nobody holds."""
+    measured = select(func.avg(LoadRow.seconds)).where(LoadRow.checkpoint_id == CheckpointRow.id).scalar_subquery()
+    rows = tx.session.execute(
+        select(CheckpointRow.id, CheckpointRow.size_bytes, measured, func.min(TallyRow.tier_rank))
+        .join(TallyRow, TallyRow.checkpoint_id == CheckpointRow.id)
+        .where(IS_WAITING, TallyRow.pool == pool)
+        .group_by(CheckpointRow.id, CheckpointRow.size_bytes)
+    ).tuples()
+    return [
+        (rank, load_seconds(own_seconds=None, others_seconds=seconds, size_bytes=size_bytes))
+        for checkpoint_id, size_bytes, seconds, rank in rows
+        if checkpoint_id not in held
+    ]
