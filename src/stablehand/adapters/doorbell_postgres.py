@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 
 import psycopg
+from psycopg.rows import TupleRow
 
 from stablehand.adapters.doorbell import InProcessDoorbell
 from stablehand.adapters.lines import Line
@@ -30,11 +31,17 @@ ASK_EVERY_SECONDS = 10.0
 
 
 class PostgresDoorbell(InProcessDoorbell):
-    """``conninfo``: of the database, as libpq reads it; ``place``: the same for people, without its password."""
+    """``conninfo``: of the database, as libpq reads it; ``place``: the same for people, without its password.
 
-    def __init__(self, conninfo: str, place: str) -> None:
+    ``connect``: as psycopg's, but one that gives up on a server that does not answer.
+    """
+
+    def __init__(
+        self, conninfo: str, place: str, connect: Callable[..., "psycopg.Connection[TupleRow]"] = psycopg.connect
+    ) -> None:
         super().__init__()
         self._conninfo = conninfo
+        self._connect = connect
         self._me = uuid.uuid4().hex[:8]
         self._waiting: dict[str, None] = {}  # topics in order, each once
         self._gathering = threading.Lock()
@@ -66,7 +73,7 @@ class PostgresDoorbell(InProcessDoorbell):
             self._wake.send(b"!")
 
     def _session(self, opened: Callable[[], None]) -> None:
-        with psycopg.connect(
+        with self._connect(
             self._conninfo,
             autocommit=True,
             connect_timeout=5,
@@ -97,7 +104,7 @@ class PostgresDoorbell(InProcessDoorbell):
                     connection.execute("SELECT 1")
                     last_word = now
 
-    def _send(self, connection: "psycopg.Connection[tuple[object, ...]]") -> None:
+    def _send(self, connection: "psycopg.Connection[TupleRow]") -> None:
         with self._gathering:
             topics, self._waiting = list(self._waiting), {}
         for payload in payloads(self._me, topics):

@@ -187,6 +187,7 @@ class StorageSettings(Section):
         description="PostgreSQL to use, as `postgresql://USER:PASSWORD@HOST/NAME`. Default: SQLite in the data "
         "directory.",
     )
+    database_timeout: float = Field(30.0, ge=1, description="Seconds that the database may take for one statement.")
     database_connections: int = Field(
         32, ge=2, le=1000, description="Connections to the database that one process may have open at once."
     )

@@ -7,6 +7,7 @@ each other's way.
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy import URL, Connection, create_engine, event, make_url
 from sqlalchemy.engine import Engine
@@ -15,6 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from stablehand.domain.errors import StorageFull, StoreUnavailable
+from stablehand.store.patience import connect
 
 #: How long a connection waits for another process (a backup, a migration) to let go of the file.
 BUSY_TIMEOUT_MS = 10_000
@@ -25,7 +27,7 @@ CONNECTIONS, CONNECTIONS_KEPT = 64, 16
 POOL_TIMEOUT_SECONDS = 30.0
 
 #: One statement of ours takes milliseconds; what takes this long waits for something that does not come.
-STATEMENT_TIMEOUT_MS = 30_000
+TIMEOUT_SECONDS = 30.0
 #: A process that was stopped in mid-transaction must not hold its locks for ever.
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 30_000
 
@@ -69,19 +71,22 @@ def place_of(url: str) -> str:
     return parsed.render_as_string(hide_password=True)
 
 
-def make_engine(url: str, *, connections: int = CONNECTIONS) -> Engine:
-    """An engine that has not connected yet. ``connections``: as many as this process may have open at once."""
+def make_engine(url: str, *, connections: int = CONNECTIONS, timeout_seconds: float = TIMEOUT_SECONDS) -> Engine:
+    """An engine that has not connected yet.
+
+    ``connections``: as many as this process may have open at once; ``timeout_seconds``: for one statement.
+    """
     parsed = parse(url)
     kept = min(CONNECTIONS_KEPT, connections)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(parsed, kept, connections - kept)
     settings = (
-        f"-c statement_timeout={STATEMENT_TIMEOUT_MS}"
+        f"-c statement_timeout={timeout_seconds * 1000:.0f}"
         f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT_MS} -c timezone=UTC"
     )
     given = parsed.query.get("options", "")
     options = " ".join([settings, *([given] if isinstance(given, str) else given)]).strip()
-    return create_engine(
+    engine = create_engine(
         parsed.difference_update_query(["options"]),
         pool_size=kept,
         max_overflow=connections - kept,
@@ -91,6 +96,13 @@ def make_engine(url: str, *, connections: int = CONNECTIONS) -> Engine:
         connect_args={**_KEEPALIVE, "application_name": "stablehand", "options": options}
         | {name: value for name, value in parsed.query.items() if name in _KEEPALIVE or name == "application_name"},
     )
+
+    @event.listens_for(engine, "do_connect")
+    def do_connect(dialect: object, entry: object, arguments: list[Any], options: dict[str, Any]) -> object:
+        # The server gives up first, where it can still be heard.
+        return connect(1.2 * timeout_seconds + 1.0, *arguments, **options)
+
+    return engine
 
 
 def _sqlite(url: URL, kept: int, more: int) -> Engine:

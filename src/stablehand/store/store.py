@@ -31,6 +31,7 @@ from stablehand.store.leases import Leases
 from stablehand.store.moves import Moves
 from stablehand.store.outbox import Outbox
 from stablehand.store.parking import Parking
+from stablehand.store.patience import ImpatientConnection
 from stablehand.store.sweeping import Sweeping
 from stablehand.store.tallies import Tallies
 from stablehand.store.transferring import Transferring
@@ -109,12 +110,16 @@ class Store(
         """A connection in a transaction that nobody else migrates in."""
         with self.engine.connect().execution_options(**{WRITES: True}) as connection:
             if self.is_postgresql:
+                line = connection.connection.driver_connection
+                assert isinstance(line, ImpatientConnection)
+                patience, line.patience_seconds = line.patience_seconds, None  # a large table takes its time
                 with connection.begin():
                     connection.execute(text("SET LOCAL statement_timeout = 0"))
                     connection.execute(
                         text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": _MIGRATING}
                     )
                     yield connection
+                line.patience_seconds = patience
                 return
             # Where a table is copied to change it, dropping the old one must not take its references along. The switch
             # works only outside a transaction, and belongs to the connection.

@@ -17,7 +17,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from stablehand.store.connections import CONNECTIONS, WRITES, Contended, in_our_words, make_engine
+from stablehand.store.connections import CONNECTIONS, TIMEOUT_SECONDS, WRITES, Contended, in_our_words, make_engine
 
 #: How often a transaction is tried in all when others get in its way, and the longest first pause in between.
 REPEATS = 6
@@ -67,10 +67,15 @@ class Transactions:
     """Opens transactions. ``clock`` stands in for the database's clock in tests."""
 
     def __init__(
-        self, url: str, *, connections: int = CONNECTIONS, clock: Callable[[], datetime] | None = None
+        self,
+        url: str,
+        *,
+        connections: int = CONNECTIONS,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
         self.url = url
-        self.engine = make_engine(url, connections=connections)
+        self.engine = make_engine(url, connections=connections, timeout_seconds=timeout_seconds)
         self._clock = clock
         self._writer = threading.Lock()
         self.is_postgresql = self.engine.dialect.name == "postgresql"

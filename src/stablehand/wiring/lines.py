@@ -1,5 +1,7 @@
 """How the processes of an installation hear of each other: through Redis, else the database, else not at all."""
 
+from functools import partial
+
 from sqlalchemy import make_url
 
 from stablehand.adapters.broadcast import NoOthers
@@ -10,6 +12,10 @@ from stablehand.adapters.doorbell_redis import BroadcastDoorbell
 from stablehand.ports import Broadcast, Doorbell
 from stablehand.settings import Settings
 from stablehand.store import Store
+from stablehand.store.patience import connect
+
+#: how long the database may take to take a ring
+PATIENCE_SECONDS = 5.0
 
 
 def open_broadcast(settings: Settings) -> Broadcast:
@@ -24,5 +30,7 @@ def open_doorbell(store: Store, broadcast: Broadcast) -> Doorbell:
         return BroadcastDoorbell(broadcast)
     if store.is_postgresql:
         url = make_url(store.url).set(drivername="postgresql")
-        return PostgresDoorbell(url.render_as_string(hide_password=False), store.place)
+        return PostgresDoorbell(
+            url.render_as_string(hide_password=False), store.place, partial(connect, PATIENCE_SECONDS)
+        )
     return InProcessDoorbell()

@@ -54,6 +54,7 @@ def open_store(settings: Settings) -> Store:
     return Store(
         url.get_secret_value() if url else Store.url_of(settings.database_path),
         connections=settings.storage.database_connections,
+        timeout_seconds=settings.storage.database_timeout,
     )
 
 
