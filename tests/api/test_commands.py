@@ -39,6 +39,31 @@ def test_the_document_can_be_printed() -> None:
     openapi_spec_validator.validate(json.loads(run("openapi").stdout))
 
 
+def test_dead_notices_are_listed_and_tried_anew(tmp_path: Path) -> None:
+    assert run("migrate", "--data-dir", str(tmp_path)).returncode == 0
+    with contextlib.closing(sqlite3.connect(tmp_path / "stablehand.db")) as database, database:
+        for name, dead_at in (("bad", "2026-01-05 00:00:00.000000"), ("good", None)):
+            database.execute(
+                "INSERT INTO outbox (id, account_id, job_id, kind, payload, created_at, next_try_at, tries, token,"
+                " error, dead_at) VALUES (?, 'me', 'job', 'job_finished', '{}', '2026-01-01 00:00:00.000000',"
+                " '2026-01-05 00:00:00.000000', 13, 13, 'nobody there', ?)",
+                (name, dead_at),
+            )
+    listed = run("outbox", "list", "--data-dir", str(tmp_path))
+    [dead] = [json.loads(line) for line in listed.stdout.splitlines()]
+    assert (dead["id"], dead["tries"], dead["error"]) == ("bad", 13, "nobody there")
+    assert "1 dead, 1 waiting" in listed.stderr
+    assert run("outbox", "redeliver", "--data-dir", str(tmp_path)).returncode == 2
+    assert "1 will be tried anew" in run("outbox", "redeliver", "bad", "--data-dir", str(tmp_path)).stdout
+    assert "0 will be tried anew" in run("outbox", "redeliver", "--all", "--data-dir", str(tmp_path)).stdout
+
+
+def test_roles_of_a_fleet_need_a_database_server(tmp_path: Path) -> None:
+    refused = run("serve", "--role", "web", "--data-dir", str(tmp_path))
+    assert refused.returncode == 2
+    assert "storage.database_url" in refused.stderr
+
+
 def test_settings_are_listed() -> None:
     listed = run("settings").stdout
     assert "queue.lease_seconds (STABLEHAND_QUEUE__LEASE_SECONDS) = 30.0" in listed

@@ -61,6 +61,7 @@ class Fleet:
         token_file = self.folder / "token"
         token_file.write_text(TOKEN)
         environment = {name: value for name, value in os.environ.items() if not name.startswith("STABLEHAND_")}
+        environment["STABLEHAND_COMPUTE__NULL_SECONDS_PER_STEP"] = "0.02"
         command = [sys.executable, "-m", "stablehand", "agent", "--server", url, "--token-file", str(token_file)]
         command += ["--runtime", "null", "--data-dir", str(self.folder / "agent"), "--grace-seconds", "0"]
         command += ["--parent-pid", str(os.getpid())]

@@ -13,6 +13,7 @@ from stablehand.cli.dead_letters import dead_letters
 from stablehand.cli.describe import openapi, reference, settings, version
 from stablehand.cli.doctor import doctor
 from stablehand.cli.migrate import migrate
+from stablehand.cli.outbox import outbox
 from stablehand.cli.serve import serve
 from stablehand.cli.simulate import simulate
 from stablehand.cli.transfer import transfer
@@ -31,6 +32,7 @@ for command in (serve, agent, migrate, doctor, backup, restore, transfer, simula
 app.command(hidden=True)(reference)
 app.add_typer(agents, name="agents")
 app.add_typer(dead_letters, name="dead-letters")
+app.add_typer(outbox, name="outbox")
 app.add_typer(bench, name="bench")
 
 

@@ -1,0 +1,98 @@
+"""A courier that is killed again and again: every notice arrives, in the order of its job, under one id."""
+
+import json
+import multiprocessing
+import os
+import random
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from stablehand.domain.notices import KINDS, Notice
+from stablehand.services.accounts import owner
+from stablehand.services.cancel import cancel
+from stablehand.services.courier import Courier
+from stablehand.store import DATABASE_NAME, Store
+from tests.running import eventually
+from tests.store.cluster import Cluster
+from tests.store.house import House, migrated_database, open_services
+
+KILLS = 50
+JOBS = 60
+
+
+class SlowFile:
+    """A sink that takes its time, so that kills come between its writing and the courier's."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def take(self, notice: Notice) -> None:
+        line = json.dumps({"id": notice.id, "job": notice.job_id, "kind": notice.kind}) + "\n"
+        file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        os.write(file, line.encode())
+        os.close(file)
+        time.sleep(0.002)
+
+
+def carry_until_killed(url: str, folder: str, path: str) -> None:
+    services = open_services(Path(folder), url=url)
+    Courier(services, {kind: [SlowFile(path)] for kind in KINDS}).start()
+    time.sleep(600)
+
+
+def suffer(url: str, folder: Path) -> None:
+    """Order, cancel, and kill couriers all the while; then let one finish, and look at what arrived."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.fleet.test_courier_kills"])
+    services = open_services(folder, url=url)
+    house = House(services, None)  # type: ignore[arg-type]  # the database's own clock
+    account = owner(services)
+    path = folder / "taken"
+    told: list[str] = []
+
+    def courier() -> Any:
+        process = context.Process(target=carry_until_killed, args=(url, str(folder), str(path)), daemon=True)
+        process.start()
+        return process
+
+    chance = random.Random(7)
+    for _ in range(KILLS):
+        for _ in range(chance.randrange(3)):
+            if len(told) < JOBS:
+                job = house.order()
+                cancel(services, account, job.id)
+                told.append(job.id)
+        running = courier()
+        time.sleep(chance.uniform(0.02, 0.25))
+        os.kill(running.pid, signal.SIGKILL)
+        running.join()
+    last = courier()
+    eventually(lambda: services.store.outbox_state().waiting == 0, "all are delivered")
+    os.kill(last.pid, signal.SIGKILL)
+    last.join()
+    assert services.store.outbox_state().dead == 0
+    services.store.close()
+
+    taken = [json.loads(line) for line in path.read_text().splitlines()]
+    ids = {(line["job"], line["kind"]): set[str]() for line in taken}
+    for line in taken:
+        ids[line["job"], line["kind"]].add(line["id"])
+    assert set(ids) == {(job_id, kind) for job_id in told for kind in ("job_submitted", "job_finished")}
+    assert all(len(names) == 1 for names in ids.values()), "one id for ever"
+    assert len({name for names in ids.values() for name in names}) == len(ids), "and nobody else's"
+    for job_id in told:
+        first = list(dict.fromkeys(line["kind"] for line in taken if line["job"] == job_id))
+        assert first == ["job_submitted", "job_finished"]
+    assert len(taken) > len(ids), "some kill came between a delivery and its note, else this test has shown nothing"
+
+
+def test_on_sqlite(tmp_path: Path) -> None:
+    (tmp_path / DATABASE_NAME).write_bytes(migrated_database())
+    suffer(Store.url_of(tmp_path / DATABASE_NAME), tmp_path)
+
+
+def test_on_postgresql(tmp_path: Path, cluster: Cluster) -> None:
+    with cluster.database() as url:
+        suffer(url, tmp_path)
