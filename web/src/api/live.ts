@@ -16,6 +16,11 @@ export interface LiveEvents {
   preview: (preview: Preview) => void
 }
 
+/** What the server says besides: events of its other processes may have been missed. */
+interface ServerWords extends LiveEvents {
+  refetch: () => void
+}
+
 interface LiveWishes {
   watch: (wish: { job_id: string }) => void
   unwatch: (wish: { job_id: string }) => void
@@ -23,6 +28,8 @@ interface LiveWishes {
 
 export interface LiveLine {
   on<E extends keyof LiveEvents>(event: E, listener: LiveEvents[E]): void
+  /** Whenever events may have been missed: on every connect, and when the server says so. */
+  onGap(listener: () => void): void
   onConnect(listener: () => void): void
   onDisconnect(listener: () => void): void
   watch(jobId: string): void
@@ -40,7 +47,7 @@ class SeedKeepingDecoder extends parser.Decoder {
 const CALL_AGAIN_MS = 2_000
 
 export function openLiveLine(): LiveLine {
-  const socket: Socket<LiveEvents, LiveWishes> = io({
+  const socket: Socket<ServerWords, LiveWishes> = io({
     transports: ['websocket'],
     reconnectionDelay: 500,
     reconnectionDelayMax: 5_000,
@@ -56,6 +63,10 @@ export function openLiveLine(): LiveLine {
 
   return {
     on: (event, listener) => void socket.on(event, listener as never),
+    onGap: (listener) => {
+      socket.on('connect', listener)
+      socket.on('refetch', listener)
+    },
     onConnect: (listener) => void socket.on('connect', listener),
     onDisconnect: (listener) => {
       socket.on('disconnect', listener)

@@ -12,14 +12,14 @@ export const useLiveLine = defineStore('live', () => {
   const watchers = new Map<string, number>()
   let line: LiveLine | null = null
 
-  function open(listeners: LiveEvents, onConnect: () => void): void {
+  function open(listeners: LiveEvents, onGap: () => void): void {
     line = openLiveLine()
     for (const event of Object.keys(listeners) as (keyof LiveEvents)[]) line.on(event, listeners[event])
     line.onConnect(() => {
       connected.value = true
       for (const jobId of watchers.keys()) line?.watch(jobId)
-      onConnect()
     })
+    line.onGap(onGap)
     line.onDisconnect(() => (connected.value = false))
   }
 
