@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from stablehand.agent.loop import run_agent
 from stablehand.agent.settings import AgentSettings
 from stablehand.domain.errors import CheckpointBroken, CheckpointUnreadable
-from stablehand.ports import Broken, Drawn, Order, Runtime, RuntimeFactory
+from stablehand.ports import Broken, Drawn, Order, Parked, Runtime, RuntimeFactory
 from stablehand.runtimes.null import NullRuntime
 
 
@@ -22,6 +22,13 @@ class SickRuntime(NullRuntime):
 
     def tick(self) -> list[Drawn | Broken]:
         return [Broken(shot_id, "agent_sick", "device_lost", "The device is gone.") for shot_id in self.progress()]
+
+
+class StatelessRuntime(NullRuntime):
+    """Its states cannot be copied."""
+
+    def park(self, shot_id: str) -> Parked | None:
+        raise MemoryError(f"no room for the state of {shot_id}")
 
 
 def build(options: Sequence[str]) -> tuple[AgentSettings, RuntimeFactory]:
@@ -36,6 +43,7 @@ def build(options: Sequence[str]) -> tuple[AgentSettings, RuntimeFactory]:
     parser.add_argument("--start-seconds", type=float, default=0.0)
     parser.add_argument("--start-fails", action="store_true")
     parser.add_argument("--sick", action="store_true")
+    parser.add_argument("--stateless", action="store_true")
     parser.add_argument("--load-seconds", type=float, default=0.0)
     parser.add_argument("--load", choices=["broken", "unreadable", "dies"], help="what becomes of it")
     parser.add_argument("--raises", choices=["once", "always", "memory", "checkpoint"])
@@ -67,7 +75,7 @@ def build(options: Sequence[str]) -> tuple[AgentSettings, RuntimeFactory]:
             raise CheckpointBroken("The weights are cut short.", hint="Fetch the file again.")
 
     def make_runtime() -> Runtime:
-        kind = SickRuntime if arguments.sick else NullRuntime
+        kind = SickRuntime if arguments.sick else StatelessRuntime if arguments.stateless else NullRuntime
         return kind(
             seconds_per_step=arguments.seconds_per_step,
             seats=arguments.seats,

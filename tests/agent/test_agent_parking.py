@@ -156,3 +156,15 @@ def test_fetching_counts_as_a_seat(desk: Desk, start_agent: Start) -> None:
     desk.until(lambda: desk.calls["parked"] >= 2)
     assert sum(shot.state == "running" for shot in shots) <= 2
     desk.until(lambda: desk.all_are("succeeded"))
+
+
+def test_a_state_that_cannot_be_copied_costs_nothing_else(desk: Desk, start_process: StartProcess) -> None:
+    desk.park_seconds = 0.1
+    short, long = desk.order(1, steps=200) + desk.order(1, steps=100_000, seed=9)
+    agent = start_process(*SLOW, "--stateless", "--grace-seconds", "5")
+    desk.until(lambda: short.state == "succeeded")
+    assert short.errors == []
+    agent.terminate()
+    assert agent.wait(60) == Exit.DONE
+    assert long.state == "queued"
+    assert (long.releases, long.errors, desk.calls["park"]) == (1, [], 0)

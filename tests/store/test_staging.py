@@ -79,7 +79,9 @@ def test_a_staged_picture_is_delivered_under_a_key_of_its_own(house: House) -> N
     assert [key.partition("/")[0] for key in keys(house)] == ["images", "thumbnails"]
 
 
-@pytest.mark.parametrize("kind", ["nothing", "other bytes", "longer", "no picture", "other size", "other format"])
+@pytest.mark.parametrize(
+    "kind", ["nothing", "other bytes", "longer", "no picture", "other size", "other format", "a page, so it says"]
+)
 def test_what_is_not_the_picture_is_asked_for_again(house: House, kind: str) -> None:
     house.order()
     one = house.agent()
@@ -94,6 +96,8 @@ def test_what_is_not_the_picture_is_asked_for_again(house: House, kind: str) -> 
         put(staged, bytes(len(data)))
     elif kind == "longer":
         put(staged, data + b"tail")
+    elif kind == "a page, so it says":
+        put(staged.model_copy(update={"headers": {"Content-Type": "text/html"}}), sent)
     elif kind != "nothing":
         put(staged, sent)
     assert send(one, lease, staged) == Delivered(accepted=[], refused=[], missing=[lease.shot_id])

@@ -49,6 +49,7 @@ class Opened:
 
     size_bytes: int  #: of the whole object
     chunks: Iterator[bytes]
+    content_type: str = ""  #: what whoever stored it said of it; folders do not keep that
 
 
 class Objects:
@@ -106,7 +107,8 @@ class Objects:
         """
         with in_our_words(checked(key)):
             found = self._store.get(key, options={"range": span} if span else None)
-            return Opened(int(found.meta["size"]), _chunks(key, found.stream(min_chunk_size=_CHUNK_BYTES)))
+            chunks = _chunks(key, found.stream(min_chunk_size=_CHUNK_BYTES))
+            return Opened(int(found.meta["size"]), chunks, str(found.attributes.get("Content-Type", "")))
 
     def size(self, key: str) -> int:
         """Bytes of an object. Raises NotFound, StorageAway."""

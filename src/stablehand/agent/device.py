@@ -13,7 +13,7 @@ from stablehand.agent.reports import Reports
 from stablehand.agent.stopwatch import Stopwatch
 from stablehand.domain.errors import StablehandError
 from stablehand.domain.recipes import Recipe
-from stablehand.ports import Broken, Drawn, Order, Runtime, RuntimeFactory
+from stablehand.ports import Broken, Drawn, Order, Parked, Runtime, RuntimeFactory
 from stablehand.protocol import Lease
 
 #: ticks in a row that may raise before the process makes room for a fresh one
@@ -167,9 +167,9 @@ class DeviceThread:
         """Save the state of one shot whose time has come, and take out those that are to leave."""
         shot_id = self._parking.next_due(runtime.progress)
         if shot_id is not None:
-            self._parking.saved(shot_id, runtime.park(shot_id))
+            self._parking.saved(shot_id, _state_of(runtime, shot_id))
         for leaving in self._parking.to_leave():
-            state = runtime.park(leaving)
+            state = _state_of(runtime, leaving)
             runtime.drop(leaving)
             self._previewed.pop(leaving, None)
             self._parking.left(leaving, state)
@@ -231,6 +231,15 @@ class DeviceThread:
             if len(data_url) <= _PREVIEW_MOST:
                 progress = runtime.progress() if progress is None else progress
                 self._send_preview(lease, progress.get(shot_id, 0.0), data_url)
+
+
+def _state_of(runtime: Runtime, shot_id: str) -> Parked | None:
+    """What the runtime can save of a shot; a failure costs the saved state, never the shot."""
+    try:
+        return runtime.park(shot_id)
+    except Exception:
+        log.exception("the state of a shot could not be copied", shot=shot_id)
+        return None
 
 
 def classify(error: Exception) -> tuple[str, str, str]:

@@ -149,9 +149,9 @@ class Agent:
 
     def _wait_or_park(self, end: float) -> None:
         """Let pictures end that can before ``end`` (monotonic seconds); the states of the others are saved."""
-        if self._ledger.is_empty():
+        if self._ledger.is_empty() or time.monotonic() >= end:
             return
-        self._say_closing()
+        self._say_closing(min(_LAST_WORD_SECONDS, (end - time.monotonic()) / 2))
         drawing_end = time.monotonic() + drawing_seconds(max(0.0, end - time.monotonic()))
         self._reports.release(self._ledger.withdraw())
         while time.monotonic() < drawing_end and not self._ledger.is_empty() and not self._drop_all.is_set():
@@ -162,11 +162,11 @@ class Agent:
         while time.monotonic() < end and not self._ledger.is_empty() and not self._drop_all.is_set():
             self._ledger.wait(0.1, self._ledger.is_empty)
 
-    def _say_closing(self) -> None:
+    def _say_closing(self, seconds: float) -> None:
         """Have the server give us nothing more; what we give back would else be leased to us again."""
         message = Release(incarnation=self._session.incarnation, shots=[], closing=True)
         try:
-            self._session.call(lambda: self._client.release(message, read_seconds=_LAST_WORD_SECONDS))
+            self._session.call(lambda: self._client.release(message, read_seconds=seconds))
         except (Unreachable, Refused) as trouble:
             log.warning("the server did not hear that we are closing", reason=str(trouble))
 

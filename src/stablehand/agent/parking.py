@@ -113,8 +113,11 @@ class Parking:
             return
         key = shot_id, lease.token
         self._saved_at[key] = self._clock()
-        if parked is not None and parked.step != self._sent.get(key):
-            self._sent[key] = parked.step
+        with self._filled:
+            is_news = parked is not None and parked.step != self._sent.get(key)
+            if parked is not None:
+                self._sent[key] = parked.step
+        if parked is not None and is_news:
             self._send(_Sending(lease, parked, is_last=False))
 
     # Leaving
@@ -223,10 +226,12 @@ class Parking:
             self._session.call(lambda: self._session.client.park(message, parked.data))
         except (Unreachable, Refused) as trouble:
             log.warning("the state of a shot could not be saved", shot=lease.shot_id, reason=str(trouble))
-            self._sent.pop((lease.shot_id, lease.token), None)
+            with self._filled:
+                self._sent.pop((lease.shot_id, lease.token), None)
         else:
             log.debug("parked", shot=lease.shot_id, step=parked.step, size_bytes=len(parked.data))
 
     def _forget_all_but(self, held: set[tuple[str, int]]) -> None:
         self._saved_at = {key: at for key, at in self._saved_at.items() if key in held}
-        self._sent = {key: step for key, step in self._sent.items() if key in held}
+        with self._filled:
+            self._sent = {key: step for key, step in self._sent.items() if key in held}

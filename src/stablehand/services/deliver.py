@@ -101,9 +101,11 @@ def _take_in(services: Services, staged: NewUpload) -> bool:
     assert staged.staged_key is not None
     try:
         services.objects.copy(staged.staged_key, staged.object_key)
-        if services.objects.size(staged.object_key) != staged.size_bytes:
+        opened = services.objects.open(staged.object_key)
+        # The type travels with the copy, and a browser that fetches the object itself goes by it.
+        if opened.size_bytes != staged.size_bytes or opened.content_type != f"image/{staged.format}":
             return False
-        data = services.objects.get(staged.object_key)
+        data = b"".join(opened.chunks)
     except NotFound:
         return False
     if hashlib.sha256(data).hexdigest() != staged.sha256:
