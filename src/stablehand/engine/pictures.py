@@ -55,7 +55,7 @@ class Picture:
                 recipe.steps,
                 resident.levels,
                 discard_next_to_last=recipe.sampler_options.discard_next_to_last_sigma,
-                family="sdxl" if resident.knows_sizes else "sd1",
+                family=resident.network.family,
             )
             state = begin(recipe.sampler, sigmas, noise, device)
         self.state = state
