@@ -4,6 +4,7 @@ import io
 import json
 import tarfile
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from stablehand.services.backup import MANIFEST, backup, restore
 from stablehand.services.gallery import delete_image, image_bytes, list_images
 from stablehand.services.purge import purge
 from stablehand.store import DATABASE_NAME
+from tests.buckets import BucketServer
 from tests.store.house import House, open_services
 
 
@@ -201,3 +203,18 @@ def test_a_bad_backup_is_refused_and_leaves_nothing(house: House, tmp_path: Path
         restore(bad, tmp_path / "new")
     assert not (tmp_path / "new").exists()
     assert not (tmp_path / "escaped").exists()
+
+
+def test_pictures_come_from_a_bucket_and_go_into_one(house: House, tmp_path: Path, bucket_server: BucketServer) -> None:
+    house.services = replace(house.services, objects=bucket_server.open())
+    fill(house)
+    file = tmp_path / "b.tar"
+    assert backup(house.services, file).images == 3
+    other = bucket_server.open()
+    other.put("images/ab/somebody-0-1-elses.png", b"was there before")
+    assert restore(file, tmp_path / "new", bucket=other).images == 3
+    assert not (tmp_path / "new" / "objects").exists()
+    services = replace(open_services(tmp_path / "new", clock=house.clock), objects=other)
+    for image in list_images(services, house.account).items:
+        assert image_bytes(services, house.account, image.id) == image_bytes(house.services, house.account, image.id)
+    services.store.close()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stablehand.adapters.objects import Objects
-from stablehand.domain.retention import ORPHAN_AGE, cutoffs, ids_in
+from stablehand.domain.retention import ORPHAN_AGE, ORPHANS_FEW, cutoffs, ids_in
 from stablehand.services import Limits
 from stablehand.services.deliver import upload
 from stablehand.services.gallery import delete_image, get_image, list_images, restore_image, star_image
@@ -143,6 +143,20 @@ def test_orphans_are_found_and_nothing_else(house: House) -> None:
     assert set(objects.list()) == spoken_of | foreign | {"images/ab/fresh-0-1-nobody.webp"}
     for image in (delivered, trashed):
         assert get_image(house.services, house.account, image)
+
+
+def test_a_store_that_is_mostly_unknown_is_left_alone(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    """Two installations in one bucket must not sweep each other away."""
+    objects = house.services.objects
+    draw(house, "normal")
+    make_old(objects)
+    for number in range(ORPHANS_FEW + 1):
+        put(objects, f"images/ab/other-{number}-1-installation.png", ORPHAN_AGE * 2)
+    before = set(objects.list())
+    assert find_orphans(house.services, datetime.now(UTC)) == 0
+    purge(house.services)
+    assert set(objects.list()) == before
+    assert "another installation" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,7 @@ def restore(
     from stablehand.services.backup import restore as unpack
     from stablehand.settings import load
     from stablehand.wiring import serving
+    from stablehand.wiring.objects import open_objects
 
     settings = load(data_dir=data_dir, config=config)
     if settings.storage.database_url is not None:
@@ -58,6 +59,7 @@ def restore(
             hint="Restore with that setting empty, then move it over: `stablehand transfer --to URL`. What pg_dump "
             "wrote comes back with pg_restore.",
         )
-    summary = unpack(file, settings.data_dir, objects_dir=settings.objects_dir)
+    bucket = None if settings.storage.url is None else open_objects(settings)
+    summary = unpack(file, settings.data_dir, objects_dir=settings.objects_dir, bucket=bucket)
     serving.migrate(settings)
     typer.echo(f"{settings.data_dir}: {summary.images} pictures restored.")

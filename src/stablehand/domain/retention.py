@@ -6,6 +6,10 @@ from datetime import datetime, timedelta
 #: Objects that no row speaks of are left alone for so long: an upload in the making is far younger.
 ORPHAN_AGE = timedelta(hours=24)
 
+#: More orphans than these few, and than this share of all objects, are not believed.
+ORPHANS_FEW = 10
+ORPHANS_SHARE = 0.1
+
 #: Folders of the object store whose keys carry the ids of a shot and of an upload or a state.
 SWEPT_FOLDERS = ("images", "thumbnails", "uploads", "parked")
 
@@ -21,6 +25,11 @@ def cutoffs(now: datetime, retention_days: Mapping[str, float | None]) -> dict[s
 def is_orphan_age(written_at: datetime, now: datetime) -> bool:
     """Whether an object is so old that a row must speak of it by now."""
     return now - written_at > ORPHAN_AGE
+
+
+def is_plausible(*, orphans: int, seen: int) -> bool:
+    """Whether so many of the objects seen can be orphans: crashes leave a few, never a good part of all there is."""
+    return orphans <= max(ORPHANS_FEW, ORPHANS_SHARE * seen)
 
 
 def ids_in(key: str) -> tuple[str, str] | None:

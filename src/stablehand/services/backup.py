@@ -73,18 +73,22 @@ def backup(services: Services, file: Path) -> BackupSummary:
     return BackupSummary(images, size_bytes, tuple(missing))
 
 
-def restore(file: Path, data_dir: Path, *, objects_dir: Path | None = None) -> BackupSummary:
+def restore(
+    file: Path, data_dir: Path, *, objects_dir: Path | None = None, bucket: Objects | None = None
+) -> BackupSummary:
     """Check a backup and unpack it: database to ``data_dir``, pictures to ``objects_dir`` (default: objects/ in it).
+
+    With ``bucket`` pictures go there; it need not be empty, because no two pictures share a key.
 
     Everything is checked before anything is written, and the database is put in place last: a restore that was
     interrupted leaves none behind.
 
     Raises:
         BadBackup: the file is damaged, newer than this program, or not a backup, or the places are not empty.
-        StorageFull.
+        StorageFull, StorageAway.
     """
     folder = objects_dir or data_dir / OBJECTS_FOLDER
-    for place in (data_dir, folder):
+    for place in (data_dir, folder) if bucket is None else (data_dir,):
         if place.exists() and (not place.is_dir() or any(place.iterdir())):
             raise BadBackup(
                 f"{place} is not empty.", hint="Restore into a new data directory; nothing is ever overwritten."
@@ -93,7 +97,7 @@ def restore(file: Path, data_dir: Path, *, objects_dir: Path | None = None) -> B
     with _disk_trouble(file), _archive_trouble(file):
         data_dir.mkdir(parents=True, exist_ok=True)
         unfinished = data_dir / f".{DATABASE_NAME}.restoring"
-        objects = Objects(folder)
+        objects = Objects(folder) if bucket is None else bucket
         for name, content in _members(file):
             if name == DATABASE_NAME:
                 with unfinished.open("wb") as out:

@@ -17,7 +17,7 @@ from stablehand.store.models import (
     UploadRow,
 )
 from stablehand.store.outbox_row import OutboxRow
-from stablehand.store.transactions import Transactions
+from stablehand.store.transactions import Transaction, Transactions
 
 
 class Sweeping(Transactions):
@@ -59,22 +59,29 @@ class Sweeping(Transactions):
                 gone += len(tx.session.scalars(swept.values(deleted_at=tx.now).returning(ImageRow.id)).all())
         return gone
 
+    def unknown_objects(self, keys: Sequence[str]) -> list[str]:
+        """Of these objects' keys, those that no row speaks of. Keys that are not ours are left out."""
+        with self.reading() as tx:
+            return _unknown(tx, keys)
+
     def doom_unknown(self, keys: Sequence[str]) -> int:
         """Of these objects' keys, doom those that no row speaks of; returns how many. Keys that are not ours stay."""
-        ids = {key: found for key in keys if (found := ids_in(key)) is not None}
-        shot_ids = {shot_id for shot_id, _ in ids.values()}
         with self.writing() as tx:
-            known = set(tx.session.scalars(select(DoomedObjectRow.key).where(DoomedObjectRow.key.in_(ids))))
-            for image in tx.session.execute(
-                select(ImageRow.object_key, ImageRow.thumbnail_key).where(ImageRow.shot_id.in_(shot_ids))
-            ):
-                known |= {image.object_key, image.thumbnail_key}
-            for upload in tx.session.scalars(
-                select(UploadRow).where(UploadRow.id.in_({last for _, last in ids.values()}))
-            ):
-                known |= {upload.object_key, upload.thumbnail_key, upload.staged_key or ""}
-            known |= set(tx.session.scalars(select(ParkedRow.object_key).where(ParkedRow.shot_id.in_(shot_ids))))
-            unknown = sorted(set(ids) - known)
+            unknown = _unknown(tx, keys)
             if unknown:
                 tx.session.execute(insert(DoomedObjectRow), [{"key": key} for key in unknown])
             return len(unknown)
+
+
+def _unknown(tx: Transaction, keys: Sequence[str]) -> list[str]:
+    ids = {key: found for key in keys if (found := ids_in(key)) is not None}
+    shot_ids = {shot_id for shot_id, _ in ids.values()}
+    known = set(tx.session.scalars(select(DoomedObjectRow.key).where(DoomedObjectRow.key.in_(ids))))
+    for image in tx.session.execute(
+        select(ImageRow.object_key, ImageRow.thumbnail_key).where(ImageRow.shot_id.in_(shot_ids))
+    ):
+        known |= {image.object_key, image.thumbnail_key}
+    for upload in tx.session.scalars(select(UploadRow).where(UploadRow.id.in_({last for _, last in ids.values()}))):
+        known |= {upload.object_key, upload.thumbnail_key, upload.staged_key or ""}
+    known |= set(tx.session.scalars(select(ParkedRow.object_key).where(ParkedRow.shot_id.in_(shot_ids))))
+    return sorted(set(ids) - known)
