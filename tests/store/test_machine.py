@@ -75,6 +75,9 @@ class Given:
     agent_id: str
     lease: Lease
 
+    def __repr__(self) -> str:
+        return f"<{self.lease.shot_id} under {self.lease.token} for {self.hand.name} in life {self.incarnation}>"
+
     def speaker(self) -> Hand:
         """The process that got it, be it long replaced."""
         return replace(self.hand, incarnation=self.incarnation)
@@ -137,7 +140,8 @@ class Machine(RuleBasedStateMachine):
         hand = self.hands[name]
         mine = self.held_by(hand)
         waiting = [shot for shot, known in self.shots.items() if known.state is State.QUEUED]
-        with self.may_change(mine, BACK), self.may_change(waiting, {State.RUNNING}):
+        # What it never named comes back when it asks again, and may be given to it once more.
+        with self.may_change(mine, {*BACK, State.RUNNING}), self.may_change(waiting, {State.RUNNING}):
             leases = hand.claim(seats)
         for lease in leases:
             known = self.shots[lease.shot_id]

@@ -76,3 +76,38 @@ def chaos(
             typer.echo(f"{name:<24}{value}")
     if not result["clean"]:
         raise typer.Exit(1)
+
+
+@bench.command()
+def queue(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    depths: Annotated[str, typer.Option(help="Queued shots, separated by commas.")] = "1000,50000,500000",
+    stores: Annotated[
+        str, typer.Option(help="sqlite, postgresql or both, separated by a comma.")
+    ] = "sqlite,postgresql",
+    shapes: Annotated[str, typer.Option(help="Agents x shots that each claims at once.")] = "1x1,4x8,8x8",
+    seconds: Annotated[float, typer.Option(min=0.2, help="How long each measurement lasts.")] = 5.0,
+    database_url: Annotated[
+        str | None, typer.Option(help="An empty PostgreSQL to measure; default: one is started for it.")
+    ] = None,
+) -> None:
+    """Claims and deliveries a second through the Store, beside a bare loop of two statements."""
+    from stablehand.bench import queue as measured
+
+    result = measured.run(
+        depths=[int(depth) for depth in depths.split(",")],
+        seconds=seconds,
+        stores=stores.split(","),
+        shapes=[
+            (int(agents), int(leases)) for agents, _, leases in (shape.partition("x") for shape in shapes.split(","))
+        ],
+        database_url=database_url,
+    )
+    if as_json:
+        typer.echo(json.dumps(result))
+        return
+    for row in result["rows"]:
+        typer.echo("  ".join(f"{name} {value}" for name, value in row.items()))
+    for row in result["submit_to_claim"]:
+        typer.echo("  ".join(f"{name} {value}" for name, value in row.items()))
