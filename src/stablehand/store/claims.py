@@ -96,7 +96,9 @@ class Claims(Transactions):
             changes = Changes()
             agent = agent_row(tx, agent_id, incarnation)
             touch(agent, tx, memory)
-            release(tx, never_arrived(tx, agent), changes)
+            lost = never_arrived(tx, agent)
+            if lost:
+                release(tx, lost, changes)
             held = leases_of(tx, agent)
             # Finished pictures on their way here hold no seat there any more: as many again may be on the road.
             free = seats if agent.seats == 0 else min(seats, 2 * agent.seats - len(held))

@@ -13,7 +13,7 @@ from stablehand.domain.jobs import State
 from stablehand.domain.pages import Page, decode_cursor, encode_cursor
 from stablehand.domain.recipes import Recipe
 from stablehand.domain.tiers import TIER_BY_NAME
-from stablehand.store.breakers import picture_drawn
+from stablehand.store.breakers import Lane, picture_drawn
 from stablehand.store.changes import Changes
 from stablehand.store.conducts import note_picture
 from stablehand.store.measures import device_of
@@ -44,49 +44,32 @@ class NewImage:
     device_seconds: float
 
 
-class Images(Transactions):
-    @repeatable
-    def deliver(
-        self, agent_id: str, incarnation: str, pictures: Sequence[NewImage]
-    ) -> tuple[list[str], list[str], Changes]:
-        """Make uploads the results of their shots: (accepted, refused) shot ids.
+class _Wanted:
+    """All that a delivery needs to know of its pictures, each kind read at once: pictures often come by the dozen."""
 
-        Each picture is fenced alone. Image, shot, charge and outbox entry stand in one transaction. A picture that is
-        already the result under the same token is accepted again, because the first answer may have been lost.
-        """
-        accepted: list[str] = []
-        refused: list[str] = []
-        changes = Changes()
-        with self.writing() as tx:
-            # In the order of ids, as everybody locks shots.
-            for picture in sorted(pictures, key=lambda picture: picture.shot_id):
-                shot = tx.session.get(ShotRow, picture.shot_id, with_for_update=ONLY_ROW)
-                same = shot is not None and shot.token == picture.token and shot.agent_id == agent_id
-                if shot is not None and same and shot.state == State.SUCCEEDED:
-                    accepted.append(picture.shot_id)
-                    continue
-                upload = tx.session.get(UploadRow, picture.upload_id, with_for_update=True)
-                fits = upload is not None and (upload.shot_id, upload.token) == (picture.shot_id, picture.token)
-                if (
-                    shot is None
-                    or upload is None
-                    or upload.staged_key is not None
-                    or not (same and fits)
-                    or shot.state != State.RUNNING
-                    or shot.incarnation != incarnation
-                ):
-                    refused.append(picture.shot_id)
-                    continue
-                self._deliver(tx, shot, upload, picture, changes)
-                accepted.append(picture.shot_id)
-            settle(tx, {job_id for _, job_id, _ in changes.shots}, changes)
-        return accepted, refused, changes
+    def __init__(self, tx: Transaction, agent_id: str, pictures: Sequence[NewImage]) -> None:
+        self._tx = tx
+        self._agent = tx.session.get_one(AgentRow, agent_id)
+        shots = select(ShotRow).where(ShotRow.id.in_({picture.shot_id for picture in pictures})).order_by(ShotRow.id)
+        self.shots = {shot.id: shot for shot in tx.session.scalars(shots.with_for_update(**ONLY_ROW))}
+        uploads = (
+            select(UploadRow)
+            .where(UploadRow.id.in_({picture.upload_id for picture in pictures}))
+            .order_by(UploadRow.id)
+            .with_for_update()
+        )
+        self.uploads = {upload.id: upload for upload in tx.session.scalars(uploads)}
+        jobs = select(JobRow).where(JobRow.id.in_({shot.job_id for shot in self.shots.values()}))
+        self._jobs = {job.id: job for job in tx.session.scalars(jobs)}
+        checkpoints = select(CheckpointRow).where(
+            CheckpointRow.id.in_({shot.checkpoint_id for shot in self.shots.values()})
+        )
+        self._checkpoints = {checkpoint.id: checkpoint for checkpoint in tx.session.scalars(checkpoints)}
 
-    @staticmethod
-    def _deliver(tx: Transaction, shot: ShotRow, upload: UploadRow, picture: NewImage, changes: Changes) -> None:
-        job = tx.session.scalars(select(JobRow).where(JobRow.id == shot.job_id)).one()
-        agent = tx.session.get_one(AgentRow, shot.agent_id)
-        checkpoint = tx.session.get_one(CheckpointRow, shot.checkpoint_id)
+    def deliver(self, shot: ShotRow, upload: UploadRow, picture: NewImage, changes: Changes) -> None:
+        """Image, charge, notice and state; written with those of the other pictures, at the next flush."""
+        tx, job = self._tx, self._jobs[shot.job_id]
+        checkpoint = self._checkpoints[shot.checkpoint_id]
         recipe = Recipe.from_dict(job.recipe).with_seed(shot.seed)
         image = ImageRow(
             id=picture.id,
@@ -110,28 +93,24 @@ class Images(Transactions):
             size_bytes=upload.size_bytes,
             sha256=upload.sha256,
         )
-        tx.session.add(image)
-        tx.session.add(
-            ChargeRow(
-                shot_id=shot.id,
-                account_id=shot.account_id,
-                job_id=shot.job_id,
-                agent_id=shot.agent_id,
-                checkpoint_id=shot.checkpoint_id,
-                cost=shot.cost,
-                device_seconds=picture.device_seconds,
-                estimate_seconds=shot.estimate_seconds,
-                weight=TIER_BY_NAME[job.tier].weight,
-                family=checkpoint.family,
-                device=device_of(agent),
-                size_class=size_class(recipe.width, recipe.height),
-                created_at=tx.now,
-            )
+        charge = ChargeRow(
+            shot_id=shot.id,
+            account_id=shot.account_id,
+            job_id=shot.job_id,
+            agent_id=shot.agent_id,
+            checkpoint_id=shot.checkpoint_id,
+            cost=shot.cost,
+            device_seconds=picture.device_seconds,
+            estimate_seconds=shot.estimate_seconds,
+            weight=TIER_BY_NAME[job.tier].weight,
+            family=checkpoint.family,
+            device=device_of(self._agent),
+            size_class=size_class(recipe.width, recipe.height),
+            created_at=tx.now,
         )
-        if shot.agent_id is not None:
-            picture_drawn(tx, (shot.pool, shot.checkpoint_id), shot.agent_id)
-            note_picture(tx, shot.agent_id)
-        tx.session.add(notice(tx, job, "image_delivered", {"image_id": picture.id, "index": shot.index}))
+        tx.session.add_all(
+            [image, charge, notice(tx, job, "image_delivered", {"image_id": picture.id, "index": shot.index})]
+        )
         tx.session.delete(upload)
         # Agent and token stay: they tell a repeated delivery from a late one of somebody else.
         shot.state = State.SUCCEEDED
@@ -139,9 +118,53 @@ class Images(Transactions):
         shot.error = None
         shot.finished_at = tx.now
         shot.leased_at = shot.lease_until = None
-        tx.session.flush()
         changes.images.append(image_from(image))
         changes.shots.append((shot.account_id, shot.job_id, shot_from(shot)))
+
+
+class Images(Transactions):
+    @repeatable
+    def deliver(
+        self, agent_id: str, incarnation: str, pictures: Sequence[NewImage]
+    ) -> tuple[list[str], list[str], Changes]:
+        """Make uploads the results of their shots: (accepted, refused) shot ids.
+
+        Each picture is fenced alone. Image, shot, charge and outbox entry stand in one transaction. A picture that is
+        already the result under the same token is accepted again, because the first answer may have been lost.
+        """
+        accepted: list[str] = []
+        refused: list[str] = []
+        changes = Changes()
+        with self.writing() as tx:
+            wanted = _Wanted(tx, agent_id, pictures)
+            lanes: set[Lane] = set()
+            for picture in pictures:
+                shot = wanted.shots.get(picture.shot_id)
+                same = shot is not None and shot.token == picture.token and shot.agent_id == agent_id
+                if shot is not None and same and shot.state == State.SUCCEEDED:
+                    accepted.append(picture.shot_id)
+                    continue
+                upload = wanted.uploads.get(picture.upload_id)
+                fits = upload is not None and (upload.shot_id, upload.token) == (picture.shot_id, picture.token)
+                if (
+                    shot is None
+                    or upload is None
+                    or upload.staged_key is not None
+                    or not (same and fits)
+                    or shot.state != State.RUNNING
+                    or shot.incarnation != incarnation
+                ):
+                    refused.append(picture.shot_id)
+                    continue
+                wanted.deliver(shot, upload, picture, changes)
+                lanes.add((shot.pool, shot.checkpoint_id))
+                accepted.append(picture.shot_id)
+            if lanes:
+                note_picture(tx, agent_id)
+            for lane in sorted(lanes):
+                picture_drawn(tx, lane, agent_id)
+            settle(tx, {job_id for _, job_id, _ in changes.shots}, changes)
+        return accepted, refused, changes
 
     def list_images(
         self, account_id: str, *, limit: int, cursor: str | None, trashed: bool, words: Sequence[str]

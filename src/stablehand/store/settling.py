@@ -121,9 +121,12 @@ def settle(tx: Transaction, job_ids: Iterable[str], changes: Changes) -> None:
     shot that came back to the queue while its job was being cancelled ends after all.
     """
     tx.session.flush()
+    wanted = set(job_ids)
+    if not wanted:
+        return
     jobs = tx.session.scalars(
         select(JobRow)
-        .where(JobRow.id.in_(set(job_ids)))
+        .where(JobRow.id.in_(wanted))
         .order_by(JobRow.number)
         .with_for_update(**ONLY_ROW)
         .execution_options(populate_existing=True)  # what was read before the lock may be old
