@@ -29,7 +29,7 @@ from stablehand.domain.pools import DEFAULT_POOL
 from stablehand.services.identity import new_id
 from stablehand.store import DATABASE_NAME, Store
 from stablehand.store.jobs import NewJob
-from stablehand.store.lanes import fleet_of, lane_views
+from stablehand.store.lanes import LANES_QUERY, fleet_of, lane_parameters, lane_views
 from stablehand.store.models import IS_QUEUED, AccountRow, ShotRow
 
 LANES = 40
@@ -180,6 +180,7 @@ def _at_depth(
                 "ratio_to_batched_floor": round(ours.shots_per_second / batched.shots_per_second, 3),
                 "unavailable": ours.unavailable,
                 "lane_heads_ms": round(_lane_heads_ms(store), 3),
+                "lane_views_ms": round(_lane_views_ms(store), 3),
             }
         )
     return rows
@@ -277,8 +278,24 @@ def fill_floor(place: Place, depth: int) -> None:
     store.close()
 
 
-def _lane_heads_ms(store: Store, times: int = 60) -> float:
-    """Reading every lane with its urgency and work, as each claim does before it chooses one."""
+def _lane_heads_ms(store: Store, times: int = 100) -> float:
+    """The statement that reads every lane with its oldest waits and its work, from the database to its rows here."""
+    with store.engine.connect() as connection:
+        driver = connection.connection.cursor()
+        compiled = LANES_QUERY.compile(dialect=store.engine.dialect)
+        values = lane_parameters(DEFAULT_POOL.name, "nobody")
+        given: Any = [values[name] for name in compiled.positiontup] if compiled.positiontup else values
+        took = []
+        for _ in range(times):
+            began = time.perf_counter()
+            driver.execute(str(compiled), given)
+            driver.fetchall()
+            took.append(time.perf_counter() - began)
+    return 1000 * statistics.median(took)
+
+
+def _lane_views_ms(store: Store, times: int = 60) -> float:
+    """The same as each claim has it: with the urgency and the loading time of every lane worked out."""
     took = []
     with store.reading() as tx:
         fleet = fleet_of(tx, DEFAULT_POOL.name)

@@ -31,7 +31,7 @@ _SINCE = ", ".join(
 )
 
 # PostgreSQL and SQLite skip no keys of an index by themselves: the recursion jumps to each next lane by one look-up.
-_LANES = text(
+LANES_QUERY = text(
     f"""
     WITH RECURSIVE lane (id) AS (
         SELECT (SELECT MIN(checkpoint_id) FROM tallies WHERE queued > 0 AND pool = :pool)
@@ -119,16 +119,7 @@ def fleet_of(tx: Transaction, pool: str, *, without: str | None = None, silent_s
 
 def lane_views(tx: Transaction, pool: str, agent_id: str, fleet: Fleet, closed: Collection[str] = ()) -> list[LaneView]:
     """Every lane of the pool in which shots wait. ``closed``: checkpoints whose lane has an open breaker."""
-    rows = tx.session.execute(
-        _LANES,
-        {
-            "pool": pool,
-            "agent": agent_id,
-            "accounts": ACCOUNTS_COUNTED,
-            "counted": COUNTED_SHOTS,
-            "loads": LOADS_ASKED,
-        },
-    )
+    rows = tx.session.execute(LANES_QUERY, lane_parameters(pool, agent_id))
     return [
         LaneView(
             checkpoint_id=row.checkpoint_id,
@@ -143,6 +134,17 @@ def lane_views(tx: Transaction, pool: str, agent_id: str, fleet: Fleet, closed: 
         )
         for row in rows
     ]
+
+
+def lane_parameters(pool: str, agent_id: str) -> dict[str, object]:
+    """Of ``LANES_QUERY``."""
+    return {
+        "pool": pool,
+        "agent": agent_id,
+        "accounts": ACCOUNTS_COUNTED,
+        "counted": COUNTED_SHOTS,
+        "loads": LOADS_ASKED,
+    }
 
 
 def _urgency(now: datetime, row: Mapping[str, Any]) -> float:
