@@ -84,6 +84,8 @@ export function mockedServer(): Plugin {
       case 'GET jobs/id': return job ? { status: 200, body: job } : refusal(404, 'not_found')
       case 'DELETE jobs/id': return job ? { status: 200, body: Object.assign(job, { cancel_requested: true }) } : refusal(404, 'not_found')
       case 'POST jobs/id/retry': return job ? submit(job.recipe as JobOrder) : refusal(404, 'not_found')
+      // Every picture begins at once here, so no line ever forms.
+      case 'POST jobs/id/move': return job ? { status: 200, body: job } : refusal(404, 'not_found')
       case 'GET images': {
         const trashed = url.searchParams.has('trashed')
         const words = url.searchParams.get('search') ?? ''

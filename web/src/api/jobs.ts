@@ -1,5 +1,6 @@
 import type { JobOrder } from '@/domain/drafts'
 import type { Job } from '@/domain/jobs'
+import type { Place } from '@/domain/line'
 import type { Page } from '@/domain/pages'
 
 import { request } from './http'
@@ -23,4 +24,8 @@ export function cancelJob(id: string): Promise<Job> {
 
 export function retryJob(id: string): Promise<Job> {
   return request({ method: 'POST', url: `/jobs/${encodeURIComponent(id)}/retry`, data: {} })
+}
+
+export function moveJob(id: string, place: Place): Promise<Job> {
+  return request({ method: 'POST', url: `/jobs/${encodeURIComponent(id)}/move`, data: place })
 }

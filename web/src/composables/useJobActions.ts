@@ -1,4 +1,5 @@
 import type { Job } from '@/domain/jobs'
+import type { Place } from '@/domain/line'
 import { useJobs } from '@/stores/jobs'
 
 import { useNotice } from './useNotice'
@@ -26,5 +27,16 @@ export function useJobActions() {
     }
   }
 
-  return { cancel, retry }
+  /** Another place among one's own waiting jobs. Returns whether it was taken. */
+  async function move(job: Job, place: Place): Promise<boolean> {
+    try {
+      await jobs.move(job.id, place)
+      return true
+    } catch (error) {
+      notice.fail(error)
+      return false
+    }
+  }
+
+  return { cancel, retry, move }
 }

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest'
 
 import { aJob, anImage, aShot } from './fixtures'
-import { activeFirst, firstError, imageOf, progressOf, tally } from './jobs'
+import { firstError, imageOf, progressOf, tally } from './jobs'
+import { activeFirst } from './line'
 
 it('counts an ended shot as done, however it ended', () => {
   const job = aJob({

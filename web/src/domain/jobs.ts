@@ -76,12 +76,6 @@ export function newestFirst(a: Job, b: Job): number {
   return b.created_at.localeCompare(a.created_at) || b.id.localeCompare(a.id)
 }
 
-/** What is under way comes first, in the order of its coming; then what is over, newest first. */
-export function activeFirst(a: Job, b: Job): number {
-  const over = isTerminal(a.state)
-  return Number(over) - Number(isTerminal(b.state)) || (over ? newestFirst(a, b) : newestFirst(b, a))
-}
-
 /** "1 picture", "4 pictures". */
 export function countOf(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`

@@ -6,7 +6,8 @@ import { computed, ref, shallowRef } from 'vue'
 import * as api from '@/api/jobs'
 import type { JobOrder } from '@/domain/drafts'
 import { EMPTY_BOARD, fold, previewKey, type News } from '@/domain/jobBoard'
-import { activeFirst, isTerminal, newestFirst, progressOf, type Job } from '@/domain/jobs'
+import { isTerminal, newestFirst, progressOf, type Job } from '@/domain/jobs'
+import { activeFirst, type Place } from '@/domain/line'
 
 /** How many jobs the page asks for at once. Each comes with all its shots and images, so few are plenty. */
 const PAGE = 20
@@ -63,6 +64,12 @@ export const useJobs = defineStore('jobs', () => {
     return learn(await api.retryJob(id))
   }
 
+  /** Moves a job among one's own; the places of the others are fetched after it. */
+  async function move(id: string, place: Place): Promise<void> {
+    learn(await api.moveJob(id, place))
+    await refresh()
+  }
+
   function learn(job: Job): Job {
     apply({ type: 'job', job })
     return job
@@ -77,5 +84,5 @@ export const useJobs = defineStore('jobs', () => {
   }
 
   return { loaded, all, listed, active, newest, progress, nextCursor, apply, refresh, loadMore, submit, cancel, retry,
-    byId, previewOf }
+    move, byId, previewOf }
 })
