@@ -11,6 +11,7 @@ byte_limit    every connection is reset after so many bytes, until healed
 """
 
 import contextlib
+import itertools
 import socket
 import struct
 import threading
@@ -41,17 +42,20 @@ class _Link:
 
 
 class Proxy:
-    """``target``: a TCP address, or the path of a Unix socket. Listens on ``port`` of 127.0.0.1 until closed."""
+    """``targets``: TCP addresses, or paths of Unix sockets; connections are dealt out to them in turn.
 
-    def __init__(self, target: tuple[str, int] | Path) -> None:
-        self._target = target
+    Listens on ``port`` of 127.0.0.1 (0: a free one) until closed.
+    """
+
+    def __init__(self, *targets: tuple[str, int] | Path, port: int = 0) -> None:
+        self._targets = itertools.cycle(targets)
         self._lock = threading.Lock()
         self._links: set[_Link] = set()
         self._latency_seconds = 0.0
         self._slow_close_seconds = 0.0
         self._byte_limit: int | None = None
         self._swallows = False
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=128)
         self.port = int(self._listener.getsockname()[1])
         self.accepted = 0
         threading.Thread(target=self._accept, name="proxy", daemon=True).start()
@@ -113,11 +117,12 @@ class Proxy:
                 threading.Thread(target=self._pass_on, args=(link, source, sink), daemon=True).start()
 
     def _reach(self) -> socket.socket:
-        if isinstance(self._target, Path):
+        target = next(self._targets)
+        if isinstance(target, Path):
             far = socket.socket(socket.AF_UNIX)
-            far.connect(str(self._target))
+            far.connect(str(target))
             return far
-        return socket.create_connection(self._target)
+        return socket.create_connection(target)
 
     def _pass_on(self, link: _Link, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):

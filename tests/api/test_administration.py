@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from stablehand.store.outbox import Undelivered
 from tests.api.site import Site
 
 
@@ -108,3 +109,17 @@ def test_a_lane_in_trouble_is_shown(site: Site) -> None:
     assert lane["error"]["code"] == "checkpoint_unreadable"
     queue = site.client.get(f"/api/v1/jobs/{job['id']}").get_json()["queue"]
     assert "The disk does not answer." in queue["reason"]
+
+
+def test_notices_that_were_given_up_are_listed_and_tried_anew(site: Site) -> None:
+    store = site.services.store
+    job = site.order()
+    [notice] = store.claim_notices(1)
+    assert store.settle_notices([], [Undelivered(notice, "nobody there", None)]) == 1
+    [dead] = site.client.get("/api/v1/admin/notices").get_json()["items"]
+    assert (dead["id"], dead["job_id"], dead["kind"]) == (notice.id, job["id"], "job_submitted")
+    assert (dead["tries"], dead["error"]) == (1, "nobody there")
+    assert site.client.post(f"/api/v1/admin/notices/{dead['id']}/redeliver").get_json() == {"redelivered": 1}
+    assert site.client.post(f"/api/v1/admin/notices/{dead['id']}/redeliver").status_code == 404
+    assert site.client.get("/api/v1/admin/notices").get_json()["items"] == []
+    assert [again.id for again in store.claim_notices(1)] == [notice.id]

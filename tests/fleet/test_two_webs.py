@@ -74,6 +74,21 @@ def test_without_redis_the_database_rings_and_pages_fetch_what_they_cannot_hear(
         process.stop()
 
 
+def test_with_every_doorbell_cut_work_flows_by_polling(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet("redis://:a-secret@127.0.0.1:1/0")
+    first, second = fleet.start("web"), fleet.start("web")
+    fleet.start_agent(first.url)
+    is_ready_agent(second)
+    job_id = second.submit(**ORDER, count=3)["id"]
+    assert second.finished(job_id)["state"] == State.SUCCEEDED
+    for process in (first, second):
+        assert process.get("/readyz")["checks"]["redis"] == "away"
+        assert process.log.count("is away") == 1
+        assert "a-secret" not in process.log
+        assert "Traceback" not in process.log
+        process.stop()
+
+
 @pytest.mark.parametrize("role", ["live", "courier"])
 def test_a_process_of_one_role_does_nothing_else(make_fleet: MakeFleet, redis_server: RedisServer, role: str) -> None:
     fleet = make_fleet(redis_server.url, QUEUE__NOTICES_FILE=str(Path("/dev/null")))

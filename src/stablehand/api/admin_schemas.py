@@ -105,3 +105,23 @@ class RetriedOut(Out):
 
 class DiscardedOut(Out):
     discarded: int
+
+
+class NoticeOut(Out):
+    id: str
+    kind: str
+    account_id: str
+    job_id: str
+    created_at: datetime
+    dead_at: datetime
+    tries: int
+    error: str = Field(description="What went wrong at the last try.")
+
+
+class NoticePage(Out):
+    items: list[NoticeOut]
+    next_cursor: str | None
+
+
+class RedeliveredOut(Out):
+    redelivered: int

@@ -21,6 +21,7 @@ from stablehand.api import (
     jobs,
     me,
     metrics,
+    notices,
     page,
     reading,
     samplers,
@@ -93,6 +94,7 @@ def create_app(services: Services, options: Options) -> Flask:
             me.routes(door),
             admin_agents.routes(door),
             dead_letters.routes(door),
+            notices.routes(door),
         ):
             app.register_api(blueprint)
         app.register_blueprint(agents.routes(door, measured))
