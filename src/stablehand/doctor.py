@@ -16,6 +16,7 @@ from typing import Literal
 import httpx
 from packaging.version import Version
 
+from stablehand.adapters.hub import is_source
 from stablehand.api import server
 from stablehand.domain.errors import BadSettings, StablehandError
 from stablehand.services.catalogue import default_checkpoint, list_checkpoints
@@ -145,7 +146,9 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield Finding("database", "ok", f"{services.store.place} has this version's schema")
         default = default_checkpoint(services)
         wanted = settings.models.default_model
-        if default is None or (wanted and wanted.casefold() not in (default.name.casefold(), default.id.casefold())):
+        if wanted and is_source(wanted) and default is not None:
+            yield Finding("checkpoint", "ok", f"the default checkpoint is {default.name}; wanted is {wanted}")
+        elif default is None or (wanted and wanted.casefold() not in (default.name.casefold(), default.id.casefold())):
             names = ", ".join(checkpoint.name for checkpoint in list_checkpoints(services)) or "none"
             yield Finding(
                 "checkpoint",

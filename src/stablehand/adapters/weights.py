@@ -105,13 +105,23 @@ def read_header(path: Path) -> Header:
 
 
 def read_sources(models_dir: Path) -> dict[str, str]:
-    """path in the models folder -> where it was fetched from, as ``stablehand models add`` noted it."""
+    """path in the models folder -> the address it was fetched from."""
+    return {path: entry["source"] for path, entry in read_origins(models_dir).items()}
+
+
+def read_asked(models_dir: Path) -> dict[str, str]:
+    """What somebody asked for, as they wrote it -> path in the models folder."""
+    return {entry["asked"]: path for path, entry in read_origins(models_dir).items()}
+
+
+def read_origins(models_dir: Path) -> dict[str, dict[str, str]]:
+    """path -> ``source`` and ``asked``, as they were noted when something was fetched."""
     try:
         words = json.loads((models_dir / SOURCES).read_bytes())
     except (OSError, ValueError, RecursionError):
         return {}
     entries = words.items() if isinstance(words, dict) else ()
-    return {path: entry["source"] for path, entry in entries if isinstance(entry, dict) and "source" in entry}
+    return {path: entry for path, entry in entries if isinstance(entry, dict) and {"source", "asked"} <= set(entry)}
 
 
 def sha256_of(path: Path) -> str:

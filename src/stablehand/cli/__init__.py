@@ -13,6 +13,7 @@ from stablehand.cli.dead_letters import dead_letters
 from stablehand.cli.describe import openapi, reference, settings, version
 from stablehand.cli.doctor import doctor
 from stablehand.cli.migrate import migrate
+from stablehand.cli.models import models
 from stablehand.cli.outbox import outbox
 from stablehand.cli.serve import serve
 from stablehand.cli.simulate import simulate
@@ -33,6 +34,7 @@ app.command(hidden=True)(reference)
 app.add_typer(agents, name="agents")
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(outbox, name="outbox")
+app.add_typer(models, name="models")
 app.add_typer(bench, name="bench")
 
 

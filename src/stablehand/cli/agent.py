@@ -31,6 +31,7 @@ def agent(
     """Claim work from a server and draw it on this machine's device."""
     from stablehand.agent.loop import run_agent
     from stablehand.agent.settings import AgentSettings
+    from stablehand.agent.weights import WeightsCache
     from stablehand.cli import logs
     from stablehand.settings import load
     from stablehand.wiring import runtimes
@@ -51,7 +52,8 @@ def agent(
         grace_seconds=grace_seconds,
         parent_pid=parent_pid,
     )
-    raise typer.Exit(run_agent(told, runtimes.runtime_factory(settings)))
+    cache = WeightsCache(server, token, settings.models_dir / ".cache", int(settings.models.cache_gigabytes * 1e9))
+    raise typer.Exit(run_agent(told, runtimes.runtime_factory(settings, cache.fetch)))
 
 
 def _given(**options: Any) -> dict[str, Any]:

@@ -105,8 +105,11 @@ def list_checkpoints(services: Services) -> tuple[Checkpoint, ...]:
 def default_checkpoint(services: Services) -> Checkpoint | None:
     """What an order without a checkpoint gets: the configured one, else Postcard, else the first."""
     known = list_checkpoints(services)
-    if services.default_checkpoint is not None and (chosen := find(known, services.default_checkpoint)) is not None:
-        return chosen
+    wanted = services.default_checkpoint
+    if wanted is not None:
+        wanted = weights.read_asked(services.models_dir).get(wanted, wanted)
+        if (chosen := find(known, wanted)) is not None:
+            return chosen
     return next((entry for entry in known if entry.path == POSTCARD), known[0] if known else None)
 
 

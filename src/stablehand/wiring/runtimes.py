@@ -1,15 +1,18 @@
 """How an agent on this machine draws. Kept apart from what serves, which an agent need not load."""
 
 from stablehand.domain.errors import BadSettings
-from stablehand.ports import Runtime, RuntimeFactory
+from stablehand.ports import Fetch, Runtime, RuntimeFactory
 from stablehand.settings import Settings
 
 #: pictures that the null runtime draws at once unless compute.seats says otherwise
 NULL_SEATS = 8
 
 
-def runtime_factory(settings: Settings) -> RuntimeFactory:
-    """How an agent on this machine makes its runtime; nothing heavy is imported before it does."""
+def runtime_factory(settings: Settings, fetch: Fetch | None = None) -> RuntimeFactory:
+    """How an agent on this machine makes its runtime; nothing heavy is imported before it does.
+
+    ``fetch`` brings weights that are not in the models folder.
+    """
 
     def native() -> Runtime:
         from stablehand.engine import devices  # noqa: PLC0415 - loads torch
@@ -25,6 +28,7 @@ def runtime_factory(settings: Settings) -> RuntimeFactory:
             precision=settings.compute.precision,
             seats=settings.compute.seats,
             threads=settings.compute.threads,
+            fetch=fetch,
         )
 
     def null() -> Runtime:

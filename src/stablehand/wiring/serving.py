@@ -11,6 +11,7 @@ from typing import Literal
 import structlog
 from flask import Flask
 
+from stablehand.adapters.hub import is_source
 from stablehand.adapters.notices_file import NoticesFile
 from stablehand.agent.child import AgentChild, write_token
 from stablehand.api import Options, Readiness, create_app
@@ -23,6 +24,7 @@ from stablehand.services import Services
 from stablehand.services.agents import hash_token, register_agent
 from stablehand.services.board import Board
 from stablehand.services.courier import Courier, LiveSink, Sinks
+from stablehand.services.default_model import DefaultModel
 from stablehand.services.expire import expire_agent
 from stablehand.services.feed import Feed
 from stablehand.services.upkeep import Upkeep, scan_first
@@ -172,12 +174,16 @@ class Serving:
         self._with_agent = with_agent and role == "all"
         self._child_arguments = child_arguments
         self._child_said_hello = threading.Event()
+        self._default_model: DefaultModel | None = None
 
     def start(self) -> Flask:
         """Everything but the child, which wants a server that answers. Call it in the process that serves."""
         services = self._services = open_services(self._settings)
         self._courier = Courier(services, sinks(self._settings, services.feed)) if self._role in WITH_COURIER else None
         self._upkeep = Upkeep(services, self._settings.models_dir) if self._role in WITH_API else None
+        wanted = self._settings.models.default_model
+        if self._role in WITH_API and wanted is not None and is_source(wanted):
+            self._default_model = DefaultModel(self._settings.models_dir, wanted, self._settings.models.hub)
         app = create_app(
             services,
             options(
@@ -198,6 +204,8 @@ class Serving:
             # Once before the door opens, so that the first order finds its checkpoint; upkeep goes on with it.
             scan_first(services, self._settings.models_dir)
             self._upkeep.start()
+        if self._default_model is not None:
+            self._default_model.start()
         if self._courier is not None:
             self._courier.start()
         self._child = self._make_child() if self._with_agent else None
@@ -221,6 +229,8 @@ class Serving:
         self._live.stop()
         if self._upkeep is not None:
             self._upkeep.stop()
+        if self._default_model is not None:
+            self._default_model.stop()
         self._services.feed.board.close()
         self._services.doorbell.close()
         self._services.broadcast.close()
@@ -270,6 +280,8 @@ class Serving:
             checks["agent"] = "ok" if self._child_said_hello.is_set() else "has not said hello yet"
         ready = all(word == "ok" for word in checks.values())
         # What follows is told and closes no door: others carry meanwhile, and hints may be lost.
+        if self._default_model is not None:
+            checks["default_model"] = self._default_model.word
         if self._courier is not None:
             checks["courier"] = "leads" if self._courier.leads else "stands by"
         if self._services.broadcast.reaches_others:
