@@ -124,19 +124,11 @@ class ModelsSettings(Section):
         None, description="Folder with `checkpoints/`, `loras/` and so on. Default: `models` in the data directory."
     )
     default_model: str | None = Field(
-        None,
-        description="Name of the default checkpoint, or where to fetch it from on the first start (an https address or "
-        "`hf:owner/name[/file]`). Default: the bundled Postcard.",
+        None, description="Default checkpoint: its name, or an https address or `hf:owner/name[/file]` to fetch once."
     )
-    hub: str = Field(
-        "https://huggingface.co", description="Where `hf:owner/name` is looked up: Hugging Face, or a mirror of it."
-    )
-    cache_gigabytes: float = Field(
-        100.0, gt=0, description="Largest size of an agent's cache of weights that it fetched from its server."
-    )
-    vae: str | None = Field(
-        None, description="Name of an autoencoder in `vae/` to use in place of every checkpoint's own. Default: none."
-    )
+    hub: str = Field("https://huggingface.co", description="Where `hf:owner/name` lies: Hugging Face or a mirror.")
+    cache_gigabytes: float = Field(100.0, gt=0, description="Largest size of an agent's cache of fetched weights.")
+    vae: str | None = Field(None, description="Autoencoder of `vae/` to use in place of every checkpoint's own.")
 
 
 class ComputeSettings(Section):
