@@ -32,6 +32,8 @@ JOB = {
     "count",
     "cancel_requested",
     "retry_of",
+    "counts",
+    "error",
     "shots",
     "queue",
     "images",

@@ -54,7 +54,7 @@ def test_a_full_database_refuses_orders_whole_and_takes_them_again_later(file_ho
     with pytest.raises(StorageFull):
         house.order(count=1000)
     assert [job.id for job in house.services.store.list_jobs(
-        house.account.id, limit=10, cursor=None, states=(), progress=lambda shot_id: 0.0
+        house.account.id, limit=10, cursor=None, states=(), progress=lambda shot_id: 0.0, include=()
     ).items] == [first.id]  # fmt: skip
     limit = 0
     job = house.order(count=1000)

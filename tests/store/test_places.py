@@ -1,11 +1,15 @@
 """Where a job stands, when it will be done, and why it does not move."""
 
+from dataclasses import replace
+
 import pytest
 
 from stablehand.domain.jobs import QueuePlace
+from stablehand.domain.pools import Pool
 from stablehand.protocol import Device, Hello
 from stablehand.services.cancel import cancel
 from stablehand.services.hello import hello
+from stablehand.store.measures import note_loads
 from tests.store.house import House, found
 
 
@@ -52,8 +56,11 @@ def test_the_estimate_counts_what_runs_what_waits_and_how_many_devices_there_are
     assert place(house, mine.id).eta_seconds == pytest.approx(4.5)
     half = house.order(steps=10)
     assert place(house, half.id).eta_seconds == pytest.approx(5.0)
-    other = house.order(checkpoint="beta")
-    assert place(house, other.id).eta_seconds is None
+    other = place(house, house.order(checkpoint="beta").id)
+    assert other.eta_seconds is not None, "of the same family"
+    assert other.eta_low_seconds is not None
+    assert other.eta_high_seconds is not None
+    assert 0 < other.eta_low_seconds < other.eta_seconds < other.eta_high_seconds
 
 
 def test_the_reason_is_a_sentence_that_says_what_to_do(house: House) -> None:
@@ -81,3 +88,59 @@ def test_an_agent_that_is_starting_or_drained_is_the_reason(house: House) -> Non
     device = Device(kind="cpu", name="test")
     hello(house.services, hand.agent, Hello(incarnation="next", runtime="null", device=device))
     assert "getting its device ready" in str(place(house, house.order().id).reason)
+
+
+def test_the_reason_counts_what_comes_first(house: House) -> None:
+    house.agent()
+    house.order(count=3, tier="normal")
+    mine = house.order(count=2, tier="normal")
+    assert place(house, mine.id).reason == "First come 3 pictures with an earlier share of the devices."
+    house.order(tier="premium")
+    assert "1 picture of a better tier and 3 pictures" in str(place(house, mine.id).reason)
+
+
+def test_a_checkpoint_that_nobody_holds_must_be_loaded_first(house: House) -> None:
+    hand = house.agent()
+    hand.resident = ("id-beta",)
+    hand.renew()
+    job = house.order(checkpoint="alpha")
+    assert place(house, job.id).reason == "The checkpoint alpha must be loaded first, which takes about 1 s."
+    with house.services.store.writing() as tx:
+        note_loads(tx, hand.agent.id, [("id-alpha", 40.0)])
+    house.order(checkpoint="beta")
+    assert "about 40 s. Agents stay with the checkpoints that they hold" in str(place(house, job.id).reason)
+
+
+def test_a_shot_that_failed_says_when_it_is_tried_again(house: House) -> None:
+    hand = house.agent()
+    job = house.order()
+    hand.fail(hand.claim_one())
+    assert "An attempt has failed. The next one begins in about" in str(place(house, job.id).reason)
+
+
+def test_a_pool_without_agents_is_the_reason(house: House) -> None:
+    house.services = replace(house.services, pools=(Pool("slow", frozenset({"alpha"})), Pool("default")))
+    house.agent()
+    job = house.order(checkpoint="alpha")
+    assert "The pool slow runs this checkpoint" in str(place(house, job.id).reason)
+
+
+def test_a_long_queue_is_not_counted_to_its_end(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stablehand.store.places.COUNTED", 10)
+    house.agent()
+    house.order(count=30, tier="normal")
+    mine = house.order(count=2, tier="normal")
+    stand = place(house, mine.id)
+    assert stand.ahead == 32, "all of the lane, its own shots among them: not more can come first"
+    assert "at most 32 pictures" in str(stand.reason)
+
+
+def test_estimates_are_held_against_what_happened(house: House) -> None:
+    hand = house.agent()
+    house.order(count=4)
+    assert house.services.store.calibration() is None
+    for lease in hand.claim(4):
+        hand.draw(lease)
+    found = house.services.store.calibration()
+    assert found is not None
+    assert (found.count, found.inside_share, round(found.median_ratio, 6)) == (3, 1.0, 1.0)

@@ -75,7 +75,14 @@ def routes(door: Door) -> APIBlueprint:
     @api.get("/jobs", responses={200: JobPage})
     def browse_jobs(query: JobsQuery) -> Response:
         """List jobs, newest first."""
-        page = list_jobs(door.services, door.account, limit=query.limit, cursor=query.cursor, state=query.state)
+        page = list_jobs(
+            door.services,
+            door.account,
+            limit=query.limit,
+            cursor=query.cursor,
+            state=query.state,
+            include=query.include,
+        )
         return reply(JobPage(items=[job_out(job) for job in page.items], next_cursor=page.next_cursor))
 
     @api.get("/jobs/<id>", responses={200: JobOut, 503: Error})

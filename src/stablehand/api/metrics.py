@@ -84,6 +84,17 @@ class _Now:
         shots.add_metric(["queued"], queue.queued)
         shots.add_metric(["running"], queue.running)
         yield shots
+        if queue.calibration is not None:
+            yield GaugeMetricFamily(
+                "stablehand_estimates_inside_share",
+                "Of the latest pictures, those whose device time lay inside the estimated range.",
+                value=queue.calibration.inside_share,
+            )
+            yield GaugeMetricFamily(
+                "stablehand_estimates_median_ratio",
+                "Of actual to estimated device time of the latest pictures.",
+                value=queue.calibration.median_ratio,
+            )
         tally = Tally(agent.state for agent in list_agents(self._door.services))
         agents = GaugeMetricFamily("stablehand_agents", "Agents by state.", labels=["state"])
         for state in AgentState:

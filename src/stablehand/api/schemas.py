@@ -124,6 +124,9 @@ class JobsQuery(PageQuery):
     state: Literal["active", "finished", "queued", "running", "succeeded", "failed", "cancelled"] | None = Field(
         None, description="Only jobs in this state; `active`: not ended, `finished`: ended."
     )
+    include: str = Field(
+        "", max_length=40, description="`shots`, `images` or `shots,images`: all of each job's, not just the first few."
+    )
 
 
 class ImagesQuery(PageQuery):
@@ -195,9 +198,19 @@ class ShotOut(Out):
 
 
 class QueueOut(Out):
-    ahead: int = Field(description="Pictures that come before its next one.")
-    eta_seconds: float | None
-    reason: str | None = Field(description="What holds it up, when that is not the queue.")
+    ahead: int = Field(description="Pictures for its checkpoint that come before its next one; many: at most so many.")
+    eta_seconds: float | None = Field(description="Until its last picture is done; null while nothing was measured.")
+    eta_low_seconds: float | None = Field(description="The range in which that should lie.")
+    eta_high_seconds: float | None
+    reason: str | None = Field(description="Why its next picture waits; null when it is simply next.")
+
+
+class CountsOut(Out):
+    queued: int
+    running: int
+    succeeded: int
+    failed: int
+    cancelled: int
 
 
 class JobOut(Out):
@@ -211,9 +224,11 @@ class JobOut(Out):
     count: int
     cancel_requested: bool
     retry_of: str | None
-    shots: list[ShotOut]
+    counts: CountsOut = Field(description="Its pictures by state.")
+    error: ShotErrorOut | None = Field(description="Why its first failed picture failed.")
+    shots: list[ShotOut] = Field(description="Left out of lists unless they are asked for.")
     queue: QueueOut | None
-    images: list[ImageOut]
+    images: list[ImageOut] = Field(description="In lists the first few, unless all are asked for.")
 
 
 class JobPage(Out):
@@ -324,10 +339,19 @@ class PoolOut(Out):
     wanted: int = Field(description="Agents that the work of this moment asks for; no pool's limits are applied.")
 
 
+class CalibrationOut(Out):
+    """How the estimates for the latest pictures compare with the time that those took."""
+
+    count: int
+    inside_share: float = Field(description="Of the pictures, those whose time lay inside the estimated range.")
+    median_ratio: float = Field(description="Of actual to estimated time; 1 when neither is longer.")
+
+
 class StatusOut(Out):
     version: str
     ready: bool = Field(description="Whether an agent can take work now.")
     queue: QueueCount
+    estimates: CalibrationOut | None
     agents: list[AgentOut]
     pools: list[PoolOut]
     lanes: list[LaneOut] = Field(description="Only those in trouble.")

@@ -6,7 +6,7 @@ from stablehand.domain.agents import Agent
 from stablehand.domain.breakers import LaneTrouble
 from stablehand.domain.checkpoints import Checkpoint
 from stablehand.domain.images import Image
-from stablehand.domain.jobs import Job, Shot
+from stablehand.domain.jobs import Job, Shot, ShotError
 from stablehand.domain.recipes import Recipe
 
 
@@ -32,15 +32,18 @@ def image_out(image: Image) -> schemas.ImageOut:
     )
 
 
+def _error_out(error: ShotError | None) -> schemas.ShotErrorOut | None:
+    return schemas.ShotErrorOut(code=error.code, message=error.message, hint=error.hint) if error else None
+
+
 def shot_out(shot: Shot) -> schemas.ShotOut:
-    error = shot.error
     return schemas.ShotOut(
         index=shot.index,
         state=shot.state,
         progress=shot.progress,
         image_id=shot.image_id,
         seed=shot.seed,
-        error=schemas.ShotErrorOut(code=error.code, message=error.message, hint=error.hint) if error else None,
+        error=_error_out(shot.error),
     )
 
 
@@ -58,7 +61,15 @@ def job_out(job: Job) -> schemas.JobOut:
         cancel_requested=job.cancel_requested,
         retry_of=job.retry_of,
         shots=[shot_out(shot) for shot in job.shots],
-        queue=schemas.QueueOut(ahead=place.ahead, eta_seconds=place.eta_seconds, reason=place.reason)
+        counts=schemas.CountsOut(**{state.value: count for state, count in job.counts.items()}),
+        error=_error_out(job.error),
+        queue=schemas.QueueOut(
+            ahead=place.ahead,
+            eta_seconds=place.eta_seconds,
+            eta_low_seconds=place.eta_low_seconds,
+            eta_high_seconds=place.eta_high_seconds,
+            reason=place.reason,
+        )
         if place
         else None,
         images=[image_out(image) for image in job.images],

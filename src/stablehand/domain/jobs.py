@@ -8,7 +8,7 @@
 Drawn for a shot. A job is terminal when all its shots are. Terminal states absorb: retrying makes a new job.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -59,8 +59,10 @@ class QueuePlace:
     """Where a job stands, for the person who waits."""
 
     ahead: int  #: shots that will be claimed before its next one
-    eta_seconds: float | None  #: None while nothing has been measured
-    reason: str | None  #: a sentence, when something other than a queue holds it up
+    eta_seconds: float | None  #: until its last picture is done; None while nothing has been measured
+    reason: str | None  #: a sentence: why its next shot waits
+    eta_low_seconds: float | None = None  #: the range in which that should lie
+    eta_high_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +79,10 @@ class Job:
     finished_at: datetime | None
     cancel_requested: bool
     retry_of: str | None
-    shots: tuple[Shot, ...]
-    images: tuple[Image, ...]
+    counts: Mapping[State, int]  #: its shots by state
+    error: ShotError | None  #: of its first failed shot
+    shots: tuple[Shot, ...]  #: none where a list has left them out
+    images: tuple[Image, ...]  #: the first few where a list has left the rest out
     queue: QueuePlace | None  #: None once terminal
 
 

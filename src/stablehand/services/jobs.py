@@ -8,7 +8,7 @@ from stablehand.domain.jobs import Job
 from stablehand.domain.pages import LIMIT_DEFAULT, Page, check_limit
 from stablehand.services import Services
 from stablehand.services.announce import job_topic
-from stablehand.store.jobs import STATE_GROUPS
+from stablehand.store.jobs import PARTS, STATE_GROUPS
 
 
 def get_job(services: Services, account: Account, job_id: str) -> Job:
@@ -34,12 +34,21 @@ def list_jobs(
     limit: int = LIMIT_DEFAULT,
     cursor: str | None = None,
     state: str | None = None,
+    include: str = "",
 ) -> Page[Job]:
-    """Newest first. ``state``: a state, "active" or "finished". Raises InvalidFields."""
+    """Newest first. Raises InvalidFields.
+
+    Args:
+        state: a state, "active" or "finished".
+        include: "shots", "images" or both, parted by a comma: all that a job has of these.
+    """
     check_limit(limit)
+    parts = {part.strip() for part in include.split(",") if part.strip()}
+    if not parts <= PARTS:
+        raise InvalidFields({"include": "of shots and images, parted by a comma"})
     if state is not None and state not in STATE_GROUPS:
         raise InvalidFields({"state": "one of: " + ", ".join(STATE_GROUPS)})
     states = () if state is None else STATE_GROUPS[state]
     return services.store.list_jobs(
-        account.id, limit=limit, cursor=cursor, states=states, progress=services.feed.progress
+        account.id, limit=limit, cursor=cursor, states=states, progress=services.feed.progress, include=parts
     )

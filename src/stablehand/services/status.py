@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from stablehand.domain.breakers import LaneTrouble
 from stablehand.domain.demand import Scaling, wanted_agents
+from stablehand.domain.estimates import Calibration
 from stablehand.services import Services
 
 #: What limits a pool is whoever starts its machines.
@@ -14,6 +15,7 @@ _UNLIMITED = Scaling(max_agents=1_000_000)
 class QueueStatus:
     queued: int  #: shots
     running: int  #: shots
+    calibration: Calibration | None  #: how good estimates have been lately
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class PoolStatus:
 def queue_status(services: Services) -> QueueStatus:
     """Counts over all accounts."""
     queued, running = services.store.queue_counts()
-    return QueueStatus(queued=queued, running=running)
+    return QueueStatus(queued=queued, running=running, calibration=services.store.calibration())
 
 
 def troubled_lanes(services: Services) -> tuple[LaneTrouble, ...]:

@@ -1,23 +1,25 @@
 """Jobs: submitted, read, cancelled."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import delete, func, insert, select
 
 from stablehand.domain.errors import Conflict, IdempotencyConflict, NotFound, QueueFull
-from stablehand.domain.jobs import TERMINAL, Job, Shot, State
+from stablehand.domain.estimates import Calibration
+from stablehand.domain.jobs import TERMINAL, Job, Shot, ShotError, State
 from stablehand.domain.pace import cost_of
 from stablehand.domain.pages import Page, decode_cursor, encode_cursor
 from stablehand.domain.recipes import Recipe
 from stablehand.domain.tiers import TIER_BY_NAME
 from stablehand.store.changes import Changes
 from stablehand.store.lanes import fleet_of
-from stablehand.store.measures import reckoned_seconds
+from stablehand.store.measures import measured_calibration, reckoned_seconds
 from stablehand.store.models import (
     IS_QUEUED,
     IS_RUNNING,
+    IS_WAITING,
     AccountRow,
     CheckpointRow,
     DeadLetterRow,
@@ -25,13 +27,18 @@ from stablehand.store.models import (
     ImageRow,
     JobRow,
     ShotRow,
+    TallyRow,
 )
 from stablehand.store.places import Places
-from stablehand.store.rows import Progress, job_from, no_progress, shot_from
+from stablehand.store.rows import Progress, error_from, job_from, no_progress, shot_from
 from stablehand.store.settling import notice, settle
 from stablehand.store.tags import tags_for
 from stablehand.store.tallies import Key, Move, came
 from stablehand.store.transactions import ONLY_ROW, Transaction, Transactions, repeatable
+
+#: what a job may come with in a list; without its images it shows the first few
+PARTS = frozenset({"shots", "images"})
+FIRST_IMAGES = 8
 
 #: seconds after which an order that did not fit may be tried again
 RETRY_AFTER_LEAST, RETRY_AFTER_MOST = 5, 3600
@@ -144,9 +151,16 @@ class Jobs(Transactions):
             return [(row.account_id, row.job_id, shot_from(row, progress)) for row in rows]
 
     def list_jobs(
-        self, account_id: str, *, limit: int, cursor: str | None, states: Sequence[State], progress: Progress
+        self,
+        account_id: str,
+        *,
+        limit: int,
+        cursor: str | None,
+        states: Sequence[State],
+        progress: Progress,
+        include: Collection[str],
     ) -> Page[Job]:
-        """Newest first. Raises InvalidFields for a bad cursor."""
+        """Newest first. ``include``: of ``PARTS``, what they come with. Raises InvalidFields for a bad cursor."""
         query = select(JobRow).where(JobRow.account_id == account_id).order_by(JobRow.number.desc()).limit(limit + 1)
         if states:
             query = query.where(JobRow.state.in_(states))
@@ -159,7 +173,7 @@ class Jobs(Transactions):
             more = len(rows) > limit
             rows = rows[:limit]
             return Page(
-                items=tuple(_assemble(tx, rows, progress)),
+                items=tuple(_assemble(tx, rows, progress, include)),
                 next_cursor=encode_cursor("jobs", rows[-1].number) if more else None,
             )
 
@@ -200,9 +214,14 @@ class Jobs(Transactions):
     def queue_counts(self) -> tuple[int, int]:
         """How many shots are queued and running."""
         with self.reading() as tx:
-            queued = tx.session.scalar(select(func.count()).select_from(ShotRow).where(IS_QUEUED))
+            queued = tx.session.scalar(select(func.sum(TallyRow.queued)).where(IS_WAITING))
             running = tx.session.scalar(select(func.count()).select_from(ShotRow).where(IS_RUNNING))
             return queued or 0, running or 0
+
+    def calibration(self) -> Calibration | None:
+        """How the latest pictures' times compare with what was expected of them; None before the second one."""
+        with self.reading() as tx:
+            return measured_calibration(tx)
 
 
 def _queue_full(tx: Transaction, new: NewJob, queued: int, max_size_shots: int) -> QueueFull:
@@ -284,26 +303,49 @@ def _job_row(tx: Transaction, job_id: str, account_id: str | None) -> JobRow:
     return row
 
 
-def _assemble(tx: Transaction, rows: Sequence[JobRow], progress: Progress) -> list[Job]:
+def _assemble(
+    tx: Transaction, rows: Sequence[JobRow], progress: Progress, include: Collection[str] = PARTS
+) -> list[Job]:
     ids = [row.id for row in rows]
     shots: dict[str, list[ShotRow]] = {job_id: [] for job_id in ids}
-    for shot in tx.session.scalars(
-        select(ShotRow).where(ShotRow.job_id.in_(ids)).order_by(ShotRow.job_id, ShotRow.index)
-    ):
-        shots[shot.job_id].append(shot)
+    if "shots" in include:
+        query = select(ShotRow).where(ShotRow.job_id.in_(ids)).order_by(ShotRow.job_id, ShotRow.index)
+        for shot in tx.session.scalars(query):
+            shots[shot.job_id].append(shot)
     images: dict[str, list[ImageRow]] = {job_id: [] for job_id in ids}
-    for image in tx.session.scalars(
-        select(ImageRow).where(ImageRow.job_id.in_(ids), ImageRow.deleted_at.is_(None)).order_by(ImageRow.index)
-    ):
-        images[image.job_id].append(image)
+    shown = select(ImageRow).where(ImageRow.deleted_at.is_(None)).order_by(ImageRow.index)
+    if "images" in include:
+        for image in tx.session.scalars(shown.where(ImageRow.job_id.in_(ids))):
+            images[image.job_id].append(image)
+    else:
+        for job_id in ids:
+            images[job_id] += tx.session.scalars(shown.where(ImageRow.job_id == job_id).limit(FIRST_IMAGES))
+    counts = _counts(tx, ids)
     places = Places(tx, progress)
     return [
         job_from(
             row,
             shots[row.id],
             images[row.id],
-            None if State(row.state).is_terminal else places.of(row, shots[row.id]),
+            None if State(row.state).is_terminal else places.of(row),
             progress,
+            counts=counts[row.id],
+            error=_first_error(tx, row.id) if counts[row.id].get(State.FAILED) else None,
         )
         for row in rows
     ]
+
+
+def _counts(tx: Transaction, job_ids: Sequence[str]) -> dict[str, dict[State, int]]:
+    """job id -> how many of its shots stand in each state that any does."""
+    counts: dict[str, dict[State, int]] = {job_id: {} for job_id in job_ids}
+    query = select(ShotRow.job_id, ShotRow.state, func.count()).where(ShotRow.job_id.in_(job_ids))
+    for job_id, state, count in tx.session.execute(query.group_by(ShotRow.job_id, ShotRow.state)).tuples():
+        counts[job_id][State(state)] = count
+    return counts
+
+
+def _first_error(tx: Transaction, job_id: str) -> ShotError | None:
+    """Why its first failed shot failed: one reason is usually every shot's reason."""
+    failed = select(ShotRow.error).where(ShotRow.job_id == job_id, ShotRow.state == State.FAILED)
+    return error_from(tx.session.scalar(failed.order_by(ShotRow.index).limit(1)))

@@ -1,6 +1,6 @@
 """From rows to the domain's nouns."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -123,7 +123,14 @@ def image_from(row: ImageRow) -> Image:
 
 
 def job_from(
-    row: JobRow, shots: Sequence[ShotRow], images: Sequence[ImageRow], place: QueuePlace | None, progress: Progress
+    row: JobRow,
+    shots: Sequence[ShotRow],
+    images: Sequence[ImageRow],
+    place: QueuePlace | None,
+    progress: Progress,
+    *,
+    counts: Mapping[State, int],
+    error: ShotError | None,
 ) -> Job:
     return Job(
         id=row.id,
@@ -136,6 +143,8 @@ def job_from(
         finished_at=row.finished_at,
         cancel_requested=row.cancel_requested_at is not None,
         retry_of=row.retry_of,
+        counts={state: counts.get(state, 0) for state in State},
+        error=error,
         shots=tuple(shot_from(shot, progress) for shot in shots),
         images=tuple(image_from(image) for image in images),
         queue=place,

@@ -1,0 +1,41 @@
+"""Why a job waits although nothing is wrong, in a sentence for the person who ordered it."""
+
+from dataclasses import dataclass
+from math import ceil
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """What stands between a job's next shot and its beginning."""
+
+    checkpoint: str  #: name
+    is_resident: bool  #: some live agent has it in its memory
+    load_seconds: float  #: to bring it into one
+    better_tier: int  #: shots of its lane in better tiers
+    earlier_share: int  #: other shots of its lane that come first
+    is_bound: bool  #: those are counted roughly; there are not more
+    other_lanes: int  #: lanes of its pool in which others wait as well
+    retry_seconds: float  #: until it may be tried again after an attempt that failed; 0: now
+
+
+def why_waiting(wait: Wait) -> str | None:
+    """None when it is simply next."""
+    if wait.retry_seconds > 0:
+        return f"An attempt has failed. The next one begins in about {ceil(wait.retry_seconds)} s."
+    parts = []
+    if wait.better_tier:
+        parts.append(f"{_many(wait.better_tier, wait.is_bound)} of a better tier")
+    if wait.earlier_share:
+        parts.append(f"{_many(wait.earlier_share, wait.is_bound)} with an earlier share of the devices")
+    ahead = f"First {'come' if wait.better_tier + wait.earlier_share > 1 else 'comes'} {' and '.join(parts)}."
+    if not wait.is_resident:
+        seconds = max(1, round(wait.load_seconds))
+        load = f"The checkpoint {wait.checkpoint} must be loaded first, which takes about {seconds} s."
+        if wait.other_lanes:
+            load += " Agents stay with the checkpoints that they hold until this is more urgent."
+        return f"{load} {ahead}" if parts else load
+    return ahead if parts else None
+
+
+def _many(count: int, is_bound: bool) -> str:
+    return f"{'at most ' if is_bound else ''}{count} picture{'' if count == 1 else 's'}"
