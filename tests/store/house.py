@@ -44,6 +44,7 @@ from stablehand.services.release import release
 from stablehand.services.renew import renew
 from stablehand.services.submit import submit
 from stablehand.store import DATABASE_NAME, Store
+from stablehand.store.holdings import Memory
 from stablehand.store.models import ChargeRow
 
 
@@ -149,6 +150,10 @@ class Hand:
     @property
     def agent(self):  # type: ignore[no-untyped-def]
         return agent_by_token(self.services, self.name)
+
+    @property
+    def memory(self) -> Memory:
+        return Memory(list(self.resident))
 
     def hello(self, incarnation: str | None = None) -> "Hand":
         self.incarnation = incarnation or self.incarnation

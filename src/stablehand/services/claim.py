@@ -53,6 +53,7 @@ def _on_the_wire(
     return Lease(
         shot_id=leased.shot_id,
         job_id=leased.job_id,
+        account_id=leased.account_id,
         index=leased.index,
         token=leased.token,
         attempt=leased.attempt,

@@ -50,6 +50,7 @@ class Leased:
 
     shot_id: str
     job_id: str
+    account_id: str
     index: int
     token: int
     attempt: int
@@ -281,6 +282,7 @@ def _lease(
         Leased(
             shot_id=shot.id,
             job_id=shot.job_id,
+            account_id=shot.account_id,
             index=shot.index,
             token=shot.token,
             attempt=shot.attempt,
