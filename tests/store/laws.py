@@ -18,6 +18,7 @@ def check_laws(store: Store, *, accepted: dict[str, int] | None = None) -> dict[
         images = tx.session.scalars(select(ImageRow.shot_id)).all()
         charges = tx.session.scalars(select(ChargeRow.shot_id)).all()
         notices = Counter(tx.session.execute(select(OutboxRow.job_id, OutboxRow.kind)).tuples().all())
+    assert store.verify_tallies() == [], "what waits in each lane is what a recount says"
     if accepted is not None:
         assert {job.id: job.count for job in jobs} == accepted, "what was accepted is there, and nothing else"
     own: dict[str, list[ShotRow]] = {job.id: [] for job in jobs}
