@@ -18,7 +18,8 @@ class Moves(Transactions):
     def move(self, job_id: str, account_id: str, *, before: str | None, front: bool) -> Changes:
         """Put what is queued of a job before what is queued of another one, to the front or to the back.
 
-        Shots that an agent is taking at this moment are left out: they are as good as running.
+        Shots that an agent is taking at this moment are left out: they are as good as running. So are those that have
+        been claimed before: the largest of their tags is the time by which all others are reckoned.
 
         Raises:
             NotFound. Conflict: nothing of it waits, or ``before`` stands in another line.
@@ -37,6 +38,7 @@ class Moves(Transactions):
                 select(ShotRow)
                 .where(
                     IS_QUEUED,
+                    ShotRow.token == 0,
                     ShotRow.account_id == account_id,
                     ShotRow.pool == job.pool,
                     ShotRow.tier_rank == TIER_BY_NAME[job.tier].rank,
