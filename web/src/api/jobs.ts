@@ -11,7 +11,7 @@ export function submitJob(order: JobOrder, idempotencyKey: string): Promise<Job>
 }
 
 export function listJobs(query: { limit: number; cursor?: string; state?: string }): Promise<Page<Job>> {
-  return request({ url: '/jobs', params: query })
+  return request({ url: '/jobs', params: { ...query, include: 'shots,images' } })
 }
 
 export function getJob(id: string): Promise<Job> {
