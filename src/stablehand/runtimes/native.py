@@ -19,6 +19,7 @@ from PIL import Image as Pictures
 import stablehand
 from stablehand.domain.errors import StablehandError
 from stablehand.domain.infotext import write_infotext
+from stablehand.domain.recipes import Recipe
 from stablehand.ports import Broken, Drawn, Fetch, Loaded, Order, Parked
 from stablehand.protocol import Device
 from stablehand.runtimes.encode import encode
@@ -185,7 +186,7 @@ class NativeRuntime:
         from stablehand.engine.parked import pack  # noqa: PLC0415 - loaded by start()
 
         seat, snapshot = self._seated.get(shot_id), self._started().snapshot(shot_id)
-        if seat is None or snapshot is None or snapshot.state.progress <= 0:
+        if seat is None or snapshot is None or snapshot.state.progress <= 0 or not is_told_by_state(seat.order.recipe):
             return None
         state, seconds = snapshot.state, snapshot.device_seconds
         data = wrap(seat.order, self.name, self.device.precision, pack(state), device_seconds=seconds)
@@ -271,6 +272,11 @@ class NativeRuntime:
                 text = f"The picture could not be encoded: {type(error).__name__}: {error}"
                 results.append(Broken(encoding[future], "retry", "encoding_failed", text))
         return results
+
+
+def is_told_by_state(recipe: Recipe) -> bool:
+    """Whether a sampler's state says all of how far a picture has come: it knows one pass by one checkpoint."""
+    return recipe.kind == "text" and recipe.hires is None and recipe.refiner is None
 
 
 def _extras(order: Order, places: Places) -> Extras:
