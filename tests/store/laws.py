@@ -4,9 +4,10 @@ from collections import Counter
 
 from sqlalchemy import select
 
+from stablehand.domain.attempts import ATTEMPTS_KEPT
 from stablehand.domain.jobs import State, roll_up
 from stablehand.store import Store
-from stablehand.store.models import ChargeRow, ImageRow, JobRow, ShotRow
+from stablehand.store.models import AttemptRow, ChargeRow, DeadLetterRow, ImageRow, JobRow, ShotRow
 from stablehand.store.outbox_row import OutboxRow
 
 
@@ -17,6 +18,8 @@ def check_laws(store: Store, *, accepted: dict[str, int] | None = None) -> dict[
         jobs = tx.session.scalars(select(JobRow)).all()
         images = tx.session.scalars(select(ImageRow.shot_id)).all()
         charges = tx.session.scalars(select(ChargeRow.shot_id)).all()
+        letters = tx.session.scalars(select(DeadLetterRow.shot_id)).all()
+        attempts = Counter(tx.session.scalars(select(AttemptRow.shot_id)))
         notices = Counter(tx.session.execute(select(OutboxRow.job_id, OutboxRow.kind)).tuples().all())
     assert store.verify_tallies() == [], "what waits in each lane is what a recount says"
     if accepted is not None:
@@ -31,6 +34,9 @@ def check_laws(store: Store, *, accepted: dict[str, int] | None = None) -> dict[
         assert not running or (shot.agent_id is not None and shot.token > 0)
         assert State(shot.state).is_terminal == (shot.finished_at is not None)
         assert shot.attempt >= 0
+    failed = {shot.id for shot in shots if shot.state == State.FAILED}
+    assert failed.issuperset(letters), "a dead letter is a shot that failed"
+    assert max(attempts.values(), default=0) <= ATTEMPTS_KEPT
     drawn = sorted(shot.id for shot in shots if shot.state == State.SUCCEEDED)
     assert sorted(charges) == drawn, "one charge a delivered shot"
     assert sorted(images) == drawn, "one image a delivered shot"
