@@ -177,3 +177,60 @@ def test_own_jobs_change_places(site: Site) -> None:
     for body in ({}, {"to": "front", "before": first["id"]}, {"to": "middle"}):
         assert site.client.post(f"/api/v1/jobs/{first['id']}/move", json=body).status_code == 422
     assert site.client.post(f"/api/v1/jobs/{first['id']}/move", json={"before": "nothing"}).status_code == 404
+
+
+def test_a_list_tells_the_gist_of_each_job_unless_asked_for_more(site: Site) -> None:
+    job = site.order(count=12)
+    site.draw()
+    [gist] = site.client.get("/api/v1/jobs").get_json()["items"]
+    assert gist["shots"] == []
+    assert [image["index"] for image in gist["images"]] == list(range(8))
+    assert gist["counts"] == {"queued": 0, "running": 0, "succeeded": 12, "failed": 0, "cancelled": 0}
+    assert gist["error"] is None
+    [whole] = site.client.get("/api/v1/jobs?include=shots,images").get_json()["items"]
+    assert whole == site.client.get(f"/api/v1/jobs/{job['id']}").get_json()
+    assert len(whole["shots"]) == len(whole["images"]) == 12
+    refused = site.client.get("/api/v1/jobs?include=secrets")
+    assert refused.status_code == 422
+    assert set(refused.get_json()["error"]["fields"]) == {"include"}
+
+
+def test_a_failed_job_tells_its_first_error_in_a_list_too(site: Site) -> None:
+    site.order()
+    site.hello()
+    lease = site.claim()[0]
+    failure = {"shot_id": lease["shot_id"], "token": lease["token"], "error_class": "final", "code": "oops"}
+    site.tell("fail", failures=[{**failure, "message": "It went wrong."}])
+    [job] = site.client.get("/api/v1/jobs").get_json()["items"]
+    assert job["counts"]["failed"] == 1
+    assert job["error"] == {"code": "oops", "message": "It went wrong.", "hint": ""}
+
+
+def test_a_full_queue_says_how_full_it_is(make: Make) -> None:
+    site = make(yaml="queue: {max_size: 3}")
+    site.order(count=2)
+    answer = site.client.post("/api/v1/jobs", json={"prompt": "more", "checkpoint": "tiny", "count": 4})
+    error = answer.get_json()["error"]
+    assert (answer.status_code, error["code"]) == (429, "queue_full")
+    assert "2 queued pictures of at most 3" in error["message"]
+    assert error["hint"] == "Order fewer at once."
+    assert 5 <= int(answer.headers["Retry-After"]) <= 3600
+
+
+def test_pools_come_from_the_settings(make: Make) -> None:
+    site = make(yaml="compute: {pools: {default: [other]}}")
+    answer = site.client.post("/api/v1/jobs", json={"prompt": "x", "checkpoint": "tiny"})
+    assert (answer.status_code, answer.get_json()["error"]["code"]) == (409, "no_pool")
+
+
+def test_a_job_says_when_it_will_be_done(site: Site) -> None:
+    site.order()
+    site.draw()
+    queue = site.order(count=2)["queue"]
+    assert 0 < queue["eta_low_seconds"] <= queue["eta_seconds"] <= queue["eta_high_seconds"]
+    site.order()
+    site.draw()
+    estimates = site.client.get("/api/v1/status").get_json()["estimates"]
+    assert estimates["count"] >= 1
+    assert 0 <= estimates["inside_share"] <= 1
+    assert "stablehand_estimates_inside_share" in site.client.get("/metrics").get_data(as_text=True)

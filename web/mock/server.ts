@@ -37,7 +37,8 @@ export function mockedServer(): Plugin {
     const job: Job = {
       id: `job-${jobs.length + 1}`, kind: 'text', state: 'queued', tier: 'premium', created_at: new Date().toISOString(),
       finished_at: null, recipe, count, cancel_requested: false, retry_of: null, images: [],
-      queue: { ahead: 0, eta_seconds: 3, reason: null },
+      counts: { queued: count, running: 0, succeeded: 0, failed: 0, cancelled: 0 }, error: null,
+      queue: { ahead: 0, eta_seconds: 3, eta_low_seconds: 2, eta_high_seconds: 5, reason: null },
       shots: Array.from({ length: count }, (_, index) => ({
         index, state: 'queued', progress: 0, image_id: null, seed: String(first + index), error: null,
       })),

@@ -10,8 +10,9 @@ export function submitJob(order: JobOrder, idempotencyKey: string): Promise<Job>
   return request({ method: 'POST', url: '/jobs', data: order, headers: { 'Idempotency-Key': idempotencyKey } })
 }
 
+/** Newest first, without their shots and with their first images only: {@link getJob} tells all of one. */
 export function listJobs(query: { limit: number; cursor?: string; state?: string }): Promise<Page<Job>> {
-  return request({ url: '/jobs', params: { ...query, include: 'shots,images' } })
+  return request({ url: '/jobs', params: query })
 }
 
 export function getJob(id: string): Promise<Job> {

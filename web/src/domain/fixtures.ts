@@ -20,9 +20,16 @@ export function aJob(with_: Partial<Job> = {}): Job {
   const shots = with_.shots ?? [aShot()]
   return {
     id: 'j1', kind: 'text', state: 'queued', tier: 'premium', created_at: '2026-11-20T12:00:00Z', finished_at: null,
-    recipe: aRecipe(), count: shots.length, cancel_requested: false, retry_of: null, shots, queue: null, images: [],
+    recipe: aRecipe(), count: shots.length, cancel_requested: false, retry_of: null, counts: countsOf(shots), error: null,
+    shots, queue: null, images: [],
     ...with_,
   }
+}
+
+function countsOf(shots: Shot[]): Job['counts'] {
+  const counts: Job['counts'] = { queued: 0, running: 0, succeeded: 0, failed: 0, cancelled: 0 }
+  for (const shot of shots) counts[shot.state] += 1
+  return counts
 }
 
 export function anImage(with_: Partial<Image> = {}): Image {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import { aJob, anImage, aShot } from './fixtures'
+import { tally } from './jobs'
 import { EMPTY_BOARD, fold, previewKey, type Board, type News } from './jobBoard'
 
 function told(...news: News[]): Board {
@@ -34,6 +35,21 @@ describe('jobs', () => {
   it('let a shot go back to the queue when its lease was lost', () => {
     const released = aJob({ state: 'running', shots: [aShot(), aShot({ index: 1, state: 'running' })] })
     expect(told({ type: 'job', job: RUNNING }, { type: 'job', job: released }).jobs.j1?.shots[0]?.state).toBe('queued')
+  })
+})
+
+describe('the gist of a job, as lists tell it,', () => {
+  const gist = { ...RUNNING, shots: [], images: [] }
+
+  it('leaves what is known in whole as it is', () => {
+    expect(told({ type: 'job', job: RUNNING }, { type: 'listed', jobs: [gist] }).jobs.j1?.shots).toEqual(RUNNING.shots)
+  })
+
+  it('takes the place of what is out of date', () => {
+    const ended = { ...DONE, count: 2, counts: { ...DONE.counts, succeeded: 2 }, shots: [] }
+    const job = told({ type: 'job', job: RUNNING }, { type: 'listed', jobs: [ended] }).jobs.j1
+    expect(job?.shots).toEqual([])
+    expect(job && tally(job)).toBe('2 pictures')
   })
 })
 

@@ -7,7 +7,7 @@
  */
 
 import type { Image } from './images'
-import { imageOf, isTerminal, type Job, type Shot } from './jobs'
+import { imageOf, isTerminal, isWhole, type Job, type Shot } from './jobs'
 
 export interface Board {
   readonly jobs: Readonly<Record<string, Job>>
@@ -63,6 +63,10 @@ function withJob(board: Board, job: Job): Board {
 
 function merge(known: Job, told: Job): Job {
   if (isTerminal(known.state) && !isTerminal(told.state)) return known
+  // A list tells the gist only. What is known in whole stays, unless the job has ended meanwhile: then it is out of date.
+  if (!isWhole(told) && isWhole(known) && isTerminal(known.state) === isTerminal(told.state)) {
+    return { ...told, shots: known.shots, images: known.images }
+  }
   const before = new Map(known.shots.map((shot) => [shot.index, shot]))
   return { ...told, shots: told.shots.map((shot) => later(before.get(shot.index), shot)) }
 }

@@ -24,7 +24,11 @@ export interface Shot {
 export interface QueuePlace {
   /** Shots that will be claimed before this job's next one. */
   ahead: number
+  /** Until the last picture is done, and the range in which that should lie. Null while nothing was measured. */
   eta_seconds: number | null
+  eta_low_seconds: number | null
+  eta_high_seconds: number | null
+  /** Why the next picture waits; null when it is simply next. */
   reason: string | null
 }
 
@@ -39,10 +43,21 @@ export interface Job {
   count: number
   cancel_requested: boolean
   retry_of: string | null
+  /** Its shots by state. */
+  counts: Record<State, number>
+  /** Why its first failed shot failed. */
+  error: ShotError | null
+  /** None when a list has left them out; see {@link isWhole}. */
   shots: Shot[]
   /** Null once the job is terminal. */
   queue: QueuePlace | null
+  /** The first few when a list has left the rest out. */
   images: Image[]
+}
+
+/** True when the job came with all its shots and images, false when a list has told only the gist of it. */
+export function isWhole(job: Job): boolean {
+  return job.shots.length === job.count
 }
 
 export function isTerminal(state: State): boolean {
@@ -52,13 +67,13 @@ export function isTerminal(state: State): boolean {
 /** How far a job is, 0 to 1. A shot that ended counts as done, however it ended. */
 export function progressOf(job: Job): number {
   if (isTerminal(job.state)) return 1
-  if (job.shots.length === 0) return 0
+  if (!isWhole(job)) return (job.counts.succeeded + job.counts.failed + job.counts.cancelled) / job.count
   const done = job.shots.reduce((sum, shot) => sum + (isTerminal(shot.state) ? 1 : shot.progress), 0)
   return done / job.shots.length
 }
 
 export function countShots(job: Job, state: State): number {
-  return job.shots.filter((shot) => shot.state === state).length
+  return isWhole(job) ? job.shots.filter((shot) => shot.state === state).length : job.counts[state]
 }
 
 /** The delivered image of a shot, if the job carries it. */
@@ -68,7 +83,7 @@ export function imageOf(job: Job, shot: Shot): Image | undefined {
 
 /** The first error among the shots: one reason is usually every shot's reason. */
 export function firstError(job: Job): ShotError | null {
-  return job.shots.find((shot) => shot.error && shot.state === 'failed')?.error ?? null
+  return job.shots.find((shot) => shot.error && shot.state === 'failed')?.error ?? job.error
 }
 
 /** Newest first; jobs of the same moment keep a fixed order. */

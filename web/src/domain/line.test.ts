@@ -6,8 +6,9 @@ import { activeFirst, stepsOf } from './line'
 function job(id: string, more: Partial<Job> = {}): Job {
   return {
     id, kind: 'text', state: 'queued', tier: 'normal', created_at: '2026-01-01T00:00:00Z', finished_at: null,
-    recipe: {} as Job['recipe'], count: 1, cancel_requested: false, retry_of: null, shots: [],
-    queue: { ahead: 0, eta_seconds: null, reason: null }, images: [], ...more,
+    recipe: {} as Job['recipe'], count: 1, cancel_requested: false, retry_of: null,
+    counts: { queued: 1, running: 0, succeeded: 0, failed: 0, cancelled: 0 }, error: null, shots: [],
+    queue: { ahead: 0, eta_seconds: null, eta_low_seconds: null, eta_high_seconds: null, reason: null }, images: [], ...more,
   }
 }
 
@@ -29,7 +30,7 @@ describe('stepsOf', () => {
 
 describe('activeFirst', () => {
   it('lists what draws, then what waits in its turn, then what is over', () => {
-    const place = (ahead: number) => ({ queue: { ahead, eta_seconds: null, reason: null } })
+    const place = (ahead: number) => ({ queue: { ahead, eta_seconds: null, eta_low_seconds: null, eta_high_seconds: null, reason: null } })
     const states: [string, State, number][] = [
       ['done', 'succeeded', 0], ['late', 'queued', 5], ['soon', 'queued', 1], ['now', 'running', 9],
     ]

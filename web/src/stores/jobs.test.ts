@@ -25,6 +25,19 @@ it('asks for an active job that the newest page no longer lists', async () => {
   expect(jobs.active.map((job) => job.id)).toEqual(['new'])
 })
 
+it('asks for all of what is under way, of which the list tells the gist', async () => {
+  const jobs = useJobs()
+  const whole = aJob({ id: 'a', state: 'running', shots: [aShot({ state: 'running' }), aShot({ index: 1 })] })
+  const over = aJob({ id: 'b', state: 'succeeded', count: 2, shots: [] })
+  vi.mocked(api.listJobs).mockResolvedValue({ items: [{ ...whole, shots: [] }, over], next_cursor: null })
+  vi.mocked(api.getJob).mockResolvedValue(whole)
+
+  await jobs.refresh()
+
+  expect(api.getJob).toHaveBeenCalledExactlyOnceWith('a')
+  expect(jobs.byId('a')?.shots).toHaveLength(2)
+})
+
 it('is loaded by an answer only', async () => {
   const jobs = useJobs()
   vi.mocked(api.listJobs).mockRejectedValueOnce(new Error('no answer'))

@@ -6,10 +6,10 @@ import { computed, ref, shallowRef } from 'vue'
 import * as api from '@/api/jobs'
 import type { JobOrder } from '@/domain/drafts'
 import { EMPTY_BOARD, fold, previewKey, type News } from '@/domain/jobBoard'
-import { isTerminal, newestFirst, progressOf, type Job } from '@/domain/jobs'
+import { isTerminal, isWhole, newestFirst, progressOf, type Job } from '@/domain/jobs'
 import { activeFirst, type Place } from '@/domain/line'
 
-/** How many jobs the page asks for at once. Each comes with all its shots and images, so few are plenty. */
+/** How many jobs the page asks for at once. */
 const PAGE = 20
 
 export const useJobs = defineStore('jobs', () => {
@@ -40,9 +40,10 @@ export const useJobs = defineStore('jobs', () => {
     apply({ type: 'listed', jobs: page.items })
     if (!loaded.value) nextCursor.value = page.next_cursor
     loaded.value = true
-    const told = new Set(page.items.map((job) => job.id))
-    const untold = active.value.filter((job) => !told.has(job.id))
-    apply({ type: 'listed', jobs: await Promise.all(untold.map((job) => api.getJob(job.id))) })
+    // The list tells the gist; what is under way, or was when we last heard, is shown in whole.
+    const whole = new Set(page.items.filter(isWhole).map((job) => job.id))
+    const partial = active.value.filter((job) => !whole.has(job.id))
+    apply({ type: 'listed', jobs: await Promise.all(partial.map((job) => api.getJob(job.id))) })
   }
 
   async function loadMore(): Promise<void> {
@@ -50,6 +51,12 @@ export const useJobs = defineStore('jobs', () => {
     const page = await api.listJobs({ limit: PAGE, cursor: nextCursor.value })
     nextCursor.value = page.next_cursor
     apply({ type: 'listed', jobs: page.items })
+  }
+
+  /** Fetches all of a job that a list has told only the gist of. */
+  async function complete(id: string): Promise<void> {
+    const job = byId(id)
+    if (job && !isWhole(job)) learn(await api.getJob(id))
   }
 
   async function submit(order: JobOrder, idempotencyKey: string): Promise<Job> {
@@ -83,6 +90,6 @@ export const useJobs = defineStore('jobs', () => {
     return board.value.previews[previewKey(jobId, index)]
   }
 
-  return { loaded, all, listed, active, newest, progress, nextCursor, apply, refresh, loadMore, submit, cancel, retry,
+  return { loaded, all, listed, active, newest, progress, nextCursor, apply, refresh, loadMore, complete, submit, cancel, retry,
     move, byId, previewOf }
 })
