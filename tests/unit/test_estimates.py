@@ -5,18 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stablehand.domain.estimates import (
+    FIRST_SPREAD,
     Range,
     Rate,
-    RateKey,
     calibration,
     draw_seconds,
     learn_rate,
-    rate_for,
     size_class,
+    stand_in,
     wait_seconds,
 )
 
-EXACT = RateKey("sdxl", "cuda: H200", "large")
 positive = st.floats(0.01, 1e3)
 
 
@@ -49,26 +48,17 @@ def test_an_estimate_learned_online_is_calibrated() -> None:
 
 
 def test_nothing_known_is_said_as_such() -> None:
-    assert rate_for({}, EXACT) is None
     assert wait_seconds(ahead_seconds=10, agents=0, load_seconds=1, spread=0) is None
     assert calibration([]) is None
 
 
-def test_the_nearest_rate_stands_in_with_a_wider_range() -> None:
-    steady = Rate(0.2, 0.05, 40)
-    same_device = RateKey("sdxl", "cuda: H200", "small")
-    same_family = RateKey("sdxl", "cpu", "large")
-    other = RateKey("sd1", "cpu", "small")
-    rates = {same_device: steady, same_family: Rate(9.0, 0.1, 9), other: Rate(1.0, 0.1, 9)}
-    assert rate_for({**rates, EXACT: Rate(0.5, 0.1, 3)}, EXACT) == Rate(0.5, 0.1, 3)
-    stand_in = rate_for(rates, EXACT)
-    assert stand_in is not None
-    assert stand_in.seconds_per_cost == pytest.approx(0.2)
-    assert stand_in.spread > steady.spread
-    del rates[same_device]
-    assert rate_for(rates, EXACT).seconds_per_cost == pytest.approx(9.0)  # type: ignore[union-attr]
-    del rates[same_family]
-    assert rate_for(rates, EXACT).seconds_per_cost == pytest.approx(1.0)  # type: ignore[union-attr]
+@given(positive, st.floats(0, 3))
+def test_a_stand_in_says_the_same_with_a_wider_range(seconds_per_cost: float, spread: float) -> None:
+    rate = Rate(seconds_per_cost, spread, 40)
+    wider = stand_in(rate)
+    assert wider.seconds_per_cost == seconds_per_cost
+    assert wider.spread >= max(spread, FIRST_SPREAD)
+    assert draw_seconds(wider, 2.0).low_seconds <= draw_seconds(rate, 2.0).low_seconds
 
 
 @given(positive, st.integers(1, 1000), st.floats(0, 60), st.floats(0, 2))

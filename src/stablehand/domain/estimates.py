@@ -1,6 +1,6 @@
 """Estimates: how long a picture takes and when a job begins, as a range, learned from what agents delivered."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import exp, log
 from statistics import median
@@ -77,24 +77,9 @@ def learn_rate(rate: Rate | None, *, cost: float, seconds: float) -> Rate:
     )
 
 
-def rate_for(rates: Mapping[RateKey, Rate], wanted: RateKey) -> Rate | None:
-    """The rate of such pictures on such a device, else the best stand-in, with a wider range; None without any.
-
-    Stand-ins, in this order: another size on this device, another device for this family, anything; of several the
-    geometric mean.
-    """
-    if (exact := rates.get(wanted)) is not None:
-        return exact
-    for is_near in (
-        lambda key: (key.family, key.device) == (wanted.family, wanted.device),
-        lambda key: key.family == wanted.family,
-        lambda _: True,
-    ):
-        near = [rate for key, rate in rates.items() if is_near(key)]
-        if near:
-            mean = exp(sum(log(rate.seconds_per_cost) for rate in near) / len(near))
-            return Rate(mean, max(FIRST_SPREAD, *(rate.spread for rate in near)), 0)
-    return None
+def stand_in(rate: Rate) -> Rate:
+    """A rate as it may be used for other pictures or devices than those it was learned from: with a wider range."""
+    return Rate(rate.seconds_per_cost, max(FIRST_SPREAD, rate.spread), 0)
 
 
 def draw_seconds(rate: Rate, cost: float) -> Range:

@@ -15,6 +15,7 @@ from stablehand.domain.estimates import (
     calibration,
     draw_seconds,
     learn_rate,
+    stand_in,
 )
 from stablehand.domain.loads import learn_load
 from stablehand.store.models import AgentRow, ChargeRow, LoadRow
@@ -36,11 +37,14 @@ def device_of(agent: AgentRow) -> str:
 
 
 def rate_of(tx: Transaction, key: RateKey) -> Rate | None:
-    """The rate of such pictures on such a device, else of any picture of the family; None when neither was drawn."""
+    """The rate of such pictures on such a device, else of any of the family, as a stand-in; None without either."""
     exact = _learned(
         tx, ChargeRow.family == key.family, ChargeRow.device == key.device, ChargeRow.size_class == key.size_class
     )
-    return exact or family_rate(tx, key.family)
+    if exact is not None:
+        return exact
+    other = family_rate(tx, key.family)
+    return None if other is None else stand_in(other)
 
 
 def family_rate(tx: Transaction, family: str) -> Rate | None:
