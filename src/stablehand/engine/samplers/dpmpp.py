@@ -104,7 +104,10 @@ def _dpmpp_2m_sde(state: SamplerState, means: Means, is_heun: bool) -> Sampling:
 
 
 def dpmpp_3m_sde(state: SamplerState, means: Means) -> Sampling:
-    """The same with the divided differences of three denoised latents (``sample_dpmpp_3m_sde``)."""
+    """The same with the divided differences of three denoised latents (``sample_dpmpp_3m_sde``).
+
+    Like its authors' code and k-diffusion, it takes half of what the interpolating parabola's quadratic term would be.
+    """
     eta = means.eta(1.0)
     path = _path(state, means)
     while state.step < state.steps:
