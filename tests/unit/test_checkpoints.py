@@ -54,6 +54,19 @@ def test_a_file_of_another_kind_is_no_checkpoint() -> None:
     assert from_single_file(odd, {}) is None
 
 
+def test_sizes_that_a_header_implies() -> None:
+    unet = {"model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight": (4, 1024)}
+    for words, size in (
+        ({}, 768),
+        ({"modelspec.prediction_type": "epsilon"}, 512),
+        ({"modelspec.prediction_type": "v"}, 768),
+        ({"modelspec.prediction_type": "epsilon", "modelspec.resolution": "640x896"}, 640),
+    ):
+        network = from_single_file(unet, words)
+        assert network is not None
+        assert network.native_size == size
+
+
 def test_routing() -> None:
     dynamic, static = Pool("any"), Pool("one", frozenset({"Alpha"}))
     assert route([dynamic, static], "ALPHA") == static

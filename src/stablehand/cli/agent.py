@@ -52,7 +52,7 @@ def agent(
         grace_seconds=grace_seconds,
         parent_pid=parent_pid,
     )
-    cache = WeightsCache(server, token, settings.models_dir / ".cache", int(settings.models.cache_gigabytes * 1e9))
+    cache = WeightsCache(server, token, settings.data_dir / "weights", int(settings.models.cache_gigabytes * 1e9))
     raise typer.Exit(run_agent(told, runtimes.runtime_factory(settings, cache.fetch)))
 
 

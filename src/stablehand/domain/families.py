@@ -85,11 +85,14 @@ def from_single_file(shapes: Shapes, metadata: Mapping[str, str]) -> Network | N
     if family is None:
         return None
     first = next((shapes[key] for key in _FIRST_CONVOLUTIONS if key in shapes), ())
+    prediction = _stated_prediction(shapes, metadata)
+    # Of SD 2 those that predict noise were made for the smaller size, those that predict velocity for the larger.
+    usual = 512 if (family, prediction) == ("sd2", "epsilon") else NATIVE_SIZES[family]
     return Network(
         family,
-        _stated_size(metadata) or NATIVE_SIZES[family],
+        _stated_size(metadata) or usual,
         input_channels=first[1] if len(first) == 4 else 4,
-        prediction=_stated_prediction(shapes, metadata),
+        prediction=prediction,
         zero_terminal_snr=ZERO_SNR_MARKER in shapes,
         distillation="lcm" if any(key in shapes for key in _GUIDANCE_KEYS) else _stated_distillation(metadata),
     )
