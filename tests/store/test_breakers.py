@@ -133,6 +133,16 @@ def test_falling_silent_while_loading_too(house: House) -> None:
     assert kinds(house) == ["load"]
 
 
+def test_a_claim_that_waits_does_not_hide_what_is_being_loaded(house: House) -> None:
+    agent = house.agent()
+    job = house.order(checkpoint=BAD)
+    agent.renew(agent.claim_one(), loading=f"id-{BAD}")
+    house.clock.turn(house.services.limits.lease_seconds / 2)
+    assert agent.claim(1) == [], "it was sent before the loading began"
+    expire_agent(house.services, agent.agent.id)
+    assert counters(house, job.id) == [(0, 0)]
+
+
 def test_an_agent_that_fails_everything_is_paused_and_probed(house: House) -> None:
     bad, good = house.agent("bad"), house.agent("good")
     job = house.order(count=TROUBLES_BEFORE_PAUSE + 3)

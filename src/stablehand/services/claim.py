@@ -26,7 +26,7 @@ def claim(services: Services, agent: Agent, message: Claim) -> Leases:
             agent.id,
             message.incarnation,
             seats=message.seats,
-            memory=Memory(message.resident, message.loading),
+            memory=Memory(message.resident, message.loading, is_fresh=False),
             lease_seconds=services.limits.lease_seconds,
         )
         # The board must not say that a picture which goes on had only begun.

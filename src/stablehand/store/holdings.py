@@ -69,13 +69,18 @@ class Memory:
 
     resident: Sequence[str]
     loading: str | None = None  #: the one that it is bringing in
+    is_fresh: bool = True  #: False: said some time ago, by a claim that waits; what it is loading is not known from it
     loads: Sequence[tuple[str, float]] = ()  #: (id, seconds) of those that it has brought in since it last said so
     busy_share: float | None = None  #: of its time, spent drawing rather than loading or waiting; None: it does not say
 
 
 def is_touch_due(agent: AgentRow, tx: Transaction, memory: Memory, lease_seconds: float) -> bool:
     """True when the agent's row must be written: after a quarter of a lease, or when its memory changed."""
-    if agent.last_seen_at is None or list(memory.resident) != agent.resident or memory.loading != agent.loading:
+    if (
+        agent.last_seen_at is None
+        or list(memory.resident) != agent.resident
+        or (memory.is_fresh and memory.loading != agent.loading)
+    ):
         return True
     if memory.loads:
         return True
@@ -84,7 +89,8 @@ def is_touch_due(agent: AgentRow, tx: Transaction, memory: Memory, lease_seconds
 
 def touch(agent: AgentRow, tx: Transaction, memory: Memory) -> None:
     agent.last_seen_at = tx.now
-    agent.loading = memory.loading
+    if memory.is_fresh:
+        agent.loading = memory.loading
     if memory.busy_share is not None:
         agent.busy_share = memory.busy_share
     note_loads(tx, agent.id, memory.loads)
