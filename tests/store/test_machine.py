@@ -7,7 +7,7 @@ A long run: ``MACHINE_EXAMPLES=2000 python -m pytest tests/store/test_machine.py
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -27,16 +27,12 @@ from hypothesis.stateful import (
 from sqlalchemy import delete, select
 
 from stablehand.domain.attempts import runs_alone
-from stablehand.domain.deadletters import LetterFilter
-from stablehand.domain.errors import Conflict, LeaseLost, Superseded, UnknownIncarnation
+from stablehand.domain.errors import LeaseLost, Superseded, UnknownIncarnation
 from stablehand.domain.jobs import State
 from stablehand.protocol import Lease
 from stablehand.services import Limits, Services
-from stablehand.services.agents import drain_agent, pause_agent, resume_agent
 from stablehand.services.cancel import cancel
-from stablehand.services.deadletters import list_letters, retry_letters
 from stablehand.services.expire import expire, expire_agent, judge_lanes
-from stablehand.services.move import move
 from stablehand.services.retry import retry
 from stablehand.store.models import ShotRow, Table
 from tests.store.house import Clock, Hand, House, found, open_services
@@ -136,49 +132,6 @@ class Machine(RuleBasedStateMachine):
             again = retry(self.services, self.house.account, job.id)
             assert [shot.seed for shot in again.shots] == missing
             self.note_job(again.id, len(missing))
-
-    @precondition(lambda self: len(self.accepted) > 1)
-    @rule(data=st.data(), to=st.sampled_from(["front", "back", "before"]))
-    def move(self, data: st.DataObject, to: str) -> None:
-        job_id, other = (data.draw(st.sampled_from(sorted(self.accepted))) for _ in range(2))
-        tags = self.tags()
-        with self.may_change([], set()):
-            try:
-                move(
-                    self.services,
-                    self.house.account,
-                    job_id,
-                    before=other if to == "before" else None,
-                    front=to == "front",
-                )
-            except Conflict:
-                return
-        assert self.tags() == tags, "the places stay the same ones"
-
-    # What the administrator does
-
-    @rule(narrow=st.booleans())
-    def retries_dead_letters(self, narrow: bool) -> None:
-        wanted = LetterFilter(code="oops") if narrow else LetterFilter()
-        waiting = len(list_letters(self.services, wanted, limit=200).items)
-        with self.may_change([], set()):
-            done = retry_letters(self.services, wanted)
-            for job_id in done.jobs:
-                self.note_job(job_id, self.house.job(job_id).count)
-        assert (done.shots, done.refused) == (waiting, ())
-        assert list_letters(self.services, wanted).items == ()
-
-    @rule(name=st.sampled_from(AGENTS), decision=st.sampled_from([drain_agent, pause_agent, resume_agent]))
-    def decides_about_an_agent(self, name: str, decision: Callable[[Services, str], object]) -> None:
-        hand = self.hands[name]
-        with self.may_change(self.held_by(hand) if decision is pause_agent else [], {State.QUEUED, State.CANCELLED}):
-            decision(self.services, name)
-        if decision is not resume_agent:
-            with self.may_change(self.held_by(hand), {State.QUEUED, State.CANCELLED}):
-                try:
-                    assert hand.claim(SEATS) == []
-                except (UnknownIncarnation, Superseded):
-                    return
 
     # What agents do
 
@@ -355,13 +308,6 @@ class Machine(RuleBasedStateMachine):
             assert company == 1 or not runs_alone(row.losses), "nothing joins a shot that runs alone"
 
     # The model
-
-    def tags(self) -> list[tuple[str, int, float]]:
-        with self.services.store.reading() as tx:
-            query = select(ShotRow.account_id, ShotRow.tier_rank, ShotRow.tag).order_by(
-                ShotRow.account_id, ShotRow.tier_rank, ShotRow.tag
-            )
-            return [(account_id, rank, tag) for account_id, rank, tag in tx.session.execute(query)]
 
     def note_job(self, job_id: str, count: int) -> None:
         self.accepted[job_id] = count
