@@ -11,10 +11,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from stablehand.domain.errors import BadSettings, CheckpointBroken, RecipeUnsupported
-from stablehand.engine.batch import Batch, Failed, Finished
+from stablehand.engine.batch import Batch
 from stablehand.engine.checkpoints import load_checkpoint, weight_bytes
 from stablehand.engine.devices import _allowed_cpus, choose
 from stablehand.engine.residents import Residents
+from stablehand.engine.seats import Failed, Finished
 from tests.engine.drawing import PLACEMENT, make_recipe
 
 UNET = "unet/diffusion_pytorch_model.safetensors"

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stablehand.domain.recipes import Recipe
-from stablehand.engine.batch import Batch, Failed, Finished
+from stablehand.engine.batch import Batch
 from stablehand.engine.checkpoints import Resident, load_checkpoint
 from stablehand.engine.samplers import METHODS
+from stablehand.engine.seats import Failed, Finished
 from tests.engine.drawing import PLACEMENT, holding, make_recipe
 
 FOLDER = Path("in-memory")

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from stablehand.engine.batch import Batch, Finished
+from stablehand.engine.batch import Batch
 from stablehand.engine.checkpoints import load_checkpoint
 from stablehand.engine.noise import Noise
+from stablehand.engine.seats import Finished
 from tests.engine.drawing import PLACEMENT, holding, make_recipe
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")

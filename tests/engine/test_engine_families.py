@@ -10,8 +10,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from stablehand.engine.batch import Batch, Finished
+from stablehand.engine.batch import Batch
 from stablehand.engine.checkpoints import Resident, load_checkpoint
+from stablehand.engine.seats import Finished
 from tests.engine.drawing import PLACEMENT, holding, make_recipe
 from tests.engine.families import FAMILIES, make_networks, write_file, write_folder
 from tests.engine.published import single_file, whole_pipeline

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import torch
 
-from stablehand.engine.batch import Batch, Failed, Finished
+from stablehand.engine.batch import Batch
 from stablehand.engine.checkpoints import Resident
+from stablehand.engine.seats import Failed, Finished
 from tests.engine.drawing import make_recipe
 
 FOLDER = Path("in-memory")

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from stablehand.domain.recipes import TextOptions
-from stablehand.engine.batch import Batch, Finished
+from stablehand.engine.batch import Batch
 from stablehand.engine.checkpoints import Resident
 from stablehand.engine.conditioning import condition
 from stablehand.engine.embeddings import Embedding
 from stablehand.engine.pictures import Picture
 from stablehand.engine.rows import predict
+from stablehand.engine.seats import Finished, Seat
 from stablehand.engine.text import CHUNK_POSITIONS, Prompt, Text
 from tests.engine.drawing import make_recipe
 
@@ -142,7 +143,8 @@ def test_an_embedding_for_another_encoder_is_a_word_like_any_other(text: Text) -
 
 def picture(resident: Resident, **changes: Any) -> Picture:
     recipe = make_recipe(**changes)
-    return Picture("x", recipe, resident, condition([recipe], resident)[0])
+    seat = Seat(picture_id="x", recipe=recipe, slot="tiny", path=FOLDER)
+    return Picture(seat, resident, condition([seat.this_pass], resident)[0])
 
 
 @torch.inference_mode()

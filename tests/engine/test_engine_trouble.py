@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from stablehand.engine.batch import Batch, Failed, Finished
+from stablehand.engine.batch import Batch
 from stablehand.engine.caps import RECOVERY_CALLS, Caps
 from stablehand.engine.checkpoints import Resident, load_checkpoint
 from stablehand.engine.decode import decode
 from stablehand.engine.devices import Placement, _container_memory
 from stablehand.engine.residents import Residents
+from stablehand.engine.seats import Failed, Finished
 from tests.engine.drawing import PLACEMENT, holding, make_recipe
 
 FOLDER = Path("in-memory")

@@ -14,12 +14,13 @@ from torch import Tensor
 
 import stablehand
 from stablehand.domain.errors import CheckpointBroken, RecipeUnsupported
-from stablehand.engine.batch import Batch, Failed, Finished
+from stablehand.engine.batch import Batch
 from stablehand.engine.checkpoints import load_checkpoint
 from stablehand.engine.embeddings import read_embedding
 from stablehand.engine.hosts import HostTier
 from stablehand.engine.probes import measure_prediction
 from stablehand.engine.residents import Extras, Place, Residents
+from stablehand.engine.seats import Failed, Finished
 from stablehand.engine.tokenizers import FolderTokenizer, find_tokenizer
 from tests.engine.drawing import PLACEMENT, make_recipe
 from tests.engine.families import make_networks, write_file

@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from stablehand.engine.batch import Batch, Finished
+from stablehand.engine.batch import Batch
 from stablehand.engine.checkpoints import load_checkpoint
 from stablehand.engine.noise import Noise
+from stablehand.engine.seats import Finished
 from tests.engine.drawing import PLACEMENT, holding, make_recipe
 from tests.engine.families import make_networks, write_file
 from tests.engine.published import single_file

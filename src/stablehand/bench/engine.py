@@ -16,11 +16,12 @@ import torch
 
 import stablehand
 from stablehand.domain.recipes import Recipe
-from stablehand.engine.batch import Batch, Failed
+from stablehand.engine.batch import Batch
 from stablehand.engine.checkpoints import Resident, load_checkpoint
 from stablehand.engine.devices import Placement, choose
 from stablehand.engine.residents import Residents
 from stablehand.engine.samplers import plan_sigmas
+from stablehand.engine.seats import Failed
 
 POSTCARD = Path(stablehand.__file__).parent / "builtin" / "checkpoints" / "postcard"
 

@@ -7,29 +7,35 @@ again, in smaller company.
 
 import time
 from bisect import bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from stablehand.domain.errors import CheckpointBroken, CheckpointUnreadable, DeviceOutOfMemory, StablehandError
 from stablehand.domain.recipes import Recipe
 from stablehand.engine import decode as decoding
 from stablehand.engine.caps import Caps
 from stablehand.engine.checkpoints import Resident, Slot
-from stablehand.engine.conditioning import Conditioning, condition
+from stablehand.engine.conditioning import condition
 from stablehand.engine.devices import Placement
 from stablehand.engine.faults import DeviceLost, explain, first_line, is_device_lost, is_out_of_memory, not_finite
 from stablehand.engine.groups import GroupKey
-from stablehand.engine.pictures import Picture
+from stablehand.engine.pictures import PASS, REFINED, Picture
 from stablehand.engine.residents import NO_EXTRAS, Extras, Residents
 from stablehand.engine.rows import predict, row_bytes, row_operations
 from stablehand.engine.samplers.state import SamplerState
+from stablehand.engine.seats import Ended, Failed, Finished, Seat, Snapshot, together
+from stablehand.engine.starts import latent_shape, start
 from stablehand.engine.turns import Turns, Waiting
+from stablehand.engine.upscaling import is_latent, upscale_latent, upscale_pixels
 
 #: Share of the free memory that one call may be planned to take.
 MEMORY_SHARE = 0.6
@@ -47,53 +53,13 @@ SMALLER_COMPANY = "The device ran short of memory: drawn with fewer others at a 
 IN_PIECES = "The device ran short of memory: decoded in pieces, between which colours may shift a little."
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
-    picture_id: str
-    pixels: NDArray[np.uint8]  #: (height, width, 3)
-    device_seconds: float  #: this picture's share of the ticks it was in
-    notes: tuple[str, ...] = ()  #: what had to be done otherwise than asked for
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    picture_id: str
-    error: StablehandError
-    at_load: bool = False  #: its checkpoint could not be loaded
-
-
-Ended = Finished | Failed
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """A picture whose checkpoint or conditioning is not there yet."""
-
-    picture_id: str
-    recipe: Recipe
-    slot: Slot
-    path: Path
-    extras: Extras
-    state: SamplerState | None
-    device_seconds: float
-    owner: str
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A picture after its last whole step: all that another batch needs to go on with it."""
-
-    state: SamplerState  #: on the CPU, sharing no memory with the running picture
-    device_seconds: float
-
-
 class Batch:
     """All pictures of one device. Not thread-safe: one thread calls everything."""
 
     def __init__(self, placement: Placement, residents: Residents) -> None:
         self._placement = placement
         self.residents = residents
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[Seat] = []
         self._running: dict[str, Picture] = {}
         self._drawn: dict[str, Picture] = {}  #: finished latents, waiting for the decoder
         self._turns = Turns()
@@ -112,15 +78,34 @@ class Batch:
         state: SamplerState | None = None,
         *,
         extras: Extras = NO_EXTRAS,
+        inputs: Mapping[str, bytes] = MappingProxyType({}),
         device_seconds: float = 0.0,
         owner: str = "",
     ) -> None:
         """Seat a picture; with ``state``, which took ``device_seconds``, it goes on from where it was parked.
 
-        ``path`` is the checkpoint that belongs into ``slot``, ``extras`` what is used with it. Pictures of different
-        owners get equal shares of the device, however many each has.
+        ``path`` is the checkpoint that belongs into ``slot``, ``extras`` what is used with it, ``inputs`` the picture
+        files that the recipe names. Pictures of different owners get equal shares of the device.
         """
-        self._waiting.append(_Waiting(picture_id, recipe, slot, path, extras, state, device_seconds, owner))
+        number = 0
+        if state is not None:
+            number = int(state.numbers.get(PASS, 0))
+            if state.numbers.get(REFINED) and extras.refiner is not None:
+                slot, path = extras.refiner.slot, extras.refiner.path
+        self._waiting.append(
+            Seat(
+                picture_id=picture_id,
+                recipe=recipe,
+                slot=slot,
+                path=path,
+                extras=extras,
+                inputs=inputs,
+                owner=owner,
+                state=state,
+                number=number,
+                device_seconds=device_seconds,
+            )
+        )
 
     def drop(self, picture_id: str) -> None:
         """Forget a picture: its rows are gone from the next call on. Unknown ids are ignored."""
@@ -144,7 +129,7 @@ class Batch:
 
     def progress(self) -> dict[str, float]:
         """picture id -> 0..1, counted in evaluations of the network."""
-        waiting = {one.picture_id: one.state.progress if one.state else 0.0 for one in self._waiting}
+        waiting = {seat.picture_id: seat.progress for seat in self._waiting}
         return waiting | {picture.id: picture.progress for picture in (*self._running.values(), *self._drawn.values())}
 
     @torch.inference_mode()
@@ -188,12 +173,14 @@ class Batch:
                 if resident is None:
                     has_loaded = False
                     break
-            here = [waiting for waiting in self._waiting if waiting.slot == first.slot]
-            self._waiting = [waiting for waiting in self._waiting if waiting.slot != first.slot]
+            here = together([waiting for waiting in self._waiting if waiting.slot == first.slot])
+            self._waiting = [waiting for waiting in self._waiting if waiting not in here]
             ended += self._prepare(here, resident)
+            if any(seat.encodes for seat in here):
+                break
         return ended, has_loaded
 
-    def _load(self, waiting: _Waiting) -> Resident | None:
+    def _load(self, waiting: Seat) -> Resident | None:
         """None when there is no room until a checkpoint in use has left."""
         in_use = self._slots_in_use()
         if in_use and in_use == self._no_room_beside:
@@ -224,7 +211,7 @@ class Batch:
         self._waiting = [waiting for waiting in self._waiting if waiting.slot != slot]
         return [Failed(picture_id, error, at_load=True) for picture_id in lost]
 
-    def _prepare(self, joining: Sequence[_Waiting], resident: Resident) -> list[Ended]:
+    def _prepare(self, joining: Sequence[Seat], resident: Resident) -> list[Ended]:
         """Condition pictures together; if that fails, each alone, so that only the guilty one is lost."""
         try:
             self._begin(joining, resident)
@@ -234,29 +221,43 @@ class Batch:
             return [Failed(joining[0].picture_id, explain(error, joining[0].recipe, self._placement.name))]
         return []
 
-    def _begin(self, joining: Sequence[_Waiting], resident: Resident) -> None:
-        start = time.perf_counter()
-        device = self._placement.device
-        begun = [
-            Picture(
-                one.picture_id,
-                one.recipe,
-                resident,
-                conditioning,
-                one.state.copy_to(device) if one.state else None,
-                owner=one.owner,
-                autoencoder=self.residents.autoencoder(one.extras, resident),
-            )
-            for one, conditioning in zip(joining, self._condition(joining, resident), strict=True)
-        ]
-        seconds = time.perf_counter() - start
-        for picture, one in zip(begun, joining, strict=True):
-            picture.device_seconds += one.device_seconds + seconds / len(begun)
+    def _begin(self, joining: Sequence[Seat], resident: Resident) -> None:
+        began = time.perf_counter()
+        known = [self.residents.embeddings(seat.extras) for seat in joining]
+        begun = []
+        for seat, conditioning in zip(
+            joining, condition([seat.this_pass for seat in joining], resident, known), strict=True
+        ):
+            autoencoder = self.residents.autoencoder(seat.extras, resident) or resident.autoencoder
+            begun.append(Picture(seat, resident, conditioning, start(seat, resident, autoencoder), autoencoder))
+        seconds = time.perf_counter() - began
+        for picture in begun:
+            picture.device_seconds += seconds / len(begun)
             (self._drawn if picture.is_finished else self._running)[picture.id] = picture
 
-    def _condition(self, joining: Sequence[_Waiting], resident: Resident) -> list[Conditioning]:
-        known = [self.residents.embeddings(one.extras) for one in joining]
-        return condition([one.recipe for one in joining], resident, known)
+    # Going on: to the refiner, to a second pass
+
+    def _go_on(self, picture: Picture) -> None:
+        """After a step: what comes next for this picture, if not the next step."""
+        refiner = picture.seat.extras.refiner
+        if picture.is_due_for_refiner and refiner is not None:
+            picture.state.numbers[REFINED] = 1.0
+            self._seat_again(picture, slot=refiner.slot, path=refiner.path, state=picture.state)
+        elif picture.is_finished and picture.seat.has_next_pass and is_latent(picture.seat.upscaler):
+            _, height, width = latent_shape(picture.seat.next_recipe, picture.resident)
+            self._second_pass(picture, upscale_latent(picture.seat.upscaler, picture.latent, height, width))
+        elif picture.is_finished:
+            self._drawn[picture.id] = self._running.pop(picture.id)
+
+    def _second_pass(self, picture: Picture, latent: Tensor) -> None:
+        self._seat_again(picture, number=picture.seat.number + 1, latent=latent, state=None)
+
+    def _seat_again(self, picture: Picture, **changes: Any) -> None:
+        """It goes on as a newcomer, who may have to wait for a checkpoint."""
+        self.drop(picture.id)
+        self._waiting.append(
+            replace(picture.seat, device_seconds=picture.device_seconds, notes=tuple(picture.notes), **changes)
+        )
 
     # Advancing
 
@@ -282,8 +283,7 @@ class Batch:
                 ended.append(self._fail(picture, not_finite(f"step {picture.state.step + 1}")))
                 continue
             picture.answer(answer)
-            if picture.is_finished:
-                self._drawn[picture.id] = self._running.pop(picture.id)
+            self._go_on(picture)
         return ended
 
     def _fill(self, pictures: Sequence[Picture]) -> Sequence[Picture]:
@@ -311,7 +311,7 @@ class Batch:
             for picture in self._drawn.values()
             if replace(picture.group, chunks=0) == kind and picture.autoencoder is oldest.autoencoder
         ]
-        picture_bytes = _decode_bytes(oldest)
+        picture_bytes = oldest.decode_bytes
         memory_pictures = int(MEMORY_SHARE * self._placement.free_bytes() / picture_bytes)
         guess_seconds = decoding.decode_operations(oldest.autoencoder, kind.shape) / self._assumed_speed
         cap = self._decode_caps.rows(_kind(kind), memory_pictures, guess_seconds)
@@ -319,9 +319,7 @@ class Batch:
         start = time.perf_counter()
         try:
             self._check_memory(len(pictures) * picture_bytes)
-            decoded = decoding.decode(
-                oldest.autoencoder, [picture.state.latent for picture in pictures], tiled=oldest.tiled
-            )
+            decoded = decoding.decode(oldest.autoencoder, [picture.latent for picture in pictures], tiled=oldest.tiled)
         except Exception as error:
             return self._shrink(self._decode_caps, _kind(kind), len(pictures), pictures, error)
         seconds = time.perf_counter() - start
@@ -331,10 +329,23 @@ class Batch:
             picture.device_seconds += seconds / len(pictures)
             if drawn is None:
                 ended.append(self._fail(picture, not_finite("decoding")))
+            elif picture.seat.has_next_pass:
+                ended += self._enlarge(picture, drawn)
             else:
                 self.drop(picture.id)
-                ended.append(Finished(picture.id, drawn, picture.device_seconds, tuple(picture.notes)))
+                framed = picture.start.frame.around(drawn) if picture.start.frame is not None else drawn
+                ended.append(Finished(picture.id, framed, picture.device_seconds, tuple(picture.notes)))
         return ended
+
+    def _enlarge(self, picture: Picture, drawn: NDArray[np.uint8]) -> list[Ended]:
+        """Between two passes: pixels to the next size and back to latents."""
+        recipe = picture.seat.next_recipe
+        try:
+            larger = upscale_pixels(picture.seat.upscaler, drawn, recipe.height, recipe.width)
+            self._second_pass(picture, decoding.encode(picture.autoencoder, [larger])[0])
+        except Exception as error:
+            return [self._fail(picture, explain(error, recipe, self._placement.name))]
+        return []
 
     # Trouble
 
@@ -374,14 +385,6 @@ class Batch:
         return {picture.resident.slot for picture in pictures} | {
             slot for picture in pictures if (slot := self.residents.slot_of(picture.autoencoder)) is not None
         }
-
-
-def _decode_bytes(picture: Picture) -> int:
-    """Memory for decoding one picture, or one piece of it."""
-    height, width = picture.state.latent.shape[-2:]
-    if picture.tiled:
-        height = width = decoding.tile_side(height, width)
-    return decoding.decode_bytes(picture.autoencoder, height * width * picture.autoencoder.pixels_per_latent**2)
 
 
 def _waiting(picture: Picture) -> Waiting:

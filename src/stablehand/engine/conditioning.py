@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from stablehand.domain.passes import Pass
 from stablehand.domain.prompts import spans, split
-from stablehand.domain.recipes import Recipe
 from stablehand.engine.checkpoints import Resident
 from stablehand.engine.embeddings import Embedding
 from stablehand.engine.samplers import find_method
@@ -34,15 +34,14 @@ class Conditioning:
 
 
 def condition(
-    recipes: Sequence[Recipe], resident: Resident, embeddings: Sequence[Mapping[str, Embedding]] = ()
+    turns: Sequence[Pass], resident: Resident, embeddings: Sequence[Mapping[str, Embedding]] = ()
 ) -> list[Conditioning]:
-    """Encode the prompts of several pictures for one checkpoint together; exact ones each for itself.
+    """Encode the prompts of several passes for one checkpoint together; exact ones each for itself.
 
-    ``embeddings``: for each recipe, the words in it that a file teaches.
+    ``embeddings``: for each pass, the words in it that a file teaches.
     """
     orders = [
-        _Order(recipe, resident, known)
-        for recipe, known in zip(recipes, embeddings or [{} for _ in recipes], strict=True)
+        _Order(turn, resident, known) for turn, known in zip(turns, embeddings or [{} for _ in turns], strict=True)
     ]
     together = list(dict.fromkeys(prompt for order in orders if not order.recipe.exact for prompt in order.prompts))
     encoded = dict(zip(together, resident.text.encode(together), strict=True))
@@ -57,10 +56,11 @@ def condition(
 
 
 class _Order:
-    """One recipe's prompts: what has to be encoded, and how it is put together."""
+    """The prompts of one pass: what has to be encoded, and how it is put together."""
 
-    def __init__(self, recipe: Recipe, resident: Resident, embeddings: Mapping[str, Embedding]) -> None:
-        self.recipe = recipe
+    def __init__(self, turn: Pass, resident: Resident, embeddings: Mapping[str, Embedding]) -> None:
+        self.recipe = recipe = turn.recipe
+        self._steps_before = turn.steps_before
         self._parts = [(part.weight, self._timed(part.text, embeddings)) for part in split(recipe.prompt)]
         self._uncond = self._timed(recipe.negative_prompt, embeddings) if self._needs_uncond(resident) else None
         # SDXL was trained to take zeros for no words at all.
@@ -68,7 +68,8 @@ class _Order:
 
     def _timed(self, text: str, embeddings: Mapping[str, Embedding]) -> list[tuple[int, Prompt]]:
         return [
-            (span.last_step, Prompt(span.text, self.recipe.text, embeddings)) for span in spans(text, self.recipe.steps)
+            (span.last_step, Prompt(span.text, self.recipe.text, embeddings))
+            for span in spans(text, self.recipe.steps, steps_before=self._steps_before)
         ]
 
     def _needs_uncond(self, resident: Resident) -> bool:

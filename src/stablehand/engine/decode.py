@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from stablehand.engine.autoencoders import Autoencoder
 
@@ -55,6 +56,24 @@ def decode(
         if ok and autoencoder.preview.pictures < LEARNED_PICTURES:
             autoencoder.preview.learn(latent, picture)
     return [np.asarray(picture.numpy()) if ok else None for picture, ok in zip(drawn, finite, strict=True)]
+
+
+def encode(autoencoder: Autoencoder, pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
+    """Pictures of one size, (H, W, 3) bytes each, to latents (n, C, h, w) in the sampler's scale, float32.
+
+    The middle of what the encoder thinks possible, so that the same input always gives the same latent. Sides are
+    first stretched to the next multiple of the autoencoder's factor.
+    """
+    network, factor = autoencoder.network, autoencoder.pixels_per_latent
+    stacked = torch.from_numpy(np.stack(list(pictures))).to(autoencoder.placement.device).permute(0, 3, 1, 2)
+    pixels = stacked.to(torch.float32) / 127.5 - 1
+    size = [-(-side // factor) * factor for side in pixels.shape[-2:]]
+    if size != list(pixels.shape[-2:]):
+        pixels = functional.interpolate(pixels, size=size, mode="bilinear", antialias=True)
+    weights = next(network.parameters())
+    pixels = pixels.to(weights.dtype, memory_format=autoencoder.placement.memory_format)
+    latents: Tensor = network.encode(pixels, return_dict=False)[0].mode().float()
+    return (latents - autoencoder.shift) * autoencoder.scale
 
 
 def preview(autoencoder: Autoencoder, latent: Tensor) -> NDArray[np.uint8]:

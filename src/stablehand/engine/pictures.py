@@ -2,41 +2,55 @@
 
 from torch import Tensor
 
-from stablehand.domain.errors import RecipeUnsupported
-from stablehand.domain.recipes import Recipe
+from stablehand.domain.passes import progress
+from stablehand.engine import decode as decoding
 from stablehand.engine.autoencoders import Autoencoder
 from stablehand.engine.checkpoints import Resident
 from stablehand.engine.conditioning import Conditioning
 from stablehand.engine.groups import GroupKey, chunks_of, context_bucket
 from stablehand.engine.noise import Noise
-from stablehand.engine.samplers import Answer, Ask, Means, SamplerState, begin, find_method, plan_sigmas
+from stablehand.engine.samplers import (
+    Answer,
+    Ask,
+    Means,
+    SamplerState,
+    begin,
+    begin_from,
+    find_method,
+    plan_part,
+    plan_sigmas,
+)
+from stablehand.engine.seats import Seat
+from stablehand.engine.starts import NOTHING, Start, latent_shape
 from stablehand.engine.text import Words
+
+#: Names in a state's numbers: the pass that it belongs to, and whether the refiner has taken over.
+PASS, REFINED = "pass", "refined"
 
 
 class Picture:
-    """One shot in the batch. ``state`` holds everything that is needed to go on elsewhere."""
+    """One shot in one pass. ``state`` holds everything that is needed to go on elsewhere."""
 
     def __init__(
         self,
-        picture_id: str,
-        recipe: Recipe,
+        seat: Seat,
         resident: Resident,
         conditioning: Conditioning,
-        state: SamplerState | None = None,
-        *,
-        owner: str = "",
+        begun: Start = NOTHING,
         autoencoder: Autoencoder | None = None,
     ) -> None:
-        self.id = picture_id
-        self.owner = owner
-        self.recipe = recipe
+        self.seat = seat
+        self.id = seat.picture_id
+        self.owner = seat.owner
         self.resident = resident
         self.autoencoder = autoencoder or resident.autoencoder
         self.conditioning = conditioning
-        self.device_seconds = 0.0
-        self.notes: list[str] = []  #: what had to be done otherwise than asked for
+        self.start = begun
+        self.device_seconds = seat.device_seconds
+        self.notes = list(seat.notes)  #: what had to be done otherwise than asked for
         self.tiled = False  #: decode it in pieces
         self.denoised: Tensor | None = None  #: the newest estimate of the finished latent
+        self.recipe = recipe = seat.this_pass.recipe
         method = find_method(recipe.sampler)
         self.guidance = recipe.cfg_scale * method.guidance_factor
         device = resident.placement.device
@@ -48,19 +62,36 @@ class Picture:
             device=device,
             pixels_per_latent=resident.pixels_per_latent,
         )
-        if state is None:
+        self.state = self._begin(noise) if seat.state is None else seat.state.copy_to(device)
+        self._sampling = method.sample(self.state, Means(noise, resident.levels, recipe.sampler_options))
+        self._ask: Ask | None = next(self._sampling, None)
+
+    def _begin(self, noise: Noise) -> SamplerState:
+        """The state before the first step of the pass."""
+        recipe, this_pass, levels = self.recipe, self.seat.this_pass, self.resident.levels
+        device, family = self.resident.placement.device, self.resident.network.family
+        discards = recipe.sampler_options.discard_next_to_last_sigma
+        if this_pass.strength is None or self.start.latent is None:
             sigmas = plan_sigmas(
+                recipe.sampler, recipe.schedule, recipe.steps, levels, discard_next_to_last=discards, family=family
+            )
+            state = begin(recipe.sampler, sigmas, noise, device)
+        else:
+            sigmas = plan_part(
                 recipe.sampler,
                 recipe.schedule,
                 recipe.steps,
-                resident.levels,
-                discard_next_to_last=recipe.sampler_options.discard_next_to_last_sigma,
-                family=resident.network.family,
+                levels,
+                this_pass.strength,
+                is_fixed=this_pass.is_fixed,
+                discard_next_to_last=discards,
+                family=family,
             )
-            state = begin(recipe.sampler, sigmas, noise, device)
-        self.state = state
-        self._sampling = method.sample(state, Means(noise, resident.levels, recipe.sampler_options))
-        self._ask: Ask | None = next(self._sampling, None)
+            multiplier = recipe.source.initial_noise_multiplier if recipe.source is not None else 1.0
+            state = begin_from(self.start.latent, sigmas, noise, multiplier)
+        if this_pass.number:
+            state.numbers[PASS] = float(this_pass.number)
+        return state
 
     @property
     def ask(self) -> Ask:
@@ -98,7 +129,15 @@ class Picture:
 
     @property
     def progress(self) -> float:
-        return self.state.progress
+        return progress(self.seat.recipe, self.seat.number, self.state.progress)
+
+    @property
+    def is_due_for_refiner(self) -> bool:
+        """The second checkpoint of its recipe takes over now."""
+        refiner = self.recipe.refiner
+        if refiner is None or self.is_finished or self.state.numbers.get(REFINED):
+            return False
+        return self.state.progress >= refiner.switch_at
 
     @property
     def group(self) -> GroupKey:
@@ -116,30 +155,32 @@ class Picture:
 
     def answer(self, answer: Answer) -> None:
         """Hand the sampler what it asked for; it goes on to its next question or finishes."""
+        answer = self._kept(answer)
         self.denoised = answer.denoised
         try:
             self._ask = self._sampling.send(answer)
         except StopIteration:
             self._ask = None
 
+    def _kept(self, answer: Answer) -> Answer:
+        """The answer with what lies outside of the mask as it is in the original."""
+        mask, original = self.start.mask, self.start.original
+        if mask is None or original is None:
+            return answer
+        return Answer(answer.denoised * mask + original * (1 - mask), answer.uncond)
 
-def latent_shape(recipe: Recipe, resident: Resident) -> tuple[int, int, int]:
-    """What the sampler starts from: (channels, height, width).
+    @property
+    def latent(self) -> Tensor:
+        """What has been drawn: outside of a mask, exactly the original."""
+        mask, original = self.start.mask, self.start.original
+        if mask is None or original is None:
+            return self.state.latent
+        return self.state.latent * mask + original * (1 - mask)
 
-    Raises RecipeUnsupported for other kinds than text, and for sizes that are no multiple of the autoencoder's factor.
-    """
-    if recipe.kind != "text":
-        raise RecipeUnsupported(
-            f"This engine does not draw recipes of the kind {recipe.kind!r}.", hint="It knows text."
-        )
-    if resident.unet.config.in_channels != resident.latent_channels:
-        raise RecipeUnsupported(
-            f"The checkpoint {recipe.checkpoint} is one for inpainting.", hint="Choose another for the kind text."
-        )
-    factor = resident.pixels_per_latent
-    if recipe.width % factor or recipe.height % factor:
-        raise RecipeUnsupported(
-            f"The size {recipe.width}×{recipe.height} does not fit this checkpoint.",
-            hint=f"Width and height must be multiples of {factor}.",
-        )
-    return (resident.latent_channels, recipe.height // factor, recipe.width // factor)
+    @property
+    def decode_bytes(self) -> int:
+        """Memory for decoding it, or one piece of it."""
+        height, width = self.state.latent.shape[-2:]
+        if self.tiled:
+            height = width = decoding.tile_side(height, width)
+        return decoding.decode_bytes(self.autoencoder, height * width * self.autoencoder.pixels_per_latent**2)

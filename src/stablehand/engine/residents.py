@@ -31,6 +31,7 @@ class Extras:
     """What a picture uses beside its checkpoint."""
 
     autoencoder: Place | None = None
+    refiner: Place | None = None  #: the checkpoint that takes over in the middle
     embeddings: Mapping[str, Place] = field(default_factory=lambda: MappingProxyType({}))  #: by the word in the prompt
 
 

@@ -88,8 +88,11 @@ def _evaluate(resident: Resident, pictures: Sequence[Picture], rows: Sequence[_R
     timesteps = torch.tensor(
         [_timestep(resident, pictures[row.picture].ask) for row in rows], device=device, dtype=torch.float32
     )
+    shown = scaled
+    if (beside := [picture.start.channels for picture in pictures])[0] is not None:
+        shown = torch.cat([scaled, torch.stack([one for one in beside if one is not None])], dim=1)
     answers: Tensor = resident.unet(
-        scaled[[row.picture for row in rows]].to(dtype, memory_format=resident.placement.memory_format),
+        shown[[row.picture for row in rows]].to(dtype, memory_format=resident.placement.memory_format),
         timesteps,
         encoder_hidden_states=context.to(dtype),
         encoder_attention_mask=mask,

@@ -30,10 +30,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from stablehand.engine.batch import Batch, Finished
+    from stablehand.engine.batch import Batch
     from stablehand.engine.devices import Placement
     from stablehand.engine.residents import Extras
     from stablehand.engine.samplers.state import SamplerState
+    from stablehand.engine.seats import Finished
 
 #: What another attempt may change. Everything else is final: the same recipe would fail the same way.
 _ERROR_CLASSES = {
@@ -202,7 +203,7 @@ class NativeRuntime:
         self._started().drop(shot_id)
 
     def tick(self) -> list[Drawn | Broken]:
-        from stablehand.engine.batch import Failed  # noqa: PLC0415 - loaded by start()
+        from stablehand.engine.seats import Failed  # noqa: PLC0415 - loaded by start()
 
         self._join()
         batch = self._started()
@@ -286,8 +287,8 @@ def _extras(order: Order, places: Places) -> Extras:
     vae = next((addon for addon in order.addons if addon.kind == "vae"), None)
     words = [addon for addon in order.addons if addon.kind == "embedding"]
     return Extras(
-        None if vae is None else Place(vae.id, places[vae.id]),
-        {addon.name: Place(addon.id, places[addon.id]) for addon in words},
+        autoencoder=None if vae is None else Place(vae.id, places[vae.id]),
+        embeddings={addon.name: Place(addon.id, places[addon.id]) for addon in words},
     )
 
 
