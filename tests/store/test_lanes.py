@@ -188,6 +188,22 @@ def test_an_agent_stays_with_what_it_holds_until_another_lane_is_urgent_enough(h
     assert hand.claim(1)[0].checkpoint.name == "beta", "what is being loaded is not kept waiting by the old lane"
 
 
+def test_a_picture_on_its_way_does_not_call_its_checkpoint_back(house: House) -> None:
+    """The agent has gone from alpha to beta; its last picture of alpha is still being delivered."""
+    hand = hand_with(house, "hand", "alpha", seats=2)
+    order(house, house.account, 1, tier="premium")
+    [last] = hand.claim(1)
+    order(house, house.account, 2, checkpoint="beta", tier="premium")
+    house.clock.turn(1)
+    hand.renew(last)
+    assert hand.claim_one().checkpoint.name == "beta"
+    hand.resident = ("id-beta",)
+    house.clock.turn(1)
+    hand.renew(last)
+    order(house, house.account, 5, tier="premium")
+    assert hand.claim_one().checkpoint.name == "beta"
+
+
 def test_a_lane_that_a_live_holder_serves_is_not_loaded_a_second_time(house: House) -> None:
     holder, other = hand_with(house, "holder", "alpha"), hand_with(house, "other", "beta")
     order(house, house.account, 2)

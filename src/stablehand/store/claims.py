@@ -151,9 +151,10 @@ class _Claim:
         if self._is_full():
             return []
         lanes = lane_views(self._tx, self._agent.pool, self._agent.id, fleet, self._admitted.none)
-        # Shots that it holds of a checkpoint not yet in memory: until that is loaded, more of another one would keep
-        # the loading waiting.
-        coming = {shot.checkpoint_id for shot in self._held} - set(resident)
+        # The checkpoint of the shots that it was given last, if that is not in memory yet: until it is, more shots of
+        # another one would keep the loading waiting. Of what it was given before, it may have let go already.
+        newest = max(self._held, key=lambda shot: shot.leased_at or self._tx.now, default=None)
+        coming = set() if newest is None else {newest.checkpoint_id} - set(resident)
         at_hand = coming or set(resident)
         for _ in range(LANES_TRIED):
             chosen = choose_lane(
