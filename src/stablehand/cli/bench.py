@@ -53,6 +53,7 @@ def chaos(
     freezes: Annotated[int, typer.Option(min=0, help="Agents held still until their leases are over.")] = 2,
     agents: Annotated[int, typer.Option(min=2, help="Agents that draw.")] = 4,
     webs: Annotated[int, typer.Option(min=1, help="Web processes.")] = 2,
+    lease_seconds: Annotated[float, typer.Option(min=3.0, help="Length of a lease.")] = 4.0,
     seed: Annotated[int, typer.Option(help="Of the plan.")] = 0,
 ) -> None:
     """Kill real processes while they work, and count what was lost or happened twice. Ends with 1 if anything was."""
@@ -66,6 +67,7 @@ def chaos(
         freezes=freezes,
         agents=agents,
         webs=webs,
+        lease_seconds=lease_seconds,
         seed=seed,
     )
     result = measured.run(plan, say=lambda line: typer.echo(line, err=True))
