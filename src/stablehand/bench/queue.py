@@ -34,7 +34,7 @@ from stablehand.store.models import IS_QUEUED, AccountRow, ShotRow
 
 LANES = 40
 ACCOUNTS = 20
-SHOTS_PER_JOB = 500
+SHOTS_PER_JOB = 1000
 #: Agents and the shots that each claims at once.
 SHAPES = ((1, 1), (4, 8), (8, 8))
 #: A round ends when so much of the queue is worked off, so that its depth stays about what the row says.

@@ -84,18 +84,16 @@ class Claims(Transactions):
         Raises:
             UnknownIncarnation, Superseded.
         """
-        with self.reading() as tx:
-            agent = agent_row(tx, agent_id, incarnation)
-            idle = (
-                not has_queued(tx, agent.pool, admissions(tx, agent, memory.resident).none)
-                and not never_arrived(tx, agent)
-                and not is_touch_due(agent, tx, memory, lease_seconds)
-            )
-            if idle or drains(tx, agent):
-                return [], drains(tx, agent), Changes()
+        if not self.is_postgresql:  # whoever finds nothing to do need not wait for its one writer's turn
+            with self.reading() as tx:
+                agent = agent_row(tx, agent_id, incarnation)
+                if _has_nothing(tx, agent, memory, lease_seconds):
+                    return [], drains(tx, agent), Changes()
         with self.writing() as tx:
             changes = Changes()
             agent = agent_row(tx, agent_id, incarnation)
+            if self.is_postgresql and _has_nothing(tx, agent, memory, lease_seconds):
+                return [], drains(tx, agent), changes
             touch(agent, tx, memory)
             lost = never_arrived(tx, agent)
             if lost:
@@ -118,6 +116,15 @@ class Claims(Transactions):
             leased = _lease(tx, agent, chosen, lease_seconds, changes)
             note_probes(tx, agent.pool, admitted, [shot.id for shot in chosen])
             return leased, drains(tx, agent), changes
+
+
+def _has_nothing(tx: Transaction, agent: AgentRow, memory: Memory, lease_seconds: float) -> bool:
+    """True when a claim of this agent could neither give it anything nor would have anything to write down."""
+    return drains(tx, agent) or (
+        not has_queued(tx, agent.pool, admissions(tx, agent, memory.resident).none)
+        and not never_arrived(tx, agent)
+        and not is_touch_due(agent, tx, memory, lease_seconds)
+    )
 
 
 class _Claim:
