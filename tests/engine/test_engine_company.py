@@ -11,7 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stablehand.domain.recipes import Recipe
+from stablehand.domain.recipes import NoiseOptions, Recipe, SamplerOptions
+from stablehand.domain.samplers import SCHEDULES
 from stablehand.engine.batch import Batch
 from stablehand.engine.checkpoints import Resident, load_checkpoint
 from stablehand.engine.samplers import METHODS
@@ -71,7 +72,9 @@ def any_recipe(chance: random.Random) -> Recipe:
         height=chance.choice((64, 64, 64, 72)),
         steps=chance.randint(1, 7),
         sampler=chance.choice(sorted(METHODS)),
-        schedule=chance.choice(("Automatic", "Karras", "Uniform", "Normal")),
+        schedule=chance.choice(SCHEDULES).name,
+        noise=NoiseOptions(source=chance.choice(("CPU", "GPU", "NV")), subseed_strength=chance.choice((0.0, 0.4))),
+        sampler_options=SamplerOptions(eta=chance.choice((None, 0.5)), s_churn=chance.choice((0.0, 4.0))),
         cfg_scale=chance.choice((1.0, 1.5, 4.0, 7.5)),
         seed=chance.randint(0, 3),
         exact=chance.random() < 0.15,
@@ -129,6 +132,48 @@ def test_latents_in_company_equal_those_alone(shared: Resident) -> None:
     for index, ours in together.items():
         lonely = latents([index])[index]
         assert float((ours - lonely).abs().max()) <= 1e-4 * float(lonely.abs().max())
+
+
+def test_every_sampler_alone_and_in_company(shared: Resident, chance: random.Random) -> None:
+    """With and without guidance, all labels in one batch; pictures join and leave as they like."""
+    recipes = {
+        f"{sampler} {cfg_scale}": make_recipe(
+            sampler=sampler,
+            cfg_scale=cfg_scale,
+            steps=chance.randint(2, 6),
+            seed=chance.randrange(2**32),
+            prompt=chance.choice(PROMPTS),
+        )
+        for sampler in METHODS
+        for cfg_scale in (1.0, 6.0)
+    }
+
+    def latents(names: list[str]) -> dict[str, torch.Tensor]:
+        batch = Batch(PLACEMENT, holding(shared))
+        to_come = list(names)
+        finished: dict[str, torch.Tensor] = {}
+        for _ in range(10_000):
+            while to_come and (chance.random() < 0.6 or not batch.ids()):
+                name = to_come.pop()
+                batch.add(name, recipes[name], "tiny", FOLDER)
+            if not batch.ids():
+                return finished
+            for ended in batch.tick():
+                assert isinstance(ended, Finished), ended
+            finished |= {picture.id: picture.state.latent for picture in batch._drawn.values()}
+        raise AssertionError("the batch never ends")
+
+    names = list(recipes)
+    chance.shuffle(names)
+    together = latents(names)
+    assert set(together) == set(recipes)
+    errors = {}
+    for name, ours in together.items():
+        lonely = latents([name])[name]
+        errors[name] = float((ours - lonely).abs().max() / lonely.abs().max())
+    # An adaptive sampler chooses its steps by its own error, which makes more of the last bit than a fixed plan does.
+    wrong = {name: error for name, error in errors.items() if error > (1e-2 if "adaptive" in name else 1e-4)}
+    assert not wrong
 
 
 def test_neighbours_and_prompts_matter_to_this_checkpoint(alone: Callable[[Recipe], Any]) -> None:
