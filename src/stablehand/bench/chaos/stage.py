@@ -29,6 +29,8 @@ from stablehand.wiring import folders, serving
 FROZEN_LEASES = 1.6
 #: what is said about the run while it goes on, and how often
 NEWS_SECONDS = 10.0
+#: how often pictures are counted, which costs the database the more the more there are
+COUNT_SECONDS = 0.25
 
 
 class ChaosStuck(StablehandError):
@@ -170,7 +172,7 @@ class Stage:
                 return
             if orders.error or now - moved > self._plan.patience_seconds:
                 raise ChaosStuck(orders.error or f"{count} of {self._plan.shots} pictures, and nothing moves any more.")
-            time.sleep(0.02)
+            time.sleep(COUNT_SECONDS)
 
     def _may_send(self, deeds: int) -> int:
         """Pictures that may have been ordered: there is always work, and never so much that deeds come too late."""
