@@ -1,6 +1,7 @@
-"""Runs the test suites one after another, cheapest first, and says how long each took.
+"""Runs the linters, then the test suites two at a time, the longest first, and says how long each took.
 
-Ends with one line, ``N passed, N failed``; exits 1 when anything failed. A suite of linters counts each linter as one.
+What a suite prints is held back until it is done, unless it runs alone. Ends with one line, ``N passed, N failed``; exits
+1 when anything failed. A suite of linters counts each linter as one.
 """
 
 import argparse
@@ -13,9 +14,11 @@ import tempfile
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import IO
 
 from scripts.browser import BrowserMissing, ensure_browser
 
@@ -32,7 +35,8 @@ CHECKS: tuple[tuple[str, list[str]], ...] = (
     ("eslint and vue-tsc", [*NPM, "run", "--silent", "check"]),
 )
 
-PYTEST_SUITES = ("unit", "house", "store", "api", "agent", "fleet", "engine", "training", "e2e")
+#: the longest first: two run at a time
+PYTEST_SUITES = ("store", "e2e", "engine", "fleet", "api", "agent", "training", "unit", "house")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,29 +46,33 @@ class Outcome:
     skipped: int = 0
 
 
-def run_checks() -> Outcome:
+#: Where a suite prints; None: to the terminal, as it goes.
+Out = IO[str] | None
+
+
+def run_checks(out: Out) -> Outcome:
     """Every linter, even after one has failed: all complaints in one go."""
     failed = 0
     for name, command in CHECKS:
-        finished = subprocess.run(command, cwd=ROOT, check=False)
-        print(f"  {'ok' if finished.returncode == 0 else 'FAILED':6} {name}", flush=True)
+        finished = subprocess.run(command, cwd=ROOT, check=False, stdout=out, stderr=out)
+        print(f"  {'ok' if finished.returncode == 0 else 'FAILED':6} {name}", flush=True, file=out)
         failed += finished.returncode != 0
     return Outcome(len(CHECKS) - failed, failed)
 
 
-def run_pytest(suite: str) -> Outcome:
+def run_pytest(suite: str, out: Out) -> Outcome:
     """One folder of tests/. A suite in which nothing ran has failed."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("STABLEHAND_")}
     if suite == "e2e":
         try:
             environment["STABLEHAND_CHROMIUM"] = str(ensure_browser())
         except BrowserMissing as missing:
-            print(missing, flush=True)
+            print(missing, flush=True, file=out)
             return Outcome(0, 1)
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = [PYTHON, "-m", "pytest", "-q", f"tests/{suite}", f"--junit-xml={report}"]
-        finished = subprocess.run(command, cwd=ROOT, env=environment, check=False)
+        finished = subprocess.run(command, cwd=ROOT, env=environment, check=False, stdout=out, stderr=out)
         if not report.exists():
             return Outcome(0, 1)
         counts = ET.parse(report).getroot().find("testsuite")  # noqa: S314 - pytest wrote it a moment ago
@@ -76,13 +84,13 @@ def run_pytest(suite: str) -> Outcome:
     return Outcome(max(total - failed - skipped, 0), failed, skipped)
 
 
-def run_vitest() -> Outcome:
+def run_vitest(out: Out) -> Outcome:
     """The page's unit tests."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         command = [*NPM, "test", "--", "--reporter=default", "--reporter=json", f"--outputFile.json={report}"]
         finished = subprocess.run(command, cwd=ROOT, check=False, stdout=subprocess.PIPE, text=True)
-        print("\n".join(re.findall(r".*(?:Tests|FAIL|Error).*", finished.stdout)), flush=True)
+        print("\n".join(re.findall(r".*(?:Tests|FAIL|Error).*", finished.stdout)), flush=True, file=out)
         if not report.exists():
             return Outcome(0, 1)
         counts = json.loads(report.read_text())
@@ -90,14 +98,26 @@ def run_vitest() -> Outcome:
     return Outcome(counts["numPassedTests"], failed, counts["numPendingTests"])
 
 
-def all_suites() -> dict[str, Callable[[], Outcome]]:
-    """name -> how to run it, in the order in which a failure is cheapest."""
-    suites: dict[str, Callable[[], Outcome]] = {"check": run_checks}
+def all_suites() -> dict[str, Callable[[Out], Outcome]]:
+    """name -> how to run it, in the order in which they begin."""
+    suites: dict[str, Callable[[Out], Outcome]] = {"check": run_checks}
     for name in PYTEST_SUITES:
         suites[name] = partial(run_pytest, name)
-        if name == "agent":
-            suites["web"] = run_vitest
-    return suites
+    return {**suites, "web": run_vitest}
+
+
+def timed(suite: Callable[[Out], Outcome], out: Out) -> tuple[Outcome, float]:
+    began = time.monotonic()
+    return suite(out), time.monotonic() - began
+
+
+def held_back(name: str, suite: Callable[[Out], Outcome]) -> tuple[str, Outcome, float]:
+    """Run a suite beside another one; what it says comes out as a whole."""
+    with tempfile.TemporaryFile("w+", errors="replace") as out:
+        outcome, seconds = timed(suite, out)
+        out.seek(0)
+        print(f"\n== {name}\n{out.read()}", flush=True)
+    return name, outcome, seconds
 
 
 def main() -> int:
@@ -109,10 +129,15 @@ def main() -> int:
         parser.error(f"there is no suite {', '.join(sorted(unknown))}; there are {', '.join(suites)}")
 
     rows: list[tuple[str, Outcome, float]] = []
-    for name in wanted:
+    began = time.monotonic()
+    # Nobody wants to wait for a comma; and a suite by itself may be watched.
+    alone = wanted if len(wanted) == 1 else [name for name in wanted if name == "check"]
+    for name in alone:
         print(f"\n== {name}", flush=True)
-        began = time.monotonic()
-        rows.append((name, suites[name](), time.monotonic() - began))
+        rows.append((name, *timed(suites[name], None)))
+    with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
+        beside = [pool.submit(held_back, name, suites[name]) for name in wanted if name not in alone]
+        rows += [future.result() for future in beside]
 
     print("\nsuite        passed  failed  skipped  seconds")
     for name, outcome, seconds in rows:
@@ -120,7 +145,7 @@ def main() -> int:
     passed = sum(outcome.passed for _, outcome, _ in rows)
     failed = sum(outcome.failed for _, outcome, _ in rows)
     skipped = sum(outcome.skipped for _, outcome, _ in rows)
-    print(f"all suites took {sum(seconds for *_, seconds in rows):.0f} seconds\n")
+    print(f"all suites took {time.monotonic() - began:.0f} seconds\n")
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     return 1 if failed else 0
 
