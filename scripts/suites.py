@@ -1,7 +1,7 @@
 """Runs the linters, then the test suites two at a time, the longest first, and says how long each took.
 
-What a suite prints is held back until it is done, unless it runs alone. Ends with one line, ``N passed, N failed``; exits
-1 when anything failed. A suite of linters counts each linter as one.
+What a suite prints is held back until it is done, unless it runs alone. Ends with one line, ``N passed, N failed``;
+exits 1 when anything failed. A suite of linters counts each linter as one.
 """
 
 import argparse
