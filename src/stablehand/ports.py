@@ -1,7 +1,7 @@
 """Protocols for the few places where two implementations ship."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ class Order:
     checkpoint: CheckpointRef
     addons: Sequence[AddonRef] = ()
     refiner: CheckpointRef | None = None
+    inputs: Mapping[str, bytes] = field(default_factory=dict)  #: id -> picture file, of all that the recipe names
     owner: str = ""  #: whose it is: a device that several share is shared out between owners, not between shots
     resume_from: bytes | None = None  #: what :meth:`Runtime.park` gave, perhaps of another process or long ago
 

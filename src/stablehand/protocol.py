@@ -89,6 +89,7 @@ class Lease(Message):
     checkpoint: CheckpointRef
     addons: list[AddonRef] = Field(default_factory=list)  #: those that the recipe names
     refiner: CheckpointRef | None = None  #: the recipe's second checkpoint
+    inputs: dict[str, str] = Field(default_factory=dict)  #: SHA-256 of an input -> where to GET it with our token
     account_id: str = ""  #: whose it is; tells an agent nothing but which shots belong together
     #: address of a saved state to go on from, to be fetched with GET and our token; whoever cannot begins anew
     resume_from: str | None = None

@@ -125,10 +125,10 @@ class Client:
         )
         return _parse(response, protocol.Done)
 
-    def parked(self, address: str) -> bytes:
-        """A saved state, from the address in a lease. Raises Refused when there is none."""
+    def stored(self, address: str) -> bytes:
+        """A saved state or an input, from the address in a lease. Raises Refused when there is none."""
         if not address.startswith(_OWN_DOORS):  # our token is for this server only
-            raise Refused(400, "bad_address", f"{address!r} is no address of a saved state.", "")
+            raise Refused(400, "bad_address", f"{address!r} is no address of ours.", "")
         return self._send("GET", address, timeout=httpx.Timeout(15.0, connect=3.0)).content
 
     def deliver(self, message: protocol.Deliver) -> protocol.Delivered:

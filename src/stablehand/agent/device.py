@@ -158,6 +158,7 @@ class DeviceThread:
                 checkpoint=lease.checkpoint,
                 addons=lease.addons,
                 refiner=lease.refiner,
+                inputs=self._ledger.take_inputs(lease.shot_id),
                 owner=lease.account_id,
                 resume_from=state,
             )

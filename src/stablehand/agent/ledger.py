@@ -3,14 +3,14 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from stablehand.protocol import Held, Lease
 
 
 class Stage(StrEnum):
-    FETCHING = "fetching"  #: leased, its saved state is on its way here
+    FETCHING = "fetching"  #: leased, its saved state or its inputs are on their way here
     WAITING = "waiting"  #: leased, the device has not seen it
     DRAWING = "drawing"  #: seated in the runtime
     LEAVING = "leaving"  #: taken out of the runtime, to be given back once its state is saved
@@ -24,6 +24,7 @@ class Holding:
     since: float  #: monotonic seconds when this attempt began
     begun_at: float = 0.0  #: progress with which it began, or with which it left
     state: bytes | None = None  #: to go on from; the device takes it
+    inputs: Mapping[str, bytes] = field(default_factory=dict)  #: id -> picture file; the device takes them
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Ledger:
         self._drops: list[str] = []
 
     def take(self, leases: Iterable[Lease]) -> None:
-        """Enter new leases. Those with a saved state are not seated before :meth:`fetched`.
+        """Enter new leases. Those with a saved state or inputs are not seated before :meth:`fetched`.
 
         A shot that is still being drawn under an older token goes on under the new one: the picture is the same. One
         that had ended is drawn again, because its report carries the old token.
@@ -60,21 +61,41 @@ class Ledger:
                 if known is not None and known.stage is Stage.DRAWING:
                     self._holdings[lease.shot_id] = Holding(lease, Stage.DRAWING, self._clock(), known.begun_at)
                     continue
-                stage = Stage.WAITING if lease.resume_from is None else Stage.FETCHING
+                stage = Stage.FETCHING if lease.resume_from is not None or lease.inputs else Stage.WAITING
                 self._holdings[lease.shot_id] = Holding(lease, stage, self._clock(), lease.resumed_progress)
             self._changed.notify_all()
 
-    def fetched(self, lease: Lease, state: bytes | None) -> None:
-        """The saved state of a lease is here, or cannot be had: it may be seated."""
+    def fetched(self, lease: Lease, state: bytes | None, inputs: Mapping[str, bytes] | None = None) -> None:
+        """The inputs of a lease are here, and its saved state, or that cannot be had: it may be seated."""
         with self._changed:
             holding = self._holdings.get(lease.shot_id)
             if holding is None or holding.stage is not Stage.FETCHING or not self._is_current(lease):
                 return
             holding.stage = Stage.WAITING
             holding.state = state
+            holding.inputs = inputs or {}
             if state is None:
                 holding.begun_at = 0.0
             self._changed.notify_all()
+
+    def give_up(self, lease: Lease) -> bool:
+        """What a lease needs cannot be had: it has ended. False: it was cancelled or lost meanwhile."""
+        with self._changed:
+            holding = self._holdings.get(lease.shot_id)
+            if holding is None or holding.stage is not Stage.FETCHING or not self._is_current(lease):
+                return False
+            holding.stage = Stage.ENDED
+            self._changed.notify_all()
+            return True
+
+    def take_inputs(self, shot_id: str) -> Mapping[str, bytes]:
+        """The inputs to seat a shot with; the ledger keeps none."""
+        with self._changed:
+            holding = self._holdings.get(shot_id)
+            if holding is None:
+                return {}
+            inputs, holding.inputs = holding.inputs, {}
+            return inputs
 
     def take_state(self, shot_id: str) -> bytes | None:
         """The saved state to seat a shot with; the ledger keeps no copy."""

@@ -21,6 +21,7 @@ from stablehand.agent.client import Client, Refused, Unreachable
 from stablehand.agent.device import DeviceThread
 from stablehand.agent.exits import Exit
 from stablehand.agent.heartbeat import Heartbeat
+from stablehand.agent.inputs import Inputs
 from stablehand.agent.ledger import Ledger
 from stablehand.agent.parking import Parking
 from stablehand.agent.previews import Previews
@@ -70,7 +71,9 @@ class Agent:
         self._session = Session(self._client, hello, self._halted)
         self._reports = Reports(self._session, self._ledger, self._halted, upload_threads=settings.upload_threads)
         self._previews = Previews(self._session, self._halted)
-        self._parking = Parking(self._session, self._ledger, self._reports, self._halted)
+        self._parking = Parking(
+            self._session, self._ledger, self._reports, self._halted, Inputs(self._session, self._halted)
+        )
         self._device = DeviceThread(
             make_runtime,
             self._ledger,

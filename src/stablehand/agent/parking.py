@@ -14,6 +14,7 @@ import structlog
 
 from stablehand.agent.backoff import Backoff
 from stablehand.agent.client import Refused, Unreachable
+from stablehand.agent.inputs import Inputs, InputUnavailable
 from stablehand.agent.ledger import Ledger
 from stablehand.agent.reports import Reports
 from stablehand.agent.session import Session
@@ -25,6 +26,8 @@ from stablehand.protocol import Lease, Park
 _WAITING_MOST = 4
 #: how long a state is asked for before its shot begins anew
 _FETCH_SECONDS = 30.0
+#: threads that fetch: an input that does not come must not keep everybody's waiting
+_FETCHERS = 3
 #: between two looks at what is due, at most; ticks can be much shorter
 _LOOK_SECONDS = 0.25
 
@@ -47,12 +50,14 @@ class Parking:
         ledger: Ledger,
         reports: Reports,
         halted: threading.Event,
+        inputs: Inputs,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session = session
         self._ledger = ledger
         self._reports = reports
         self._halted = halted
+        self._inputs = inputs
         self._clock = clock
         self._filled = threading.Condition()
         self._to_send: deque[_Sending] = deque()
@@ -65,7 +70,7 @@ class Parking:
         self._looked_at = 0.0
         self._threads = [
             threading.Thread(target=self._send_forever, name="park", daemon=True),
-            threading.Thread(target=self._fetch_forever, name="fetch-parked", daemon=True),
+            *(threading.Thread(target=self._fetch_forever, name="fetch-stored", daemon=True) for _ in range(_FETCHERS)),
         ]
 
     def start(self) -> None:
@@ -157,10 +162,10 @@ class Parking:
     # Fetching
 
     def fetch(self, leases: Iterable[Lease]) -> None:
-        """Bring the states of these leases here; those without one are left alone."""
+        """Bring the states and inputs of these leases here; those without any are left alone."""
         with self._filled:
             end = self._clock() + _FETCH_SECONDS
-            self._to_fetch.extend((lease, end) for lease in leases if lease.resume_from is not None)
+            self._to_fetch.extend((lease, end) for lease in leases if lease.resume_from is not None or lease.inputs)
             self._filled.notify_all()
 
     def _fetch_forever(self) -> None:
@@ -169,14 +174,30 @@ class Parking:
                 if not self._filled.wait_for(lambda: bool(self._to_fetch), timeout=0.5):
                     continue
                 lease, end = self._to_fetch.popleft()
-            self._ledger.fetched(lease, self._fetch(lease, end))
+            self._bring(lease, end)
+
+    def _bring(self, lease: Lease, end: float) -> None:
+        try:
+            inputs = self._inputs.bring(lease, lambda: self._ledger.holds(lease))
+        except InputUnavailable as trouble:
+            if self._ledger.give_up(lease):
+                self._reports.failure(
+                    lease,
+                    error_class="final" if trouble.is_final else "retry",
+                    code="input_unavailable",
+                    message=f"The picture that it starts from cannot be fetched: {trouble}",
+                    hint="Upload it again and order anew." if trouble.is_final else "It is tried again.",
+                )
+            return
+        state = None if lease.resume_from is None else self._fetch(lease, end)
+        self._ledger.fetched(lease, state, inputs)
 
     def _fetch(self, lease: Lease, end: float) -> bytes | None:
         """None: it cannot be had before ``end``, the shot begins anew."""
         backoff = Backoff()
         while not self._halted.is_set() and self._ledger.holds(lease) and self._clock() < end:
             try:
-                return self._session.call(lambda: self._session.client.parked(lease.resume_from or ""))
+                return self._session.call(lambda: self._session.client.stored(lease.resume_from or ""))
             except Refused as refused:
                 log.warning("a saved state is not to be had", shot=lease.shot_id, reason=str(refused))
                 return None

@@ -23,6 +23,7 @@ from stablehand.services.claim import claim
 from stablehand.services.deliver import deliver, stage, upload
 from stablehand.services.fail import fail
 from stablehand.services.hello import hello
+from stablehand.services.inputs import leased_input
 from stablehand.services.park import MAX_PARKED_BYTES, park, parked
 from stablehand.services.preview import preview
 from stablehand.services.release import release
@@ -102,6 +103,12 @@ def routes(door: Door, metrics: Metrics) -> Blueprint:
         data = parked(door.services, agent, shot_id, _token())
         return Response(data, mimetype="application/octet-stream")
 
+    @api.get("/inputs/<input_id>")
+    def input_file(input_id: str) -> Response:
+        agent = _agent(door)
+        shot_id = request.args.get("shot_id", "")
+        return Response(leased_input(door.services, agent, shot_id, _token(), input_id), mimetype="image/png")
+
     return api
 
 
@@ -119,6 +126,7 @@ MESSAGE_LIMIT_BYTES = 4 * 1_048_576
 #: route -> query parameters it knows
 QUERY_NAMES = {
     "agents.picture": frozenset({"token"}),
+    "agents.input_file": frozenset({"shot_id", "token"}),
     "agents.parked_state": frozenset({"token"}),
     "agents.park_state": frozenset(protocol.Park.model_fields),
 }

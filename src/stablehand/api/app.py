@@ -18,6 +18,7 @@ from stablehand.api import (
     guards,
     health,
     images,
+    inputs,
     jobs,
     me,
     metrics,
@@ -28,9 +29,10 @@ from stablehand.api import (
     status,
 )
 from stablehand.api.door import Door
+from stablehand.api.job_in import JobIn
 from stablehand.api.live import Live
 from stablehand.api.options import Options
-from stablehand.api.schemas import Error, JobIn
+from stablehand.api.schemas import Error
 from stablehand.domain.errors import InvalidFields
 from stablehand.services import Services
 
@@ -50,6 +52,9 @@ class Doors(OpenAPI):
         for path in ("/healthz", "/readyz"):
             for operation in self.spec_json["paths"][path].values():
                 del operation["responses"][self.validation_error_status]
+        upload = self.spec_json["paths"].get("/api/v1/inputs")
+        if upload is not None:
+            upload["post"]["requestBody"] = inputs.REQUEST_BODY
 
 
 def create_app(services: Services, options: Options) -> Flask:
@@ -88,6 +93,7 @@ def create_app(services: Services, options: Options) -> Flask:
         for blueprint in (
             jobs.routes(door),
             images.routes(door),
+            inputs.routes(door),
             checkpoints.routes(door),
             samplers.routes(),
             status.routes(door),

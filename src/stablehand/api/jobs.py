@@ -6,11 +6,11 @@ from flask import Response
 from flask_openapi.blueprint import APIBlueprint
 
 from stablehand.api.door import BODY_ERRORS, Door, blueprint, reply
+from stablehand.api.job_in import JobIn
 from stablehand.api.schemas import (
     ById,
     Error,
     IdempotencyHeader,
-    JobIn,
     JobMoveIn,
     JobOut,
     JobPage,
@@ -28,38 +28,7 @@ from stablehand.services.submit import check, submit
 
 #: request names that exist, here or in the dialect they come from, and that this version cannot honour
 WITHOUT_EFFECT = frozenset(
-    [
-        "input",
-        "mask",
-        "notify",
-        "denoising_strength",
-        "subseed",
-        "subseed_strength",
-        "clip_skip",
-        "hr_scale",
-        "hr_upscaler",
-        "hr_second_pass_steps",
-        "enable_hr",
-        "tiling",
-        "restore_faces",
-        "styles",
-        "loras",
-        "vae",
-        "refiner_checkpoint",
-        "refiner_switch_at",
-        "eta",
-        "s_churn",
-        "s_noise",
-        "s_tmin",
-        "s_tmax",
-        "inpainting_fill",
-        "inpaint_full_res",
-        "mask_blur",
-        "init_images",
-        "batch_size",
-        "n_iter",
-        "controlnet",
-    ]
+    ["notify", "tiling", "restore_faces", "styles", "loras", "init_images", "batch_size", "n_iter", "controlnet"]
 )
 
 

@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from stablehand.domain.agents import AgentState
 from stablehand.domain.jobs import State
-from stablehand.domain.orders import LIMITS, PROMPT_MAX_CHARACTERS, SIDE_MULTIPLE
 from stablehand.domain.recipes import Format
 
 
@@ -42,40 +41,6 @@ class Query(Model):
 
 class Out(Model):
     model_config = ConfigDict(frozen=True)
-
-
-def _ranged(field: str, description: str, **more: Any) -> Any:
-    low, high = LIMITS[field]
-    return Field(None, description=description, json_schema_extra={"minimum": low, "maximum": high, **more})
-
-
-class JobIn(In):
-    """An order for pictures. Only ``prompt`` is needed."""
-
-    prompt: str = Field(
-        description="What to draw.",
-        json_schema_extra={"minLength": 1, "maxLength": PROMPT_MAX_CHARACTERS},
-        examples=["a red house in a meadow at sunset, purple mountains"],
-    )
-    negative_prompt: str | None = Field(
-        None, description="What to avoid.", json_schema_extra={"maxLength": PROMPT_MAX_CHARACTERS}
-    )
-    kind: str | None = Field(None, description="`text`: from words alone.", json_schema_extra={"enum": ["text", None]})
-    checkpoint: str | None = Field(None, description="Name or id from `/checkpoints`; default: the default checkpoint.")
-    width: int | None = _ranged("width", "Pixels; default: the checkpoint's own size.", multipleOf=SIDE_MULTIPLE)
-    height: int | None = _ranged("height", "Pixels; default: the checkpoint's own size.", multipleOf=SIDE_MULTIPLE)
-    steps: int | None = _ranged("steps", "Denoising steps; default 20.")
-    sampler: str | None = Field(None, description="A label or alias from `/samplers`; default `DPM++ 2M`.")
-    schedule: str | None = Field(None, description="A label or alias from `/schedules`; default `Automatic`.")
-    cfg_scale: float | None = _ranged("cfg_scale", "Guidance; 1 is none and costs half. Default 7.")
-    seed: int | None = _ranged("seed", "Seed of the first picture, counting up; -1 or none: random.")
-    count: int | None = _ranged("count", "How many pictures; default 1.")
-    format: str | None = Field(
-        None, description="File format of the pictures.", json_schema_extra={"enum": ["png", "webp", "jpeg", None]}
-    )
-    quality: int | None = _ranged("quality", "Of WebP and JPEG.")
-    exact: bool | None = Field(None, description="Bit-equal whatever else is drawn at the same time; slower.")
-    tier: str | None = Field(None, description="Class of service; default: the account's best.")
 
 
 class JobMoveIn(In):
@@ -164,6 +129,10 @@ class RecipeOut(Out):
     format: Format
     quality: int
     exact: bool
+    options: dict[str, Any] = Field(
+        description="Further fields of the order under their request names, as far as they say anything; what of "
+        "checkpoints, `input` and `mask` belongs here too."
+    )
 
 
 class ImageOut(Out):

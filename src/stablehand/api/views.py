@@ -5,13 +5,15 @@ from stablehand.domain.addons import AddonFile
 from stablehand.domain.agents import Agent
 from stablehand.domain.breakers import LaneTrouble
 from stablehand.domain.checkpoints import Checkpoint
+from stablehand.domain.further_fields import further_fields
 from stablehand.domain.images import Image
 from stablehand.domain.jobs import Job, Shot, ShotError
 from stablehand.domain.recipes import Recipe
 
 
 def recipe_out(recipe: Recipe) -> schemas.RecipeOut:
-    return schemas.RecipeOut(**{name: getattr(recipe, name) for name in schemas.RecipeOut.model_fields})
+    plain = {name: getattr(recipe, name) for name in schemas.RecipeOut.model_fields if name != "options"}
+    return schemas.RecipeOut(**plain, options=further_fields(recipe))
 
 
 def image_out(image: Image) -> schemas.ImageOut:

@@ -129,6 +129,12 @@ class BadPicture(StablehandError):
     code = "bad_picture"
 
 
+class PictureTooLarge(StablehandError):
+    """A picture has more bytes or pixels than we take; nothing of it was unpacked or stored."""
+
+    code = "picture_too_large"
+
+
 class BadSettings(StablehandError):
     """The settings contradict each other or the machine; the server does not start."""
 

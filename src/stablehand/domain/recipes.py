@@ -70,6 +70,8 @@ class Source:
     mask_fill: MaskFill = "original"
     only_masked: bool = False  #: draw only around the mask, at full size, and paste that back
     only_masked_padding: int = 32  #: pixels
+    width: int = 0  #: of the input, in pixels
+    height: int = 0  #: of the input, in pixels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,8 +146,31 @@ class Recipe:
         return replace(self, seed=(self.seed + index) % (SEED_MAX + 1))
 
     def with_seed(self, seed: int) -> Self:
-        """The recipe of a shot whose seed is known: after a retry, seeds need not be consecutive."""
+        """The recipe of a shot whose :attr:`counting_seed` is known: after a retry, they need not be consecutive."""
+        if self.noise.subseed_strength:
+            return replace(self, noise=replace(self.noise, subseed=seed))
         return replace(self, seed=seed)
+
+    @property
+    def counting_seed(self) -> int:
+        """The one that differs from shot to shot: the seed or, where it has a say, the variation seed."""
+        return self.noise.subseed if self.noise.subseed_strength else self.seed
+
+    @property
+    def input_ids(self) -> frozenset[str]:
+        """Ids of the inputs that it is drawn from."""
+        if self.source is None:
+            return frozenset()
+        return frozenset({self.source.input} | ({self.source.mask} if self.source.mask is not None else set()))
+
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """Width and height of the finished picture, in pixels."""
+        if self.hires is not None:
+            return self.hires.width, self.hires.height
+        if self.kind == "inpaint" and self.source is not None and self.source.only_masked and self.source.width:
+            return self.source.width, self.source.height
+        return self.width, self.height
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values, the form that is stored and sent to agents. A part with nothing to say is left out."""

@@ -91,7 +91,10 @@ def prepare(recipe: Recipe, inputs: Mapping[str, bytes]) -> Prepared:
     size = (recipe.width, recipe.height)
     mask = _mask(source, inputs, picture.size)
     if mask is None:
-        return Prepared(np.asarray(_resized(picture, size, source.resize_mode)))
+        # With nothing to repaint everything is drawn anew; "only masked" still means the input's own size.
+        whole = Frame(np.asarray(picture), np.ones(picture.size[::-1], np.float32), Box(0, 0, *picture.size))
+        frame = whole if recipe.kind == "inpaint" and source.only_masked else None
+        return Prepared(np.asarray(_resized(picture, size, source.resize_mode)), frame=frame)
     box = _box(mask, source.only_masked_padding, size, picture.size) if source.only_masked else None
     if box is not None:
         inner, inner_mask = picture.crop(box.corners), mask.crop(box.corners)

@@ -56,7 +56,7 @@ def start(seat: Seat, resident: Resident, autoencoder: Autoencoder) -> Start:
     prepared = prepare(recipe, seat.inputs)
     original = _fitting(_encode_one(autoencoder, prepared.pixels), shape)
     if prepared.mask is None:
-        return Start(latent=original, channels=_blank_channels(resident, autoencoder, shape))
+        return Start(latent=original, channels=_blank_channels(resident, autoencoder, shape), frame=prepared.frame)
     mask = torch.from_numpy(latent_mask(prepared.mask, shape[1], shape[2]))[None].to(original.device)
     return Start(
         latent=_under_mask(recipe, original, mask, resident),

@@ -6,20 +6,22 @@ Torch is imported when the runtime starts, not when this module is: an agent say
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
+import numpy as np
 import structlog
 from PIL import Image as Pictures
 
 import stablehand
 from stablehand.domain.errors import StablehandError
 from stablehand.domain.infotext import write_infotext
-from stablehand.domain.recipes import Recipe
+from stablehand.domain.recipes import Kind, Recipe
 from stablehand.ports import Broken, Drawn, Fetch, Loaded, Order, Parked
 from stablehand.protocol import Device
 from stablehand.runtimes.encode import encode
@@ -27,7 +29,6 @@ from stablehand.runtimes.parcel import BrokenParcel, unwrap, wrap
 from stablehand.runtimes.supplies import Places, Supplies
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from stablehand.engine.batch import Batch
@@ -74,7 +75,7 @@ class NativeRuntime:
     """
 
     name = "native"
-    kinds: Sequence[str] = ("text",)
+    kinds: Sequence[str] = get_args(Kind)
 
     def __init__(
         self,
@@ -146,6 +147,9 @@ class NativeRuntime:
     def add(self, order: Order) -> None:
         self._seated[order.shot_id] = _Seat(order)
         self._progress = {**self._progress, order.shot_id: 0.0}
+        if order.recipe.kind == "upscale":
+            self._seated[order.shot_id].encoding = self._encoding().submit(_upscale, order)
+            return
         self._supplies.ask(order)
         self._join()
 
@@ -165,6 +169,7 @@ class NativeRuntime:
                 places[order.checkpoint.id],
                 state,
                 extras=_extras(order, places),
+                inputs=order.inputs,
                 device_seconds=device_seconds,
                 owner=order.owner,
             )
@@ -253,10 +258,13 @@ class NativeRuntime:
         assert self._batch is not None, "start() comes first"
         return self._batch
 
+    def _encoding(self) -> ThreadPoolExecutor:
+        assert self._encoders is not None, "start() comes first"
+        return self._encoders
+
     def _encode(self, finished: Finished) -> None:
-        assert self._encoders is not None
         seat = self._seated[finished.picture_id]
-        seat.encoding = self._encoders.submit(_draw, seat.order, finished.pixels, finished.device_seconds)
+        seat.encoding = self._encoding().submit(_draw, seat.order, finished.pixels, finished.device_seconds)
 
     def _collect(self, *, is_idle: bool) -> list[Drawn | Broken]:
         """What the encoders have ready; waits a moment for the first when there is nothing else to do."""
@@ -269,6 +277,8 @@ class NativeRuntime:
             error = future.exception()
             if error is None:
                 results.append(future.result())
+            elif isinstance(error, StablehandError):
+                results.append(_broken(encoding[future], error))
             else:
                 text = f"The picture could not be encoded: {type(error).__name__}: {error}"
                 results.append(Broken(encoding[future], "retry", "encoding_failed", text))
@@ -288,8 +298,22 @@ def _extras(order: Order, places: Places) -> Extras:
     words = [addon for addon in order.addons if addon.kind == "embedding"]
     return Extras(
         autoencoder=None if vae is None else Place(vae.id, places[vae.id]),
+        refiner=None if order.refiner is None else Place(order.refiner.id, places[order.refiner.id]),
         embeddings={addon.name: Place(addon.id, places[addon.id]) for addon in words},
     )
+
+
+def _upscale(order: Order) -> Drawn:
+    """Resize the input: no network takes part, and no device. Raises RecipeUnsupported."""
+    from stablehand.engine.sources import open_picture  # noqa: PLC0415 - loaded by start()
+    from stablehand.engine.upscaling import upscale_pixels  # noqa: PLC0415
+
+    began = time.perf_counter()
+    recipe = order.recipe
+    assert recipe.source is not None
+    pixels = np.asarray(open_picture(order.inputs[recipe.source.input]))
+    enlarged = upscale_pixels(recipe.upscaler or "Lanczos", pixels, recipe.height, recipe.width)
+    return _draw(order, enlarged, time.perf_counter() - began)
 
 
 def _draw(order: Order, pixels: NDArray[np.uint8], device_seconds: float) -> Drawn:

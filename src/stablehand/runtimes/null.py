@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import structlog
@@ -15,7 +16,7 @@ from PIL import ImageChops
 from stablehand import __version__
 from stablehand.domain.errors import StablehandError
 from stablehand.domain.infotext import write_infotext
-from stablehand.domain.recipes import Recipe
+from stablehand.domain.recipes import Kind, Recipe
 from stablehand.ports import Broken, Drawn, Loaded, Order, Parked
 from stablehand.protocol import Device
 from stablehand.runtimes.encode import encode
@@ -45,7 +46,7 @@ class NullRuntime:
     """
 
     name = "null"
-    kinds: Sequence[str] = ("text",)
+    kinds: Sequence[str] = get_args(Kind)
 
     def __init__(
         self,
@@ -167,8 +168,9 @@ class NullRuntime:
         if seat is None or seat.steps_done == 0:
             return None
         recipe = seat.order.recipe
-        scale = _PREVIEW_SIDE / max(recipe.width, recipe.height)
-        size = max(1, round(recipe.width * scale)), max(1, round(recipe.height * scale))
+        width, height = recipe.output_size
+        scale = _PREVIEW_SIDE / max(width, height)
+        size = max(1, round(width * scale)), max(1, round(height * scale))
         fog = Pictures.new("RGB", size, (128, 128, 128))
         picture = Pictures.blend(fog, paint(recipe, size), min(1.0, seat.steps_done / recipe.steps))
         out = io.BytesIO()
@@ -186,7 +188,7 @@ def paint(recipe: Recipe, size: tuple[int, int] | None = None) -> Pictures.Image
     A fine grain lies over it: without one the steps of the gradient show, and files would be unlike real ones in size.
     """
     chance = random.Random(recipe.fingerprint)
-    size = size or (recipe.width, recipe.height)
+    size = size or recipe.output_size
     first, second = (tuple(chance.randrange(256) for _ in range(3)) for _ in range(2))
     down = Pictures.linear_gradient("L")
     across = down.transpose(Pictures.Transpose.ROTATE_90 if chance.random() < 0.5 else Pictures.Transpose.ROTATE_270)
@@ -202,8 +204,8 @@ def _finish(seat: _Seat) -> Drawn | Broken:
     return Drawn(
         shot_id=seat.order.shot_id,
         data=encode(paint(recipe), recipe.format, recipe.quality, infotext, recipe.as_dict()),
-        width=recipe.width,
-        height=recipe.height,
+        width=recipe.output_size[0],
+        height=recipe.output_size[1],
         infotext=infotext,
         device_seconds=seat.device_seconds,
     )

@@ -63,6 +63,10 @@ def _on_the_wire(
         checkpoint=_checkpoint_ref(leased.checkpoint),
         addons=[_addon_ref(addons[addon.id]) for addon in recipe.addons if addon.id in addons],
         refiner=None if refiner is None else _checkpoint_ref(refiner),
+        inputs={
+            input_id: f"/agent/v1/inputs/{input_id}?shot_id={leased.shot_id}&token={leased.token}"
+            for input_id in sorted(recipe.input_ids)
+        },
         resume_from=None if leased.parked is None else f"/agent/v1/shots/{leased.shot_id}/parked?token={leased.token}",
         resumed_progress=0.0 if leased.parked is None else leased.parked.progress,
     )

@@ -1,7 +1,5 @@
 """Dead letters: looked at, ordered again in their owners' names, or discarded."""
 
-from dataclasses import replace
-
 from stablehand.domain.deadletters import DeadLetter, LetterFilter, Refusal, Retried
 from stablehand.domain.errors import Conflict, NotFound, QueueFull
 from stablehand.domain.jobs import Job, ShotError
@@ -74,7 +72,7 @@ def _order_again(services: Services, letters: LettersOfJob) -> Job:
         )
     account = services.store.account(letters.account_id)
     tier = letters.tier if letters.tier in account.tiers else account.tiers[0]
-    recipe = replace(letters.recipe, seed=letters.seeds[0])
+    recipe = letters.recipe.with_seed(letters.seeds[0])
     return enqueue(
         services, account, recipe, letters.seeds, tier=tier, retry_of=letters.job_id, letters=letters.shot_ids
     )

@@ -28,10 +28,11 @@ def upload(services: Services, agent: Agent, shot_id: str, token: int, data: byt
     """
     recipe = services.store.check_lease(agent.id, shot_id, token)
     picture = inspect(data, thumbnail_side=THUMBNAIL_SIDE)
-    if (picture.format, picture.width, picture.height) != (recipe.format, recipe.width, recipe.height):
+    width, height = recipe.output_size
+    if (picture.format, picture.width, picture.height) != (recipe.format, width, height):
         raise BadPicture(
             f"The picture is a {picture.format} of {picture.width}×{picture.height} pixels, but a {recipe.format} of"
-            f" {recipe.width}×{recipe.height} was ordered.",
+            f" {width}×{height} was ordered.",
             hint="The agent and the server may be of different versions; update the agent.",
         )
     sha256 = hashlib.sha256(data).hexdigest()
@@ -82,8 +83,8 @@ def _new_upload(
         id=upload_id,
         shot_id=shot_id,
         token=token,
-        width=recipe.width,
-        height=recipe.height,
+        width=recipe.output_size[0],
+        height=recipe.output_size[1],
         format=recipe.format,
         object_key=f"images/{place}.{recipe.format}",
         thumbnail_key=f"thumbnails/{place}.webp",

@@ -1,10 +1,12 @@
 """purge: remove for good what nobody can want any more."""
 
 from stablehand.services import Services
+from stablehand.services.inputs import UNUSED_HOURS
 
 
 def purge(services: Services) -> int:
-    """Pictures long in the trash, uploads never delivered, states of ended shots, old keys and outbox entries.
+    """Pictures long in the trash, uploads never delivered, states of ended shots, inputs that nobody needs, old keys and
+    outbox entries.
 
     Pictures that their tier keeps no longer go to the trash first.
 
@@ -20,6 +22,8 @@ def purge(services: Services) -> int:
     while services.store.forget_ended_parked():
         continue
     while services.store.trash_expired(limits.retention_days):
+        continue
+    while services.store.sweep_inputs(unused_hours=UNUSED_HOURS):
         continue
     gone = 0
     while keys := services.store.doom(trash_days=limits.trash_days, upload_hours=limits.upload_hours):

@@ -1,7 +1,5 @@
 """retry: order the pictures again that a job has not brought."""
 
-from dataclasses import replace
-
 from stablehand.domain.accounts import Account
 from stablehand.domain.errors import Conflict
 from stablehand.domain.jobs import Job
@@ -21,4 +19,4 @@ def retry(services: Services, account: Account, job_id: str) -> Job:
             f"The checkpoint {job.recipe.checkpoint} is gone.", hint="Put its file back, or order with another one."
         )
     tier = job.tier if job.tier in account.tiers else account.tiers[0]
-    return enqueue(services, account, replace(job.recipe, seed=seeds[0]), seeds, tier=tier, retry_of=job.id)
+    return enqueue(services, account, job.recipe.with_seed(seeds[0]), seeds, tier=tier, retry_of=job.id)

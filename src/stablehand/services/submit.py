@@ -1,21 +1,30 @@
 """submit: take an order for a job."""
 
 import secrets
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from stablehand.domain.accounts import Account
+from stablehand.domain.addons import find_addon
 from stablehand.domain.checkpoints import Checkpoint, find
 from stablehand.domain.errors import InvalidFields, NoPool
 from stablehand.domain.jobs import Job
-from stablehand.domain.orders import IDEMPOTENCY_KEY_MAX_CHARACTERS, JobOrder, make_recipe, problems
+from stablehand.domain.orders import (
+    IDEMPOTENCY_KEY_MAX_CHARACTERS,
+    Given,
+    JobOrder,
+    make_recipe,
+    problems,
+    size_problems,
+)
 from stablehand.domain.pools import route
-from stablehand.domain.recipes import Recipe
+from stablehand.domain.recipes import Addon, Recipe
 from stablehand.services import Services
-from stablehand.services.addons import choose_addons
+from stablehand.services.addons import choose_addons, list_addons
 from stablehand.services.announce import announce
 from stablehand.services.catalogue import default_checkpoint, list_checkpoints
 from stablehand.services.identity import new_id
+from stablehand.services.inputs import as_input, find_given
 from stablehand.store.changes import Changes
 from stablehand.store.jobs import NewJob, Remembered
 
@@ -37,20 +46,31 @@ def submit(services: Services, account: Account, order: JobOrder, *, idempotency
         if known is not None:
             return services.store.job(known, progress=services.feed.progress)
     found = problems(order)
-    checkpoint = _choose_checkpoint(services, order, found)
+    choice = _choose(services, account, order, found)
     tier = _choose_tier(account, order, found)
-    if found or checkpoint is None:
+    if found or choice.checkpoint is None:
         raise InvalidFields(found)
-    recipe = make_recipe(order, checkpoint, random_seed=secrets.randbelow(RANDOM_SEEDS))
-    recipe = replace(recipe, addons=choose_addons(services, recipe, checkpoint))
-    seeds = [recipe.for_shot(index).seed for index in range(order.count or 1)]
+    recipe = make_recipe(
+        order,
+        choice.checkpoint,
+        random_seed=secrets.randbelow(RANDOM_SEEDS),
+        refiner=choice.refiner,
+        **{
+            "source" if field == "input" else field: as_input(services, account, given)
+            for field, given in choice.given.items()
+        },
+    )
+    recipe = replace(recipe, addons=() if choice.vae is None else (choice.vae,))
+    if recipe.kind != "upscale":
+        recipe = replace(recipe, addons=choose_addons(services, recipe, choice.checkpoint))
+    seeds = [recipe.for_shot(index).counting_seed for index in range(order.count or 1)]
     return enqueue(services, account, recipe, seeds, tier=tier, remembered=remembered)
 
 
 def check(services: Services, account: Account, order: JobOrder) -> dict[str, str]:
     """field -> what it must be, of everything for which ``submit`` would refuse the order. Stores nothing."""
     found = problems(order)
-    _choose_checkpoint(services, order, found)
+    _choose(services, account, order, found)
     _choose_tier(account, order, found)
     return found
 
@@ -76,6 +96,7 @@ def enqueue(
             f"No pool of agents runs the checkpoint {recipe.checkpoint}.",
             hint="Choose another checkpoint, or add a pool that names this one.",
         )
+    services.store.use_inputs(account.id, recipe.input_ids)
     new = NewJob(
         id=new_id(),
         account_id=account.id,
@@ -98,8 +119,48 @@ def _remembered(services: Services, order: JobOrder, key: str) -> Remembered:
     return Remembered(key=key, fingerprint=order.fingerprint, hours=services.limits.idempotency_hours)
 
 
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """What the names in an order mean."""
+
+    checkpoint: Checkpoint | None
+    refiner: Checkpoint | None
+    vae: Addon | None
+    given: Mapping[str, Given]  #: by field
+
+
+def _choose(services: Services, account: Account, order: JobOrder, found: dict[str, str]) -> _Choice:
+    """Find what an order names; adds to ``found`` what is not there, or does not fit."""
+    checkpoint = _choose_checkpoint(services, order, found)
+    given = find_given(services, account, order, found)
+    if checkpoint is not None and not found:
+        found |= size_problems(order, checkpoint.native_size, given.get("input"))
+    return _Choice(checkpoint, _choose_refiner(services, order, found), _choose_vae(services, order, found), given)
+
+
+def _choose_refiner(services: Services, order: JobOrder, found: dict[str, str]) -> Checkpoint | None:
+    if order.refiner_checkpoint is None or "refiner_checkpoint" in found:
+        return None
+    known = list_checkpoints(services)
+    refiner = find(known, order.refiner_checkpoint)
+    if refiner is None:
+        found["refiner_checkpoint"] = "one of: " + ", ".join(entry.name for entry in known[:20])
+    return refiner
+
+
+def _choose_vae(services: Services, order: JobOrder, found: dict[str, str]) -> Addon | None:
+    if order.vae is None or "vae" in found:
+        return None
+    known = list_addons(services, "vae")
+    vae = find_addon(known, "vae", order.vae)
+    if vae is None:
+        names = ", ".join(entry.name for entry in known[:20])
+        found["vae"] = f"one of: {names}" if names else "there is none yet: put one into models/vae"
+    return None if vae is None else vae.as_part()
+
+
 def _choose_checkpoint(services: Services, order: JobOrder, found: dict[str, str]) -> Checkpoint | None:
-    if order.checkpoint is None:
+    if order.checkpoint is None or "checkpoint" in found:
         checkpoint = default_checkpoint(services)
         if checkpoint is None:
             found["checkpoint"] = "there is none yet: put a checkpoint into the folder models/checkpoints"

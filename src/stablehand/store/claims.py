@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import takewhile
+from typing import get_args
 
 from sqlalchemy import func, select, update
 
@@ -17,7 +18,7 @@ from stablehand.domain.busy import counted_share
 from stablehand.domain.checkpoints import Checkpoint
 from stablehand.domain.jobs import State
 from stablehand.domain.lanes import choose_lane
-from stablehand.domain.recipes import Recipe
+from stablehand.domain.recipes import Kind, Recipe
 from stablehand.domain.seats import PREMIUM_SEATS, Candidate, Seating, fill, seating
 from stablehand.domain.standings import seats_granted
 from stablehand.domain.tiers import PREMIUM
@@ -200,6 +201,8 @@ class _Claim:
             .limit(free if self._account_cap is None else PASSED_OVER * free)
             .with_for_update(skip_locked=True)
         )
+        if not set(get_args(Kind)) <= set(self._agent.kinds):
+            query = query.where(ShotRow.kind.in_(self._agent.kinds))
         shots = self._tx.session.scalars(query).all()
         if shots:
             self._had_choice = True

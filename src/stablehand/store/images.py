@@ -80,7 +80,7 @@ class _Wanted:
             width=upload.width,
             height=upload.height,
             format=upload.format,
-            seed=shot.seed,
+            seed=recipe.seed,
             created_at=tx.now,
             starred=False,
             deleted_at=None,
@@ -105,7 +105,7 @@ class _Wanted:
             weight=TIER_BY_NAME[job.tier].weight,
             family=checkpoint.family,
             device=device_of(self._agent),
-            size_class=size_class(recipe.width, recipe.height),
+            size_class=size_class(*recipe.output_size),
             created_at=tx.now,
         )
         tx.session.add_all(

@@ -252,6 +252,7 @@ def _insert_shots(tx: Transaction, job: JobRow, new: NewJob) -> None:
         "state": State.QUEUED.value,
         "pool": job.pool,
         "tier_rank": tier.rank,
+        "kind": new.recipe.kind,
         "cost": cost,
         "estimate_seconds": seconds,
         "attempt": 0,

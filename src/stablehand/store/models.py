@@ -3,14 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    ForeignKey,
-    Index,
-    String,
-    literal,
-    text,
-)
+from sqlalchemy import BigInteger, ForeignKey, Index, String, literal, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from stablehand.store.columns import Number as Number  # noqa: PLC0414 - others find these here, with every table
@@ -147,6 +140,7 @@ class ShotRow(Table):
     state: Mapped[str] = mapped_column(String(16))
     pool: Mapped[str]
     tier_rank: Mapped[int]
+    kind: Mapped[str] = mapped_column(String(16), default="text")  #: of its recipe; not every agent knows each
     tag: Mapped[float]  #: place inside its lane and tier; the smallest is claimed first
     cost: Mapped[float]  #: domain.pace.cost_of its recipe
     estimate_seconds: Mapped[float] = mapped_column(default=0.0)  #: of device time, as its tag reckons

@@ -132,7 +132,7 @@ class Places:
         checkpoint = self._tx.session.get_one(CheckpointRow, job.checkpoint_id)
         recipe = Recipe.from_dict(job.recipe)
         device = device_of(ready[0]) if ready else ""
-        rate = self._rate(RateKey(checkpoint.family, device, size_class(recipe.width, recipe.height)))
+        rate = self._rate(RateKey(checkpoint.family, device, size_class(*recipe.output_size)))
         if rate is None:
             return None, None, None
         seconds = self._running_seconds(job.pool)

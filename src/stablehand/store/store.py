@@ -25,6 +25,7 @@ from stablehand.store.deadletters import DeadLetters
 from stablehand.store.demands import Demands
 from stablehand.store.endings import Endings
 from stablehand.store.images import Images
+from stablehand.store.inputs import Inputs
 from stablehand.store.jobs import Jobs
 from stablehand.store.leading import Leading
 from stablehand.store.leases import Leases
@@ -58,6 +59,7 @@ class Store(
     Demands,
     Images,
     Uploads,
+    Inputs,
     Catalogue,
     Addons,
     Parking,
