@@ -72,7 +72,7 @@ class Agent:
         self._reports = Reports(self._session, self._ledger, self._halted, upload_threads=settings.upload_threads)
         self._previews = Previews(self._session, self._halted)
         self._parking = Parking(
-            self._session, self._ledger, self._reports, self._halted, Inputs(self._session, self._halted)
+            self._session, self._ledger, self._reports, self._halted, inputs=Inputs(self._session, self._halted)
         )
         self._device = DeviceThread(
             make_runtime,

@@ -50,6 +50,7 @@ class Parking:
         ledger: Ledger,
         reports: Reports,
         halted: threading.Event,
+        *,
         inputs: Inputs,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 
+from stablehand.domain.infotext_keys import noise_parameters, part_parameters
 from stablehand.domain.recipes import Recipe
 from stablehand.domain.samplers import AUTOMATIC_SCHEDULES
 
@@ -68,7 +69,9 @@ def write_infotext(recipe: Recipe, checkpoint_sha256: str | None, version: str) 
             "Size": f"{recipe.width}x{recipe.height}",
             "Model hash": checkpoint_sha256[:10] if checkpoint_sha256 else None,
             "Model": recipe.checkpoint,
-            "RNG": "CPU",
+            **noise_parameters(recipe),
+            "RNG": recipe.noise.source if recipe.noise.source != "GPU" else None,
+            **part_parameters(recipe),
             "Version": f"Stablehand {version}",
         },
     )

@@ -5,8 +5,7 @@ from stablehand.services.inputs import UNUSED_HOURS
 
 
 def purge(services: Services) -> int:
-    """Pictures long in the trash, uploads never delivered, states of ended shots, inputs that nobody needs, old keys and
-    outbox entries.
+    """Pictures long in the trash, uploads never delivered, states of ended shots, inputs and keys that nobody needs.
 
     Pictures that their tier keeps no longer go to the trash first.
 
