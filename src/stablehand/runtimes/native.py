@@ -19,7 +19,7 @@ import structlog
 from PIL import Image as Pictures
 
 import stablehand
-from stablehand.domain.errors import StablehandError
+from stablehand.domain.errors import RecipeUnsupported, StablehandError
 from stablehand.domain.infotext import write_infotext
 from stablehand.domain.recipes import Kind, Recipe
 from stablehand.ports import Broken, Drawn, Fetch, Loaded, Order, Parked
@@ -310,7 +310,8 @@ def _upscale(order: Order) -> Drawn:
 
     began = time.perf_counter()
     recipe = order.recipe
-    assert recipe.source is not None
+    if recipe.source is None or recipe.source.input not in order.inputs:
+        raise RecipeUnsupported("There is no picture to upscale.", hint="Kind upscale needs an input.")
     pixels = np.asarray(open_picture(order.inputs[recipe.source.input]))
     enlarged = upscale_pixels(recipe.upscaler or "Lanczos", pixels, recipe.height, recipe.width)
     return _draw(order, enlarged, time.perf_counter() - began)

@@ -26,7 +26,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id", "id", name="inputs_pkey"),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="inputs_account_id_fkey"),
     )
-    op.create_index("ix_inputs_last_used_at", "inputs", ["last_used_at"])
+    op.create_index("inputs_last_used_at", "inputs", ["last_used_at"])
 
 
 def downgrade() -> None:
