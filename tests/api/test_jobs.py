@@ -20,6 +20,7 @@ RECIPE = {
     "format",
     "quality",
     "exact",
+    "options",
 }
 JOB = {
     "id",
