@@ -29,7 +29,7 @@ from stablehand.domain.pools import DEFAULT_POOL
 from stablehand.services.identity import new_id
 from stablehand.store import DATABASE_NAME, Store
 from stablehand.store.jobs import NewJob
-from stablehand.store.lanes import LANES_QUERY, fleet_of, lane_parameters, lane_views
+from stablehand.store.lanes import fleet_of, lane_parameters, lane_views, lanes_query
 from stablehand.store.models import IS_QUEUED, AccountRow, ShotRow
 
 LANES = 40
@@ -282,7 +282,7 @@ def _lane_heads_ms(store: Store, times: int = 100) -> float:
     """The statement that reads every lane with its oldest waits and its work, from the database to its rows here."""
     with store.engine.connect() as connection:
         driver = connection.connection.cursor()
-        compiled = LANES_QUERY.compile(dialect=store.engine.dialect)
+        compiled = lanes_query(is_postgresql=store.is_postgresql).compile(dialect=store.engine.dialect)
         values = lane_parameters(DEFAULT_POOL.name, "nobody")
         given: Any = [values[name] for name in compiled.positiontup] if compiled.positiontup else values
         took = []

@@ -9,14 +9,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import takewhile
-from typing import get_args
+from typing import Any, get_args
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Integer, Row, bindparam, exists, func, literal, or_, select, update
 
 from stablehand.domain.attempts import runs_alone
 from stablehand.domain.busy import counted_share
 from stablehand.domain.checkpoints import Checkpoint
-from stablehand.domain.jobs import State
+from stablehand.domain.jobs import Shot, State
 from stablehand.domain.lanes import choose_lane
 from stablehand.domain.recipes import Kind, Recipe
 from stablehand.domain.seats import PREMIUM_SEATS, Candidate, Seating, fill, seating
@@ -24,13 +24,14 @@ from stablehand.domain.standings import seats_granted
 from stablehand.domain.tiers import PREMIUM
 from stablehand.store.breakers import Admissions, admissions, note_probes
 from stablehand.store.changes import Changes
+from stablehand.store.columns import table_of
 from stablehand.store.conducts import conduct_of, drains
 from stablehand.store.endings import release
-from stablehand.store.holdings import Memory, agent_row, is_due, is_touch_due, leases_of, never_arrived, touch
+from stablehand.store.holdings import Memory, agent_row, is_touch_due, leases_of, never_arrived, touch
 from stablehand.store.lanes import Fleet, fleet_of, has_queued, lane_views
-from stablehand.store.models import IS_QUEUED, IS_RUNNING, AgentRow, CheckpointRow, JobRow, ShotRow
+from stablehand.store.models import IS_RUNNING, AgentRow, CheckpointRow, JobRow, ParkedRow, ShotRow
 from stablehand.store.parking import Offer, offer_parked
-from stablehand.store.rows import checkpoint_from, shot_from
+from stablehand.store.rows import checkpoint_from, error_from
 from stablehand.store.settling import settle
 from stablehand.store.tallies import claimed, move_of
 from stablehand.store.transactions import Transaction, Transactions, repeatable
@@ -88,22 +89,26 @@ class Claims(Transactions):
         if not self.is_postgresql:  # whoever finds nothing to do need not wait for its one writer's turn
             with self.reading() as tx:
                 agent = agent_row(tx, agent_id, incarnation)
-                if _has_nothing(tx, agent, memory, lease_seconds):
+                leases = leases_of(tx, agent)
+                admitted = admissions(tx, agent, memory.resident)
+                if _has_nothing(tx, agent, leases, admitted, memory, lease_seconds):
                     return [], drains(tx, agent), Changes()
         with self.writing() as tx:
             changes = Changes()
             agent = agent_row(tx, agent_id, incarnation)
-            if self.is_postgresql and _has_nothing(tx, agent, memory, lease_seconds):
+            held = leases_of(tx, agent)
+            admitted = admissions(tx, agent, memory.resident)
+            if self.is_postgresql and _has_nothing(tx, agent, held, admitted, memory, lease_seconds):
                 return [], drains(tx, agent), changes
-            touch(agent, tx, memory)
-            lost = never_arrived(tx, agent)
+            lost = never_arrived(tx, held)
             if lost:
                 release(tx, lost, changes)
-            held = leases_of(tx, agent)
+                held = leases_of(tx, agent)
+                admitted = admissions(tx, agent, memory.resident)  # one of them may have been a probe
+            touch(agent, tx, memory)  # written below, with what the claim itself changes of the agent
             # Finished pictures on their way here hold no seat there any more: as many again may be on the road.
             free = seats if agent.seats == 0 else min(seats, 2 * agent.seats - len(held))
             free = max(0, seats_granted(conduct_of(agent), tx.now, held=len(held), asked=free))
-            admitted = admissions(tx, agent, memory.resident)
             fleet = fleet_of(tx, agent.pool, without=agent.id, silent_seconds=lease_seconds * SILENT_SHARE)
             chosen = _Claim(
                 tx,
@@ -119,12 +124,19 @@ class Claims(Transactions):
             return leased, drains(tx, agent), changes
 
 
-def _has_nothing(tx: Transaction, agent: AgentRow, memory: Memory, lease_seconds: float) -> bool:
+def _has_nothing(  # noqa: PLR0917
+    tx: Transaction,
+    agent: AgentRow,
+    leases: Sequence[ShotRow],
+    admitted: Admissions,
+    memory: Memory,
+    lease_seconds: float,
+) -> bool:
     """True when a claim of this agent could neither give it anything nor would have anything to write down."""
     return drains(tx, agent) or (
-        not has_queued(tx, agent.pool, admissions(tx, agent, memory.resident).none)
-        and not never_arrived(tx, agent)
-        and not is_touch_due(agent, tx, memory, lease_seconds)
+        not is_touch_due(agent, tx, memory, lease_seconds)
+        and not never_arrived(tx, leases)
+        and not has_queued(tx, agent.pool, admitted.none)
     )
 
 
@@ -150,11 +162,11 @@ class _Claim:
         self._limits = limits
         self._admitted = admitted
         self._account_cap = account_cap
-        self._chosen: list[ShotRow] = []
+        self._chosen: list[Row[Any]] = []
         self._had_choice = False  #: the lane that the policy named had shots; from then on nothing more is loaded
         self._waits_alone = False  #: the next shot must run alone, and the agent is not empty yet
 
-    def fill(self, fleet: Fleet, resident: Sequence[str]) -> list[ShotRow]:
+    def fill(self, fleet: Fleet, resident: Sequence[str]) -> list[Row[Any]]:
         """The shots it gets: of the lane that the policy names, then of others whose checkpoint it has at hand."""
         if self._is_full():
             return []
@@ -188,22 +200,22 @@ class _Claim:
         alone = self._holds_alone or any(runs_alone(shot.losses) for shot in self._chosen)
         return alone or self._waits_alone or self._occupied + len(self._chosen) >= self._limits.premium
 
-    def _take(self, checkpoint_id: str) -> list[ShotRow]:
+    def _take(self, checkpoint_id: str) -> list[Row[Any]]:
         """The next shots of a lane, as far as there are seats for them."""
         taken = self._occupied + len(self._chosen)
         free = 1 if checkpoint_id in self._admitted.one else self._limits.premium - taken
-        query = (
-            select(ShotRow)
-            .where(
-                IS_QUEUED, ShotRow.pool == self._agent.pool, ShotRow.checkpoint_id == checkpoint_id, is_due(self._tx)
-            )
-            .order_by(ShotRow.tier_rank, ShotRow.tag, ShotRow.index)
-            .limit(free if self._account_cap is None else PASSED_OVER * free)
-            .with_for_update(skip_locked=True)
-        )
+        query = _NEXT
         if not set(get_args(Kind)) <= set(self._agent.kinds):
-            query = query.where(ShotRow.kind.in_(self._agent.kinds))
-        shots = self._tx.session.scalars(query).all()
+            query = query.where(_shots.c.kind.in_(self._agent.kinds))
+        shots = self._tx.core.execute(
+            query,
+            {
+                "pool": self._agent.pool,
+                "checkpoint_id": checkpoint_id,
+                "now": self._tx.now,
+                "most": free if self._account_cap is None else PASSED_OVER * free,
+            },
+        ).all()
         if shots:
             self._had_choice = True
             # Other lanes must not overtake it either: their shots would keep the agent from ever being empty.
@@ -258,52 +270,122 @@ def _limits(agent: AgentRow, held: Sequence[ShotRow], free: int, premium_seats: 
 
 
 def _lease(
-    tx: Transaction, agent: AgentRow, chosen: Sequence[ShotRow], lease_seconds: float, changes: Changes
+    tx: Transaction, agent: AgentRow, chosen: Sequence[Row[Any]], lease_seconds: float, changes: Changes
 ) -> list[Leased]:
     if not chosen:
         return []
     order = {shot.id: place for place, shot in enumerate(chosen)}
-    shots = tx.session.scalars(
-        update(ShotRow)
-        .where(ShotRow.id.in_(order))
-        .values(
-            state=State.RUNNING.value,
-            token=ShotRow.token + 1,
-            attempt=ShotRow.attempt + 1,
-            agent_id=agent.id,
-            incarnation=agent.incarnation,
-            confirmed=False,
-            leased_at=tx.now,
-            lease_until=tx.now + timedelta(seconds=lease_seconds),
-        )
-        .returning(ShotRow),
-        execution_options={"populate_existing": True},
+    shots = tx.core.execute(
+        _LEASE,
+        {
+            "ids": list(order),
+            "agent": agent.id,
+            "process": agent.incarnation,
+            "from": tx.now,
+            "until": tx.now + timedelta(seconds=lease_seconds),
+        },
     ).all()
     jobs = {
-        job.id: (Recipe.from_dict(job.recipe), checkpoint_from(checkpoint))
-        for job, checkpoint in tx.session.execute(
-            select(JobRow, CheckpointRow)
-            .join(CheckpointRow, CheckpointRow.id == JobRow.checkpoint_id)
-            .where(JobRow.id.in_({shot.job_id for shot in shots}))
-        ).tuples()
+        job.job_id: (job, Recipe.from_dict(job.recipe), checkpoint_from(job))
+        for job in tx.core.execute(_BEGUN_JOBS, {"ids": sorted({shot.job_id for shot in shots})}).all()
     }
-    recipes = {shot.id: jobs[shot.job_id][0].with_seed(shot.seed) for shot in shots}
-    parked = offer_parked(tx, agent, shots, recipes)
+    recipes = {shot.id: jobs[shot.job_id][1].with_seed(shot.seed) for shot in shots}
+    saved = [shot for shot in shots if shot.is_parked]
+    parked = offer_parked(tx, agent, saved, recipes) if saved else {}
     leased = [
         Leased(
             shot_id=shot.id,
             job_id=shot.job_id,
             account_id=shot.account_id,
-            index=shot.index,
+            index=shot.place,
             token=shot.token,
             attempt=shot.attempt,
             recipe=recipes[shot.id],
-            checkpoint=jobs[shot.job_id][1],
+            checkpoint=jobs[shot.job_id][2],
             parked=parked.get(shot.id),
         )
         for shot in sorted(shots, key=lambda shot: order[shot.id])
     ]
-    changes.shots += [(shot.account_id, shot.job_id, shot_from(shot)) for shot in shots]
-    settle(tx, {shot.job_id for shot in shots}, changes)
+    changes.shots += [
+        (
+            shot.account_id,
+            shot.job_id,
+            Shot(
+                id=shot.id,
+                index=shot.place,
+                seed=shot.seed,
+                state=State.RUNNING,
+                image_id=shot.image_id,
+                error=error_from(shot.error),
+            ),
+        )
+        for shot in shots
+    ]
+    # Of a job whose row is locked and whose shot runs it is known that it runs.
+    others = {
+        job.job_id
+        for job, _, _ in jobs.values()
+        if job.job_state != State.RUNNING or job.cancel_requested_at is not None
+    }
+    settle(tx, others, changes)
     claimed(tx, map(move_of, shots))
     return leased
+
+
+_shots, _jobs, _checkpoints, _parked = (table_of(row) for row in (ShotRow, JobRow, CheckpointRow, ParkedRow))
+_NEXT = (
+    select(_shots.c.id, _shots.c.account_id, _shots.c.tier_rank, _shots.c.losses)
+    .where(
+        _shots.c.state == literal("queued", literal_execute=True),
+        _shots.c.pool == bindparam("pool"),
+        _shots.c.checkpoint_id == bindparam("checkpoint_id"),
+        or_(_shots.c.not_before.is_(None), _shots.c.not_before <= bindparam("now")),
+    )
+    .order_by(_shots.c.tier_rank, _shots.c.tag, _shots.c["index"])
+    .limit(bindparam("most", type_=Integer))
+    .with_for_update(skip_locked=True)
+)
+_LEASE = (
+    update(_shots)
+    .where(_shots.c.id.in_(bindparam("ids", expanding=True)))
+    .values(
+        state=State.RUNNING.value,
+        token=_shots.c.token + 1,
+        attempt=_shots.c.attempt + 1,
+        agent_id=bindparam("agent"),
+        incarnation=bindparam("process"),
+        confirmed=False,
+        leased_at=bindparam("from"),
+        lease_until=bindparam("until"),
+    )
+    .returning(
+        _shots.c.id,
+        _shots.c.job_id,
+        _shots.c.account_id,
+        _shots.c.checkpoint_id,
+        _shots.c.pool,
+        _shots.c.tier_rank,
+        _shots.c["index"].label("place"),
+        _shots.c.seed,
+        _shots.c.estimate_seconds,
+        _shots.c.token,
+        _shots.c.attempt,
+        _shots.c.losses,
+        _shots.c.image_id,
+        _shots.c.error,
+        exists().where(_parked.c.shot_id == _shots.c.id).label("is_parked"),
+    )
+)
+_BEGUN_JOBS = (
+    select(
+        _checkpoints,
+        _jobs.c.id.label("job_id"),
+        _jobs.c.recipe,
+        _jobs.c.state.label("job_state"),
+        _jobs.c.cancel_requested_at,
+    )
+    .join(_checkpoints, _checkpoints.c.id == _jobs.c.checkpoint_id)
+    .where(_jobs.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(_jobs.c.number)
+    .with_for_update(key_share=True, of=_jobs)
+)

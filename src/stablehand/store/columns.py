@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import sqlalchemy
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, MetaData, Text, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase
 
@@ -43,3 +44,8 @@ class Table(DeclarativeBase):
         list[str]: JSON,
         str: Text,
     }
+
+
+def table_of(row: type[Table]) -> sqlalchemy.Table:
+    """For statements about columns, which cost a fraction of those about a session's objects."""
+    return Table.metadata.tables[row.__tablename__]

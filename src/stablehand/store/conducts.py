@@ -27,10 +27,9 @@ def set_conduct(agent: AgentRow, conduct: Conduct) -> None:
     agent.troubles = list(conduct.troubles)
 
 
-def note_picture(tx: Transaction, agent_id: str) -> None:
+def note_picture(tx: Transaction, agent_id: str, conduct: Conduct) -> None:
     """The agent has delivered. Writes only when its record was not clean: this happens with every picture."""
-    agent = tx.session.get_one(AgentRow, agent_id)
-    if after_picture(conduct_of(agent)) != conduct_of(agent):
+    if after_picture(conduct) != conduct:
         agent = tx.session.get_one(AgentRow, agent_id, with_for_update=ONLY_ROW, populate_existing=True)
         set_conduct(agent, after_picture(conduct_of(agent)))
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, bindparam, func, or_, select
 
 from stablehand.domain.errors import Superseded, UnknownIncarnation
 from stablehand.domain.leases import is_stray
@@ -14,6 +14,10 @@ from stablehand.store.transactions import ONLY_ROW, Transaction
 
 #: How many ended processes of an agent are remembered, to tell one that comes back from a new one.
 SUPERSEDED_KEPT = 16
+
+_LOCKED_AGENT = (
+    select(AgentRow, func.now()).where(AgentRow.id == bindparam("id")).with_for_update(key_share=True, of=AgentRow)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +39,23 @@ def agent_row(tx: Transaction, agent_id: str, incarnation: str) -> AgentRow:
     Raises:
         UnknownIncarnation, Superseded.
     """
-    agent = tx.session.get(AgentRow, agent_id, with_for_update=ONLY_ROW if tx.writes else None)
+    agent = _locked_agent(tx, agent_id) if tx.writes else tx.session.get(AgentRow, agent_id)
     if agent is not None and agent.incarnation == incarnation:
         return agent
     if agent is not None:
         check_not_superseded(agent, incarnation)
     raise UnknownIncarnation("The server does not know this process of the agent.", hint="Say hello first.")
+
+
+def _locked_agent(tx: Transaction, agent_id: str) -> AgentRow | None:
+    if not tx.is_postgresql:
+        return tx.session.get(AgentRow, agent_id, with_for_update=ONLY_ROW)
+    found = tx.session.execute(_LOCKED_AGENT, {"id": agent_id}, execution_options={"populate_existing": True}).first()
+    if found is None:
+        return None
+    agent: AgentRow = found[0]
+    tx.told_now(found[1])
+    return agent
 
 
 def check_not_superseded(agent: AgentRow, incarnation: str) -> None:
@@ -104,11 +119,11 @@ def leases_of(tx: Transaction, agent: AgentRow) -> Sequence[ShotRow]:
     return tx.session.scalars(query.with_for_update(**ONLY_ROW) if tx.writes else query).all()
 
 
-def never_arrived(tx: Transaction, agent: AgentRow) -> list[ShotRow]:
-    """Leases that the agent has never named although it would have by now: the answer with them was lost."""
+def never_arrived(tx: Transaction, leases: Iterable[ShotRow]) -> list[ShotRow]:
+    """Of an agent's leases those that it has never named but would have by now: the answer with them was lost."""
     return [
         shot
-        for shot in leases_of(tx, agent)
+        for shot in leases
         if not shot.confirmed and shot.leased_at is not None and is_stray(shot.leased_at, tx.now)
     ]
 

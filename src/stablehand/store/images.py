@@ -1,25 +1,28 @@
 """Images: uploaded, delivered, listed, thrown away."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Row, bindparam, delete, exists, func, insert, select, update
 
 from stablehand.domain.errors import NotFound
 from stablehand.domain.estimates import size_class
 from stablehand.domain.images import Image
-from stablehand.domain.jobs import State
+from stablehand.domain.jobs import Shot, State
 from stablehand.domain.pages import Page, decode_cursor, encode_cursor
 from stablehand.domain.recipes import Recipe
 from stablehand.domain.tiers import TIER_BY_NAME
 from stablehand.store.breakers import Lane, picture_drawn
 from stablehand.store.changes import Changes
-from stablehand.store.conducts import note_picture
+from stablehand.store.columns import table_of
+from stablehand.store.conducts import conduct_of, note_picture
+from stablehand.store.delivering import Delivered, write
 from stablehand.store.measures import device_of
 from stablehand.store.models import (
     AgentRow,
-    ChargeRow,
+    BreakerRow,
     CheckpointRow,
     DoomedObjectRow,
     ImageRow,
@@ -27,8 +30,8 @@ from stablehand.store.models import (
     ShotRow,
     UploadRow,
 )
-from stablehand.store.rows import image_from, shot_from
-from stablehand.store.settling import notice, settle
+from stablehand.store.rows import image_from
+from stablehand.store.settling import notice_values, settle
 from stablehand.store.transactions import ONLY_ROW, Transaction, Transactions, repeatable
 
 
@@ -49,77 +52,129 @@ class _Wanted:
 
     def __init__(self, tx: Transaction, agent_id: str, pictures: Sequence[NewImage]) -> None:
         self._tx = tx
-        self._agent = tx.session.get_one(AgentRow, agent_id)
-        shots = select(ShotRow).where(ShotRow.id.in_({picture.shot_id for picture in pictures})).order_by(ShotRow.id)
-        self.shots = {shot.id: shot for shot in tx.session.scalars(shots.with_for_update(**ONLY_ROW))}
-        uploads = (
-            select(UploadRow)
-            .where(UploadRow.id.in_({picture.upload_id for picture in pictures}))
-            .order_by(UploadRow.id)
-            .with_for_update()
-        )
-        self.uploads = {upload.id: upload for upload in tx.session.scalars(uploads)}
-        jobs = select(JobRow).where(JobRow.id.in_({shot.job_id for shot in self.shots.values()}))
-        self._jobs = {job.id: job for job in tx.session.scalars(jobs)}
-        checkpoints = select(CheckpointRow).where(
-            CheckpointRow.id.in_({shot.checkpoint_id for shot in self.shots.values()})
-        )
-        self._checkpoints = {checkpoint.id: checkpoint for checkpoint in tx.session.scalars(checkpoints)}
+        self.agent = _deliverer(tx, agent_id)
+        shot_ids = sorted({picture.shot_id for picture in pictures})
+        self.shots = {shot.id: shot for shot in tx.core.execute(_DELIVERED_SHOTS, {"ids": shot_ids})}
+        upload_ids = sorted({picture.upload_id for picture in pictures})
+        self.uploads = {upload.id: upload for upload in tx.core.execute(_LOCKED_UPLOADS, {"ids": upload_ids})}
+        self.delivered: dict[str, Delivered] = {}  #: shot id -> what is to be written
+        self._recipes: dict[str, Recipe] = {}  # job id -> with the first shot's seed
 
-    def deliver(self, shot: ShotRow, upload: UploadRow, picture: NewImage, changes: Changes) -> None:
-        """Image, charge, notice and state; written with those of the other pictures, at the next flush."""
-        tx, job = self._tx, self._jobs[shot.job_id]
-        checkpoint = self._checkpoints[shot.checkpoint_id]
-        recipe = Recipe.from_dict(job.recipe).with_seed(shot.seed)
-        image = ImageRow(
-            id=picture.id,
-            account_id=shot.account_id,
-            job_id=shot.job_id,
-            shot_id=shot.id,
-            index=shot.index,
-            width=upload.width,
-            height=upload.height,
-            format=upload.format,
-            seed=recipe.seed,
-            created_at=tx.now,
-            starred=False,
-            deleted_at=None,
-            recipe=recipe.as_dict(),
-            search_text=recipe.prompt.casefold(),
-            checkpoint_sha256=checkpoint.sha256,
-            infotext=picture.infotext,
-            object_key=upload.object_key,
-            thumbnail_key=upload.thumbnail_key,
-            size_bytes=upload.size_bytes,
-            sha256=upload.sha256,
+    def deliver(self, shot: Row[Any], upload: Row[Any], picture: NewImage, changes: Changes) -> None:
+        """Image, charge, notice and state, to be written with those of the other pictures."""
+        now = self._tx.now
+        if shot.job_id not in self._recipes:
+            self._recipes[shot.job_id] = Recipe.from_dict(shot.recipe)
+        recipe = self._recipes[shot.job_id].with_seed(shot.seed)
+        image = {
+            "id": picture.id,
+            "account_id": shot.account_id,
+            "job_id": shot.job_id,
+            "shot_id": shot.id,
+            "index": shot.place,
+            "width": upload.width,
+            "height": upload.height,
+            "format": upload.format,
+            "seed": recipe.seed,
+            "created_at": now,
+            "starred": False,
+            "deleted_at": None,
+            "recipe": recipe.as_dict(),
+            "search_text": recipe.prompt.casefold(),
+            "checkpoint_sha256": shot.sha256,
+            "infotext": picture.infotext,
+            "object_key": upload.object_key,
+            "thumbnail_key": upload.thumbnail_key,
+            "size_bytes": upload.size_bytes,
+            "sha256": upload.sha256,
+        }
+        charge = {
+            "shot_id": shot.id,
+            "account_id": shot.account_id,
+            "job_id": shot.job_id,
+            "agent_id": shot.agent_id,
+            "checkpoint_id": shot.checkpoint_id,
+            "cost": shot.cost,
+            "device_seconds": picture.device_seconds,
+            "estimate_seconds": shot.estimate_seconds,
+            "weight": TIER_BY_NAME[shot.tier].weight,
+            "corrected": False,
+            "family": shot.family,
+            "device": device_of(self.agent),
+            "size_class": size_class(*recipe.output_size),
+            "created_at": now,
+        }
+        told = notice_values(
+            now, shot.account_id, shot.job_id, "image_delivered", {"image_id": picture.id, "index": shot.place}
         )
-        charge = ChargeRow(
-            shot_id=shot.id,
-            account_id=shot.account_id,
-            job_id=shot.job_id,
-            agent_id=shot.agent_id,
-            checkpoint_id=shot.checkpoint_id,
-            cost=shot.cost,
-            device_seconds=picture.device_seconds,
-            estimate_seconds=shot.estimate_seconds,
-            weight=TIER_BY_NAME[job.tier].weight,
-            family=checkpoint.family,
-            device=device_of(self._agent),
-            size_class=size_class(*recipe.output_size),
-            created_at=tx.now,
+        # Agent and token stay with the shot: they tell a repeated delivery from a late one of somebody else.
+        self.delivered[shot.id] = Delivered(image, charge, told, upload.id)
+        changes.images.append(_image_of(image, recipe))
+        done = Shot(
+            id=shot.id, index=shot.place, seed=shot.seed, state=State.SUCCEEDED, progress=1.0, image_id=picture.id
         )
-        tx.session.add_all(
-            [image, charge, notice(tx, job, "image_delivered", {"image_id": picture.id, "index": shot.index})]
-        )
-        tx.session.delete(upload)
-        # Agent and token stay: they tell a repeated delivery from a late one of somebody else.
-        shot.state = State.SUCCEEDED
-        shot.image_id = picture.id
-        shot.error = None
-        shot.finished_at = tx.now
-        shot.leased_at = shot.lease_until = None
-        changes.images.append(image_from(image))
-        changes.shots.append((shot.account_id, shot.job_id, shot_from(shot)))
+        changes.shots.append((shot.account_id, shot.job_id, done))
+
+
+def _deliverer(tx: Transaction, agent_id: str) -> Any:
+    """The columns that matter of the agent's row, and whether any lane has a breaker."""
+    agent = tx.core.execute(_DELIVERER_POSTGRESQL if tx.is_postgresql else _DELIVERER, {"id": agent_id}).one()
+    if tx.is_postgresql:
+        tx.told_now(agent.now)
+    return agent
+
+
+def _image_of(values: dict[str, Any], recipe: Recipe) -> Image:
+    return Image(**{name: value for name, value in values.items() if name in _IMAGE_FIELDS} | {"recipe": recipe})
+
+
+_IMAGE_FIELDS = {field.name for field in fields(Image)}
+_agents, _shots, _jobs, _checkpoints, _uploads, _breakers = (
+    table_of(row) for row in (AgentRow, ShotRow, JobRow, CheckpointRow, UploadRow, BreakerRow)
+)
+_DELIVERER = select(
+    _agents.c.device,
+    _agents.c.standing,
+    _agents.c.standing_reason,
+    _agents.c.standing_since,
+    _agents.c.probe_at,
+    _agents.c.pauses,
+    _agents.c.troubles,
+    exists(select(_breakers.c.pool)).label("trouble"),
+).where(_agents.c.id == bindparam("id"))
+_DELIVERER_POSTGRESQL = _DELIVERER.add_columns(func.now().label("now"))
+_DELIVERED_SHOTS = (
+    select(
+        _shots.c.id,
+        _shots.c.job_id,
+        _shots.c.account_id,
+        _shots.c.checkpoint_id,
+        _shots.c.pool,
+        _shots.c["index"].label("place"),
+        _shots.c.seed,
+        _shots.c.state,
+        _shots.c.cost,
+        _shots.c.estimate_seconds,
+        _shots.c.token,
+        _shots.c.agent_id,
+        _shots.c.incarnation,
+        _jobs.c.tier,
+        _jobs.c.recipe,
+        _checkpoints.c.family,
+        _checkpoints.c.sha256,
+    )
+    .join(_jobs, _jobs.c.id == _shots.c.job_id)
+    .join(_checkpoints, _checkpoints.c.id == _shots.c.checkpoint_id)
+    .where(_shots.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(_shots.c.id)
+    .with_for_update(key_share=True, of=_shots)
+)
+_LOCKED_UPLOADS = (
+    select(_uploads)
+    .where(_uploads.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(_uploads.c.id)
+    .with_for_update()
+)
 
 
 class Images(Transactions):
@@ -141,7 +196,8 @@ class Images(Transactions):
             for picture in pictures:
                 shot = wanted.shots.get(picture.shot_id)
                 same = shot is not None and shot.token == picture.token and shot.agent_id == agent_id
-                if shot is not None and same and shot.state == State.SUCCEEDED:
+                is_done = picture.shot_id in wanted.delivered or (shot is not None and shot.state == State.SUCCEEDED)
+                if same and is_done:
                     accepted.append(picture.shot_id)
                     continue
                 upload = wanted.uploads.get(picture.upload_id)
@@ -151,6 +207,7 @@ class Images(Transactions):
                     or upload is None
                     or upload.staged_key is not None
                     or not (same and fits)
+                    or is_done
                     or shot.state != State.RUNNING
                     or shot.incarnation != incarnation
                 ):
@@ -160,8 +217,9 @@ class Images(Transactions):
                 lanes.add((shot.pool, shot.checkpoint_id))
                 accepted.append(picture.shot_id)
             if lanes:
-                note_picture(tx, agent_id)
-            for lane in sorted(lanes):
+                write(tx, list(wanted.delivered.values()))
+                note_picture(tx, agent_id, conduct_of(wanted.agent))
+            for lane in sorted(lanes) if wanted.agent.trouble else ():
                 picture_drawn(tx, lane, agent_id)
             settle(tx, {job_id for _, job_id, _ in changes.shots}, changes)
         return accepted, refused, changes

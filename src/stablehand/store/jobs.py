@@ -110,7 +110,7 @@ class Jobs(Transactions):
             tx.session.flush()
             _insert_shots(tx, job, new)
             _take_letters(tx, new)
-            tx.session.add(notice(tx, job, "job_submitted", {"count": job.count}))
+            tx.session.add(notice(tx, job.account_id, job.id, "job_submitted", {"count": job.count}))
             if remembered is not None:
                 tx.session.execute(
                     delete(IdempotencyRow).where(

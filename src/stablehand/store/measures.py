@@ -78,6 +78,8 @@ def measured_calibration(tx: Transaction) -> Calibration | None:
 
 def note_loads(tx: Transaction, agent_id: str, loads: Sequence[tuple[str, float]]) -> None:
     """Learn from loads (checkpoint id, seconds) that an agent has measured."""
+    if not loads:
+        return
     for checkpoint_id, seconds in loads:
         row = tx.session.get(LoadRow, (checkpoint_id, agent_id))
         if row is None:

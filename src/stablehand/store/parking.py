@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 
 from stablehand.domain.agents import AgentDevice
 from stablehand.domain.attempts import runs_alone
@@ -61,7 +62,7 @@ class Parking(Transactions):
                 raise LeaseLost("This shot is no longer yours.", hint="Drop it and claim other work.")
             [shot] = shots
             forget_parked(tx, [shot.id])
-            bench, weights = _bench_of(agent), _weights_of(tx, shot)
+            bench, weights = _bench_of(agent), _weights_of(tx, shot.checkpoint_id)
             tx.session.add(
                 ParkedRow(
                     shot_id=shot.id,
@@ -128,10 +129,11 @@ def take_back_offers(tx: Transaction, shot_ids: Iterable[str]) -> None:
 
 
 def offer_parked(
-    tx: Transaction, agent: AgentRow, shots: Sequence[ShotRow], recipes: dict[str, Recipe]
+    tx: Transaction, agent: AgentRow, shots: Sequence[Row[Any]], recipes: dict[str, Recipe]
 ) -> dict[str, Offer]:
     """Shot id -> the state to go on from, of shots just leased to ``agent``; counts each offer.
 
+    ``shots``: those of which something is parked, with id, checkpoint_id and losses;
     ``recipes``: shot id -> its recipe with its own seed.
     """
     rows = tx.session.scalars(select(ParkedRow).where(ParkedRow.shot_id.in_([shot.id for shot in shots]))).all()
@@ -142,7 +144,7 @@ def offer_parked(
         if may_resume(
             _saved_from(row),
             _bench_of(agent),
-            _weights_of(tx, by_id[row.shot_id]),
+            _weights_of(tx, by_id[row.shot_id].checkpoint_id),
             recipe_fingerprint=recipes[row.shot_id].fingerprint,
             exact=recipes[row.shot_id].exact,
             runs_alone=runs_alone(by_id[row.shot_id].losses),
@@ -183,8 +185,8 @@ def _bench_of(agent: AgentRow) -> Bench:
     )
 
 
-def _weights_of(tx: Transaction, shot: ShotRow) -> Weights:
-    checkpoint = tx.session.get_one(CheckpointRow, shot.checkpoint_id)
+def _weights_of(tx: Transaction, checkpoint_id: str) -> Weights:
+    checkpoint = tx.session.get_one(CheckpointRow, checkpoint_id)
     return Weights(sha256=checkpoint.sha256, stamp=checkpoint.stamp)
 
 

@@ -5,6 +5,8 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Row
+
 from stablehand.domain.accounts import Account, Role, tiers_of
 from stablehand.domain.agents import Agent, AgentDevice, state_of
 from stablehand.domain.checkpoints import Checkpoint
@@ -57,7 +59,7 @@ def agent_from(row: AgentRow, *, running: int, now: datetime) -> Agent:
     )
 
 
-def checkpoint_from(row: CheckpointRow) -> Checkpoint:
+def checkpoint_from(row: CheckpointRow | Row[Any]) -> Checkpoint:
     return Checkpoint(
         id=row.id,
         name=row.name,

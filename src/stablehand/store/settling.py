@@ -1,15 +1,18 @@
 """Settling: after shots have changed, the states of their jobs follow, and an end is announced."""
 
+import uuid
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from stablehand.domain.attempts import ATTEMPTS_KEPT, Ending, Kind
 from stablehand.domain.jobs import ShotError, State, roll_up
 from stablehand.domain.shares import GivenBack
 from stablehand.domain.tiers import TIERS
 from stablehand.store.changes import Changes
+from stablehand.store.columns import table_of
 from stablehand.store.models import IS_QUEUED, AttemptRow, DeadLetterRow, JobRow, ShotRow
 from stablehand.store.outbox_row import OutboxRow
 from stablehand.store.rows import error_to, shot_from
@@ -18,6 +21,15 @@ from stablehand.store.tallies import came, move_of, withdrawn
 from stablehand.store.transactions import ONLY_ROW, Transaction
 
 _WEIGHTS = {tier.rank: tier.weight for tier in TIERS}
+
+_jobs, _shots = table_of(JobRow).c, table_of(ShotRow).c
+_LOCKED_JOBS = (
+    select(_jobs.number, _jobs.id, _jobs.account_id, _jobs.state, _jobs.finished_at, _jobs.cancel_requested_at)
+    .where(_jobs.id.in_(bindparam("ids", expanding=True)))
+    .order_by(_jobs.number)
+    .with_for_update(**ONLY_ROW)
+)
+_STATES = select(_shots.job_id, _shots.state).where(_shots.job_id.in_(bindparam("ids", expanding=True))).distinct()
 
 
 def end_attempt(
@@ -124,25 +136,23 @@ def settle(tx: Transaction, job_ids: Iterable[str], changes: Changes) -> None:
     wanted = set(job_ids)
     if not wanted:
         return
-    jobs = tx.session.scalars(
-        select(JobRow)
-        .where(JobRow.id.in_(wanted))
-        .order_by(JobRow.number)
-        .with_for_update(**ONLY_ROW)
-        .execution_options(populate_existing=True)  # what was read before the lock may be old
-    )
-    for job in jobs.all():
+    jobs = tx.core.execute(_LOCKED_JOBS, {"ids": sorted(wanted)}).all()
+    for job in jobs:
         if job.cancel_requested_at is not None:
-            _end_queued(tx, job, changes)
-        states = tx.session.scalars(select(ShotRow.state).where(ShotRow.job_id == job.id).distinct())
-        state = roll_up(map(State, states), cancel_requested=job.cancel_requested_at is not None)
+            _end_queued(tx, job.id, changes)
+    states: dict[str, set[State]] = {job.id: set() for job in jobs}
+    for job_id, found in tx.core.execute(_STATES, {"ids": list(states)}):
+        states[job_id].add(State(found))
+    for job in jobs:
+        state = roll_up(states[job.id], cancel_requested=job.cancel_requested_at is not None)
         if state == job.state:
             continue
-        job.state = state
+        finished_at = tx.now if state.is_terminal else job.finished_at
+        # Objects of these jobs that the session has are brought up to date with their rows.
+        tx.session.execute(update(JobRow).where(JobRow.id == job.id).values(state=state.value, finished_at=finished_at))
         changes.jobs[job.id] = job.account_id
         if state.is_terminal:
-            job.finished_at = tx.now
-            tx.session.add(notice(tx, job, "job_finished", {"state": state.value}))
+            tx.session.add(notice(tx, job.account_id, job.id, "job_finished", {"state": state.value}))
     tx.session.flush()
     # Last of all, so that nobody who waits for a row of these holds one of the others.
     for account_id in sorted(changes.unused):
@@ -154,13 +164,13 @@ def settle(tx: Transaction, job_ids: Iterable[str], changes: Changes) -> None:
     changes.withdrawn.clear()
 
 
-def _end_queued(tx: Transaction, job: JobRow, changes: Changes) -> None:
-    """Cancel the queued shots of ``job``, whose row is locked.
+def _end_queued(tx: Transaction, job_id: str, changes: Changes) -> None:
+    """Cancel the queued shots of a job, whose row is locked.
 
     A shot that somebody else holds at this moment is left to them: one that is being claimed is told at its agent's
     first renewal, one that is coming back is found when they settle. Waiting for them would stop both for ever.
     """
-    free = select(ShotRow.id).where(ShotRow.job_id == job.id, IS_QUEUED).with_for_update(skip_locked=True)
+    free = select(ShotRow.id).where(ShotRow.job_id == job_id, IS_QUEUED).with_for_update(skip_locked=True)
     ended = tx.session.scalars(
         update(ShotRow)
         .where(ShotRow.id.in_(free))
@@ -171,8 +181,24 @@ def _end_queued(tx: Transaction, job: JobRow, changes: Changes) -> None:
     leave_queue(tx, ended, changes)
 
 
-def notice(tx: Transaction, job: JobRow, kind: str, payload: dict[str, object]) -> OutboxRow:
-    """An outbox entry about ``job``."""
-    return OutboxRow(
-        account_id=job.account_id, job_id=job.id, kind=kind, payload=payload, created_at=tx.now, next_try_at=tx.now
-    )
+def notice(tx: Transaction, account_id: str, job_id: str, kind: str, payload: dict[str, object]) -> OutboxRow:
+    """An outbox entry about a job."""
+    return OutboxRow(**notice_values(tx.now, account_id, job_id, kind, payload))
+
+
+def notice_values(now: datetime, account_id: str, job_id: str, kind: str, payload: dict[str, object]) -> dict[str, Any]:
+    """The same as values of all its columns but the number."""
+    return {
+        "id": uuid.uuid4().hex,
+        "account_id": account_id,
+        "job_id": job_id,
+        "kind": kind,
+        "payload": payload,
+        "created_at": now,
+        "next_try_at": now,
+        "tries": 0,
+        "token": 0,
+        "error": "",
+        "delivered_at": None,
+        "dead_at": None,
+    }

@@ -11,9 +11,9 @@ Locks on them are taken after all others, in the order of the key.
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, case, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from stablehand.store.models import IS_QUEUED, IS_WAITING, JobRow, ShotRow, TallyRow
@@ -39,7 +39,7 @@ class Move(NamedTuple):
     seconds: float  #: its estimated device time
 
 
-def move_of(shot: ShotRow) -> Move:
+def move_of(shot: ShotRow | Row[Any]) -> Move:
     return Move(Key(shot.pool, shot.checkpoint_id, shot.tier_rank, shot.account_id), shot.estimate_seconds)
 
 

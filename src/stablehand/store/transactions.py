@@ -14,7 +14,7 @@ from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
 from stablehand.store.connections import CONNECTIONS, TIMEOUT_SECONDS, WRITES, Contended, in_our_words, make_engine
@@ -53,9 +53,19 @@ class Transaction:
             return now.astimezone(UTC)
         return datetime.fromisoformat(self.session.execute(_NOW_SQLITE).scalar_one()).replace(tzinfo=UTC)
 
-    @property
+    def told_now(self, moment: datetime) -> None:
+        """PostgreSQL has said in passing when the transaction began, which spares a statement that asks."""
+        if self._clock is None:
+            self.__dict__["now"] = moment.astimezone(UTC)
+
+    @functools.cached_property
     def is_postgresql(self) -> bool:
         return self.session.get_bind().dialect.name == "postgresql"
+
+    @property
+    def core(self) -> Connection:
+        """For statements that read or write columns without the session's objects; these are not flushed before."""
+        return self.session.connection()
 
     def alone(self, name: str) -> None:
         """Until this transaction ends, no other one that asks for ``name`` goes on; SQLite's never do."""
