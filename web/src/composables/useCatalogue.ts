@@ -5,10 +5,18 @@ import { listCheckpoints, listSamplers, listSchedules } from '@/api/catalogue'
 import { chosenCheckpoint, nativeSize } from '@/domain/catalogue'
 import { useDraft } from '@/stores/drafts'
 
+const CHECKPOINTS_MS = 15_000
+
 /** What can be chosen, and what the draft has chosen of it. */
 export function useCatalogue() {
   const store = useDraft()
-  const checkpoints = useQuery({ queryKey: ['checkpoints'], queryFn: listCheckpoints, staleTime: 30_000 })
+  // Asked for again and again: a file that is dropped into the models folder is there without a reload.
+  const checkpoints = useQuery({
+    queryKey: ['checkpoints'],
+    queryFn: listCheckpoints,
+    staleTime: 5_000,
+    refetchInterval: CHECKPOINTS_MS,
+  })
   const samplers = useQuery({ queryKey: ['samplers'], queryFn: listSamplers, staleTime: Infinity })
   const schedules = useQuery({ queryKey: ['schedules'], queryFn: listSchedules, staleTime: Infinity })
 
