@@ -1,6 +1,5 @@
 """Single files dropped into the models folder of a running service appear on the open page, and draw, offline."""
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,7 +43,7 @@ def drop_all(tmp_path: Path, folder: Path) -> list[str]:
         for layout, state in (("o", single_file(networks, family)), ("d", whole_pipeline(networks))):
             name = f"file-{number}{layout}"
             # Whole from the first moment on, as a file is that was moved there.
-            os.replace(write_file(tmp_path / "made", state, METADATA), folder / f"{name}.safetensors")
+            write_file(tmp_path / "made", state, METADATA).replace(folder / f"{name}.safetensors")
             names.append(name)
     return names
 
