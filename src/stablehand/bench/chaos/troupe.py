@@ -5,7 +5,6 @@ a thousand kills take minutes; from there on each runs the command that an opera
 """
 
 import contextlib
-import ctypes
 import multiprocessing
 import os
 import runpy
@@ -21,6 +20,8 @@ from typing import Literal
 
 import psutil
 
+from stablehand.bench.chaos.mourning import die_with_parent
+
 Part = Literal["web", "agent", "courier"]
 
 _FORKS = multiprocessing.get_context("forkserver")
@@ -28,10 +29,9 @@ _FORKS = multiprocessing.get_context("forkserver")
 #: A process that ends by itself is started again after so long, and this doubles while it keeps ending.
 RESTART_SECONDS, RESTART_SECONDS_MOST = 0.05, 2.0
 
-_PR_SET_PDEATHSIG = 1
-
 #: modules that the processes need, imported once before they are forked
 PRELOAD = (
+    "stablehand.bench.chaos.nursery",
     "stablehand.cli",
     "stablehand.cli.serve",
     "stablehand.cli.agent",
@@ -141,7 +141,10 @@ class Troupe:
 
 def _play(command: Sequence[str], environment: Mapping[str, str], log: str) -> None:
     """What a forked process does: become the leader of its own group, and run the command."""
-    _die_with_parent()
+    die_with_parent()
+    parent = multiprocessing.parent_process()
+    if parent is None or not parent.is_alive():
+        return  # it ended before we could ask to hear of it
     os.setsid()
     for name in [name for name in os.environ if name.startswith("STABLEHAND_")]:
         del os.environ[name]
@@ -151,12 +154,6 @@ def _play(command: Sequence[str], environment: Mapping[str, str], log: str) -> N
     os.dup2(out, 2)
     sys.argv = ["stablehand", *command]
     runpy.run_module("stablehand", run_name="__main__")
-
-
-def _die_with_parent() -> None:
-    """Where the system can do it, nobody outlives a run that was killed itself."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _children(pid: int) -> list[psutil.Process]:
