@@ -1,7 +1,6 @@
 """Pictures that start from pictures, second passes and the change of checkpoints, on tiny networks."""
 
 import io
-import random
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,36 +17,11 @@ from stablehand.engine.batch import Batch
 from stablehand.engine.checkpoints import Resident, load_checkpoint
 from stablehand.engine.decode import decode, encode
 from stablehand.engine.residents import Extras, Place
-from stablehand.engine.seats import Ended, Finished
+from stablehand.engine.seats import Finished
 from stablehand.engine.sources import blurred, filled, prepare
 from stablehand.engine.upscaling import upscale_latent, upscale_pixels
-from tests.engine.drawing import PLACEMENT, holding, make_recipe
-
-FOLDER = Path()
-
-
-def picture_file(width: int, height: int, seed: int = 0) -> bytes:
-    """Soft colours: something an autoencoder could have seen."""
-    small = np.random.default_rng(seed).integers(0, 255, (4, 4, 3), np.uint8)
-    out = io.BytesIO()
-    Pictures.fromarray(small).resize((width, height), Pictures.Resampling.BICUBIC).save(out, "PNG")
-    return out.getvalue()
-
-
-def mask_file(width: int, height: int, box: tuple[int, int, int, int]) -> bytes:
-    mask = Pictures.new("L", (width, height), 0)
-    mask.paste(255, box)
-    out = io.BytesIO()
-    mask.save(out, "PNG")
-    return out.getvalue()
-
-
-INPUTS = {
-    "input": picture_file(96, 64),
-    "square": picture_file(64, 64),
-    "mask": mask_file(64, 64, (16, 16, 40, 40)),
-    "blank": mask_file(64, 64, (0, 0, 0, 0)),
-}
+from tests.engine.drawing import PLACEMENT, make_recipe
+from tests.engine.kinds import FOLDER, INPUTS, batch_of, run
 
 
 def draw(batch: Batch, recipe: Recipe, *, extras: Extras | None = None, name: str = "x") -> Finished:
@@ -55,15 +29,6 @@ def draw(batch: Batch, recipe: Recipe, *, extras: Extras | None = None, name: st
     ended = run(batch)[name]
     assert isinstance(ended, Finished), ended
     return ended
-
-
-def run(batch: Batch) -> dict[str, Ended]:
-    ended: dict[str, Ended] = {}
-    for _ in range(400):
-        ended |= {one.picture_id: one for one in batch.tick()}
-        if not batch.ids():
-            return ended
-    raise AssertionError("the batch does not end")
 
 
 def image(**changes: Any) -> Recipe:
@@ -166,53 +131,13 @@ def test_progress_runs_once_from_0_to_1_over_both_passes(batch: Batch) -> None:
 
 def test_a_refiner_takes_over_in_the_middle(tiny: Path, other_tiny: Path) -> None:
     base, refiner = load_checkpoint("tiny", tiny, PLACEMENT), load_checkpoint("refiner", other_tiny, PLACEMENT)
-    residents = holding(base)
-    residents._held["refiner"] = refiner
-    residents._budget_bytes *= 4
-    batch = Batch(PLACEMENT, residents)
+    batch = batch_of(base, refiner)
     calls: list[str] = []
     for resident in (base, refiner):
         resident.unet.register_forward_pre_hook(lambda _unet, _args, name=resident.slot: calls.append(name))
     recipe = make_recipe(steps=5, refiner=Refiner(checkpoint_id="refiner", checkpoint="refiner", switch_at=0.6))
     draw(batch, recipe, extras=Extras(refiner=Place("refiner", other_tiny)))
     assert calls == ["tiny"] * 3 + ["refiner"] * 2
-
-
-@pytest.mark.parametrize(
-    "recipe",
-    [
-        image(denoising_strength=0.7),
-        image(mask="mask", denoising_strength=0.8),
-        make_recipe(steps=3, hires=Hires(width=96, height=96, steps=2)),
-        make_recipe(steps=3, hires=Hires(width=96, height=96, steps=2, upscaler="Lanczos")),
-    ],
-    ids=["image", "inpaint", "hires", "hires of pixels"],
-)
-def test_every_kind_is_the_same_alone_and_in_company(batch: Batch, recipe: Recipe, chance: random.Random) -> None:
-    recipe = replace(recipe, seed=chance.randrange(2**32))
-    alone = draw(batch, recipe).pixels
-    batch.add("first", make_recipe(steps=9, seed=5), "tiny", FOLDER)
-    batch.tick()
-    batch.add("x", recipe, "tiny", FOLDER, inputs=INPUTS)
-    batch.add("last", replace(recipe, seed=1), "tiny", FOLDER, inputs=INPUTS)
-    company = run(batch)["x"]
-    assert isinstance(company, Finished)
-    assert np.abs(alone.astype(int) - company.pixels.astype(int)).max() <= 1
-
-
-@pytest.mark.parametrize("ticks", range(1, 9, 2))
-def test_a_picture_of_two_passes_can_be_parked_anywhere(batch: Batch, ticks: int) -> None:
-    recipe = make_recipe(steps=3, hires=Hires(width=96, height=96, steps=3))
-    whole = draw(batch, recipe).pixels
-    batch.add("x", recipe, "tiny", FOLDER)
-    for _ in range(ticks):
-        batch.tick()
-    state = batch.park("x")
-    batch.drop("x")
-    batch.add("x", recipe, "tiny", FOLDER, state)
-    again = run(batch)["x"]
-    assert isinstance(again, Finished)
-    assert np.array_equal(whole, again.pixels)
 
 
 def test_passes_say_how_far_a_picture_is() -> None:

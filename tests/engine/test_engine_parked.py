@@ -105,14 +105,14 @@ def test_other_safetensors_and_other_versions_are_refused(monkeypatch: pytest.Mo
         unpack(save({"weight": torch.ones(3)}, {"format": "pt", "version": "1"}))
     state = state_of(1)
     with monkeypatch.context() as patch:
-        patch.setattr(parked, "VERSION", 2)
+        patch.setattr(parked, "VERSION", 3)
         newer = pack(state)
-    with pytest.raises(ParkedStateBroken, match="version 2"):
+    with pytest.raises(ParkedStateBroken, match="version 3"):
         unpack(newer)
 
 
 def test_a_header_that_lies_is_refused() -> None:
-    metadata = {"format": "stablehand-parked", "version": "1", "state": "[" * 100_000, "sha256": ""}
+    metadata = {"format": "stablehand-parked", "version": "2", "state": "[" * 100_000, "sha256": ""}
     for content in (b"[" * 100_000, json.dumps({"__metadata__": metadata}).encode(), b'{"__metadata__": 3}'):
         with pytest.raises(ParkedStateBroken):
             unpack(len(content).to_bytes(8, "little") + content)

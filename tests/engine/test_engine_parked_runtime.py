@@ -1,18 +1,16 @@
 """The native runtime parks: another one goes on at the same step and comes to the same picture, bit for bit."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stablehand.domain.recipes import Hires, Refiner, Source
 from stablehand.engine import batch as batches
 from stablehand.engine import rows
 from stablehand.ports import Drawn, Order, Parked
 from stablehand.protocol import CheckpointRef
-from stablehand.runtimes.native import NativeRuntime, is_told_by_state
+from stablehand.runtimes.native import NativeRuntime
 from stablehand.runtimes.null import NullRuntime
 from stablehand.runtimes.parcel import BrokenParcel, unwrap, wrap
 from tests.engine.drawing import make_recipe
@@ -147,14 +145,6 @@ def test_what_cannot_be_used_costs_the_beginning_only(
     first.drop("shot")
     first.add(order(steps=8))
     assert run(first).data == drawn.data
-
-
-def test_only_what_one_state_tells_is_parked() -> None:
-    whole = make_recipe()
-    assert is_told_by_state(whole)
-    assert not is_told_by_state(replace(whole, hires=Hires(width=512, height=512)))
-    assert not is_told_by_state(replace(whole, refiner=Refiner(checkpoint_id="c2", checkpoint="other", switch_at=0.8)))
-    assert not is_told_by_state(replace(whole, kind="image", source=Source(input="ab" * 32)))
 
 
 def test_null_goes_on_too() -> None:

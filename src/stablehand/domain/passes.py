@@ -32,10 +32,11 @@ def passes(recipe: Recipe) -> tuple[Pass, ...]:
     if recipe.kind == "upscale":
         return ()
     strength = recipe.source.denoising_strength if recipe.source is not None else None
-    first = Pass(number=0, recipe=recipe, strength=strength)
     hires = recipe.hires
     if hires is None:
-        return (first,)
+        return (Pass(number=0, recipe=recipe, strength=strength),)
+    # A second checkpoint belongs into the last pass, as in A1111: the first one only lays the picture out.
+    first = Pass(number=0, recipe=replace(recipe, refiner=None), strength=strength)
     second = replace(
         recipe,
         width=hires.width,
@@ -45,7 +46,6 @@ def passes(recipe: Recipe) -> tuple[Pass, ...]:
         schedule=hires.schedule or recipe.schedule,
         prompt=recipe.prompt if hires.prompt is None else hires.prompt,
         negative_prompt=recipe.negative_prompt if hires.negative_prompt is None else hires.negative_prompt,
-        refiner=None,
     )
     return (
         first,
@@ -55,7 +55,19 @@ def passes(recipe: Recipe) -> tuple[Pass, ...]:
 
 def progress(recipe: Recipe, number: int, share: float) -> float:
     """How far a picture is that has done ``share`` of its pass ``number``: 0 to 1 over all passes."""
-    calls = [one.calls * one.recipe.width * one.recipe.height for one in passes(recipe)]
-    if not calls:
+    shares = _shares(recipe)
+    if not shares:
         return share
-    return (sum(calls[:number]) + share * calls[number]) / sum(calls)
+    return sum(shares[:number]) + share * shares[number]
+
+
+def whole_steps(recipe: Recipe, first_steps: int) -> int:
+    """How many steps of the first pass all passes are worth together; it takes ``first_steps`` itself. At least 1."""
+    shares = _shares(recipe)
+    return max(1, round(first_steps / shares[0]) if shares else first_steps)
+
+
+def _shares(recipe: Recipe) -> list[float]:
+    """How much of the work each pass is: steps times pixels. Their sum is 1."""
+    work = [one.calls * one.recipe.width * one.recipe.height for one in passes(recipe)]
+    return [one / sum(work) for one in work]

@@ -28,11 +28,11 @@ from stablehand.engine.conditioning import condition
 from stablehand.engine.devices import Placement
 from stablehand.engine.faults import DeviceLost, explain, first_line, is_device_lost, is_out_of_memory, not_finite
 from stablehand.engine.groups import GroupKey
-from stablehand.engine.pictures import PASS, REFINED, Picture
+from stablehand.engine.pictures import Picture
 from stablehand.engine.residents import NO_EXTRAS, Extras, Residents
 from stablehand.engine.rows import predict, row_bytes, row_operations
 from stablehand.engine.samplers.state import SamplerState
-from stablehand.engine.seats import Ended, Failed, Finished, Seat, Snapshot, together
+from stablehand.engine.seats import REFINED, Ended, Failed, Finished, Seat, Snapshot, together
 from stablehand.engine.starts import latent_shape, start
 from stablehand.engine.turns import Turns, Waiting
 from stablehand.engine.upscaling import is_latent, upscale_latent, upscale_pixels
@@ -86,26 +86,20 @@ class Batch:
 
         ``path`` is the checkpoint that belongs into ``slot``, ``extras`` what is used with it, ``inputs`` the picture
         files that the recipe names. Pictures of different owners get equal shares of the device.
+
+        Raises ParkedStateBroken for a state that is not of this recipe.
         """
-        number = 0
-        if state is not None:
-            number = int(state.numbers.get(PASS, 0))
-            if state.numbers.get(REFINED) and extras.refiner is not None:
-                slot, path = extras.refiner.slot, extras.refiner.path
-        self._waiting.append(
-            Seat(
-                picture_id=picture_id,
-                recipe=recipe,
-                slot=slot,
-                path=path,
-                extras=extras,
-                inputs=inputs,
-                owner=owner,
-                state=state,
-                number=number,
-                device_seconds=device_seconds,
-            )
+        seat = Seat(
+            picture_id=picture_id,
+            recipe=recipe,
+            slot=slot,
+            path=path,
+            extras=extras,
+            inputs=inputs,
+            owner=owner,
+            device_seconds=device_seconds,
         )
+        self._waiting.append(seat if state is None else seat.going_on(state))
 
     def drop(self, picture_id: str) -> None:
         """Forget a picture: its rows are gone from the next call on. Unknown ids are ignored."""
@@ -115,14 +109,18 @@ class Batch:
 
     def park(self, picture_id: str) -> SamplerState | None:
         """Take a picture out and return what is needed to go on with it; None if it has not begun."""
-        picture = self._running.get(picture_id) or self._drawn.get(picture_id)
+        snapshot = self.snapshot(picture_id)
         self.drop(picture_id)
-        return picture.state.copy_to(torch.device("cpu")) if picture is not None else None
+        return None if snapshot is None else snapshot.state
 
     def snapshot(self, picture_id: str) -> Snapshot | None:
         """What is needed to go on with a picture elsewhere, while it goes on here; None if it has not begun."""
         picture = self._running.get(picture_id) or self._drawn.get(picture_id)
-        return None if picture is None else Snapshot(picture.state.copy_to(torch.device("cpu")), picture.device_seconds)
+        if picture is not None:
+            return Snapshot.of(picture.state, picture.device_seconds, picture.progress)
+        seat = next((seat for seat in self._waiting if seat.picture_id == picture_id), None)
+        saved = None if seat is None else seat.saved
+        return None if seat is None or saved is None else Snapshot.of(saved, seat.device_seconds, seat.progress)
 
     def ids(self) -> list[str]:
         return [*(waiting.picture_id for waiting in self._waiting), *self._running, *self._drawn]

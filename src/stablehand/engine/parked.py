@@ -17,8 +17,8 @@ from torch import Tensor
 from stablehand.engine.faults import ParkedStateBroken
 from stablehand.engine.samplers.state import SamplerState
 
-#: Raised when older bytes could no longer be read as they were meant.
-VERSION = 1
+#: Raised when bytes could be read otherwise than they were meant. 2: a state may lie between two passes.
+VERSION = 2
 FORMAT = "stablehand-parked"
 #: Far above any picture: 4096 pixels square with five latents of history take 21 MB.
 SIZE_LIMIT_BYTES = 256 * 2**20

@@ -20,12 +20,9 @@ from stablehand.engine.samplers import (
     plan_part,
     plan_sigmas,
 )
-from stablehand.engine.seats import Seat
+from stablehand.engine.seats import PASS, REFINED, Seat
 from stablehand.engine.starts import NOTHING, Start, latent_shape
 from stablehand.engine.text import Words
-
-#: Names in a state's numbers: the pass that it belongs to, and whether the refiner has taken over.
-PASS, REFINED = "pass", "refined"
 
 
 class Picture:

@@ -1,10 +1,11 @@
 """Seats: what is handed to a batch, and what comes out of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -12,8 +13,13 @@ from stablehand.domain.errors import RecipeUnsupported, StablehandError
 from stablehand.domain.passes import Pass, passes, progress
 from stablehand.domain.recipes import Recipe
 from stablehand.engine.checkpoints import Slot
+from stablehand.engine.faults import ParkedStateBroken
 from stablehand.engine.residents import NO_EXTRAS, Extras
 from stablehand.engine.samplers.state import SamplerState
+
+#: Names in a state's numbers: the pass that it belongs to, whether the refiner has taken over, and whether its latent
+#: is what the pass starts from rather than what has been drawn in it.
+PASS, REFINED, BETWEEN = "pass", "refined", "between"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -65,6 +71,30 @@ class Seat:
         return progress(self.recipe, self.number, self.state.progress if self.state is not None else 0.0)
 
     @property
+    def saved(self) -> SamplerState | None:
+        """All that is known of a picture that is not being drawn just now; None where nothing has been done yet.
+
+        Between two passes that is what the second one starts from, in the form of a state.
+        """
+        if self.state is not None or self.latent is None:
+            return self.state
+        return SamplerState(self.latent, (0.0,), numbers={PASS: float(self.number), BETWEEN: 1.0})
+
+    def going_on(self, state: SamplerState) -> "Seat":
+        """This seat, where the picture goes on from ``state``. Raises ParkedStateBroken for one of another recipe."""
+        number, is_refined = int(state.numbers.get(PASS, 0)), bool(state.numbers.get(REFINED))
+        taken, refiner = passes(self.recipe), self.extras.refiner
+        if not 0 <= number < len(taken) or (is_refined and (refiner is None or taken[number].recipe.refiner is None)):
+            raise ParkedStateBroken(
+                "The parked state is of a pass or a refiner that this recipe does not have.",
+                hint="The shot can still be drawn from its beginning: drop the parked state.",
+            )
+        seat = self if refiner is None or not is_refined else replace(self, slot=refiner.slot, path=refiner.path)
+        if state.numbers.get(BETWEEN):
+            return replace(seat, number=number, latent=state.latent)
+        return replace(seat, number=number, state=state)
+
+    @property
     def encodes(self) -> bool:
         """An input has to be encoded before the first step."""
         return self.number == 0 and self.recipe.source is not None
@@ -100,3 +130,8 @@ class Snapshot:
 
     state: SamplerState  #: on the CPU, sharing no memory with the running picture
     device_seconds: float
+    progress: float  #: 0 to 1, over all passes
+
+    @classmethod
+    def of(cls, state: SamplerState, device_seconds: float, progress: float) -> "Snapshot":
+        return cls(state.copy_to(torch.device("cpu")), device_seconds, progress)

@@ -50,7 +50,8 @@ def start(seat: Seat, resident: Resident, autoencoder: Autoencoder) -> Start:
     recipe = seat.this_pass.recipe
     shape = latent_shape(recipe, resident)
     if seat.number > 0:
-        return Start(latent=seat.latent, channels=_blank_channels(resident, autoencoder, shape))
+        latent = None if seat.latent is None else seat.latent.to(resident.placement.device)
+        return Start(latent=latent, channels=_blank_channels(resident, autoencoder, shape))
     if recipe.source is None:
         return Start(channels=_blank_channels(resident, autoencoder, shape))
     prepared = prepare(recipe, seat.inputs)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +21,8 @@ from PIL import Image as Pictures
 import stablehand
 from stablehand.domain.errors import RecipeUnsupported, StablehandError
 from stablehand.domain.infotext import write_infotext
-from stablehand.domain.recipes import Kind, Recipe
+from stablehand.domain.passes import whole_steps
+from stablehand.domain.recipes import Kind
 from stablehand.ports import Broken, Drawn, Fetch, Loaded, Order, Parked
 from stablehand.protocol import Device
 from stablehand.runtimes.encode import encode
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from stablehand.engine.batch import Batch
     from stablehand.engine.devices import Placement
     from stablehand.engine.residents import Extras
-    from stablehand.engine.samplers.state import SamplerState
     from stablehand.engine.seats import Finished
 
 #: What another attempt may change. Everything else is final: the same recipe would fail the same way.
@@ -161,44 +161,45 @@ class NativeRuntime:
             if isinstance(places, StablehandError):
                 self._refused.append(_broken(order.shot_id, places, at_load=True))
                 continue
-            state, device_seconds = self._saved_state(order)
-            self._started().add(
+            add = partial(
+                self._started().add,
                 order.shot_id,
                 order.recipe,
                 order.checkpoint.id,
                 places[order.checkpoint.id],
-                state,
                 extras=_extras(order, places),
                 inputs=order.inputs,
-                device_seconds=device_seconds,
                 owner=order.owner,
             )
-            self._progress = {**self._progress, order.shot_id: state.progress if state else 0.0}
+            if order.resume_from is None or not self._goes_on(order, order.resume_from, add):
+                add()
+            self._progress = {**self._progress, order.shot_id: self._started().progress()[order.shot_id]}
 
-    def _saved_state(self, order: Order) -> tuple[SamplerState | None, float]:
-        """What to go on from, and the device time that is in it; (None, 0) to begin anew."""
+    def _goes_on(self, order: Order, parcel: bytes, add: Callable[..., None]) -> bool:
+        """Seat a shot where it was parked; False where that state cannot be used."""
         from stablehand.engine.parked import unpack  # noqa: PLC0415 - loaded by start()
 
-        if order.resume_from is None:
-            return None, 0.0
         try:
-            packed, label = unwrap(order.resume_from, order, self.name, self.device.precision)
-            return unpack(packed), float(label["device_seconds"])
+            packed, label = unwrap(parcel, order, self.name, self.device.precision)
+            add(unpack(packed), device_seconds=float(label["device_seconds"]))
         except (BrokenParcel, StablehandError, KeyError, ValueError, TypeError) as error:
             log.warning("a saved state cannot be used, the shot begins anew", shot=order.shot_id, reason=str(error))
-            return None, 0.0
+            return False
+        return True
 
     def park(self, shot_id: str) -> Parked | None:
         from stablehand.engine.parked import pack  # noqa: PLC0415 - loaded by start()
 
         seat, snapshot = self._seated.get(shot_id), self._started().snapshot(shot_id)
-        if seat is None or snapshot is None or snapshot.state.progress <= 0 or not is_told_by_state(seat.order.recipe):
+        if seat is None or snapshot is None or snapshot.progress <= 0:
             return None
-        state, seconds = snapshot.state, snapshot.device_seconds
+        state, recipe, seconds = snapshot.state, seat.order.recipe, snapshot.device_seconds
         data = wrap(seat.order, self.name, self.device.precision, pack(state), device_seconds=seconds)
-        # Samplers that choose their steps on the way cannot count them: what was ordered stands for the whole.
-        steps = max(1, seat.order.recipe.steps if "progress" in state.numbers else state.steps)
-        return Parked(shot_id, data, int(state.progress * steps + 1e-6), steps, seconds)
+        # Samplers that choose their steps on the way cannot count them, and a second pass does not know those of the
+        # first: what was ordered stands for them.
+        is_counted = recipe.hires is None and "progress" not in state.numbers
+        steps = whole_steps(recipe, state.steps if is_counted else recipe.steps)
+        return Parked(shot_id, data, int(snapshot.progress * steps + 1e-6), steps, seconds)
 
     def drop(self, shot_id: str) -> None:
         seat = self._seated.pop(shot_id, None)
@@ -283,11 +284,6 @@ class NativeRuntime:
                 text = f"The picture could not be encoded: {type(error).__name__}: {error}"
                 results.append(Broken(encoding[future], "retry", "encoding_failed", text))
         return results
-
-
-def is_told_by_state(recipe: Recipe) -> bool:
-    """Whether a sampler's state says all of how far a picture has come: it knows one pass by one checkpoint."""
-    return recipe.kind == "text" and recipe.hires is None and recipe.refiner is None
 
 
 def _extras(order: Order, places: Places) -> Extras:

@@ -111,7 +111,8 @@ def dpm_adaptive(state: SamplerState, means: Means) -> Sampling:
         aim, up = _ancestral_time(now, then, end, eta)
         low, high = yield from _step_2_and_3(state.latent, now, aim)
         allowed = torch.clamp(RELATIVE_TOLERANCE * torch.maximum(low.abs(), previous.abs()), min=ABSOLUTE_TOLERANCE)
-        error = float(((low - high) / allowed).square().mean().sqrt())
+        # In one order of summing, whatever layout a device prefers: else a parked picture would choose other steps.
+        error = float(((low - high) / allowed).square().contiguous().mean().sqrt())
         factor = 1 + math.atan((1 / (error + 1e-8)) ** power - 1)
         if factor >= ACCEPTED_FACTOR or then - now <= SHORTEST_STEP * (end - start):
             if up > 0:
@@ -122,7 +123,7 @@ def dpm_adaptive(state: SamplerState, means: Means) -> Sampling:
             now = then
         progress = min(1.0, (now - start) / (end - start))
         is_there = now >= end - 1e-5
-        state.numbers = {"time": now, "stride": stride * factor, "progress": 1.0 if is_there else progress}
+        state.numbers |= {"time": now, "stride": stride * factor, "progress": 1.0 if is_there else progress}
         state.step = state.steps if is_there else min(state.steps - 1, int(progress * state.steps))
 
 
