@@ -18,6 +18,12 @@ from stablehand.engine.noise import Noise
 from stablehand.engine.samplers import METHODS, plan_sigmas
 from tests.engine.solving import BETAS, LEVELS, SHAPE, Denoise, Solving, any_denoiser, ends_at, relative
 
+#: How far single precision may carry two orders of the same operations apart: five times the most that hundreds of
+#: random denoisers showed.
+ROUNDING = 5e-5
+#: The same where diffusers' noise levels are rounded to single precision before it interpolates between them.
+ROUNDED_LEVELS = 2e-3
+
 #: Of diffusers' own code.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning", "ignore:Should have t:UserWarning")
 
@@ -111,7 +117,7 @@ def test_single_calls_in_exploding_form(
     scheduler = injected(getattr(diffusers, scheduler_class)(**BETAS, timestep_spacing="linspace"), sigmas, 20)
     start = Noise(3, SHAPE).at(0) * sigmas[0]
     theirs = follow(scheduler, start, list(zip(sigmas[:-1], scheduler.timesteps, strict=True)), denoise)
-    assert relative(Solving(sampler, denoise).draw(sigmas), theirs) < 1e-5
+    assert relative(Solving(sampler, denoise).draw(sigmas), theirs) < ROUNDING
 
 
 def test_euler_ancestral(chance: random.Random) -> None:
@@ -122,7 +128,7 @@ def test_euler_ancestral(chance: random.Random) -> None:
     start = torch.randn(SHAPE, generator=generator) * sigmas[0]
     steps = list(zip(sigmas[:-1], scheduler.timesteps, strict=True))
     theirs = follow(scheduler, start, steps, denoise, generator=generator)
-    assert relative(Solving("Euler a", denoise).draw(sigmas), theirs) < 1e-5
+    assert relative(Solving("Euler a", denoise).draw(sigmas), theirs) < ROUNDING
 
 
 def test_heun(chance: random.Random) -> None:
@@ -130,16 +136,21 @@ def test_heun(chance: random.Random) -> None:
     scheduler: Any = diffusers.HeunDiscreteScheduler(**BETAS, timestep_spacing="linspace")
     scheduler.set_timesteps(20)
     sigmas = plan_sigmas("Heun", "Uniform", 20, LEVELS)
+    # Its own ones are interpolated between trained levels, where A1111 interpolates their logarithms.
     asked = [sigmas[0], *(sigma for sigma in sigmas[1:-1] for _ in range(2))]
+    scheduler.sigmas = torch.tensor([*asked, 0.0])
     theirs = Noise(3, SHAPE).at(0) * sigmas[0]
     for sigma, timestep in zip(asked, scheduler.timesteps, strict=True):
         scheduler.scale_model_input(theirs, timestep)
         theirs = scheduler.step((theirs - denoise(theirs, sigma)) / sigma, timestep, theirs, return_dict=False)[0]
     solving = Solving("Heun", denoise)
-    assert relative(solving.draw(sigmas), theirs) < 1e-4
+    assert relative(solving.draw(sigmas), theirs) < ROUNDING
     assert solving.calls == 39
 
 
+# diffusers' second-order schedulers take NumPy's logarithm of torch tensors, level by level, in their constructors already.
+@pytest.mark.filterwarnings("ignore:__array_wrap__ must accept context:DeprecationWarning:diffusers")
+@pytest.mark.filterwarnings("ignore:__array_wrap__ must accept context:DeprecationWarning:numpy")
 @pytest.mark.parametrize("sampler", ["DPM2", "DPM2 a"])
 def test_dpm2(sampler: str, chance: random.Random) -> None:
     denoise = any_denoiser(chance)
@@ -157,7 +168,7 @@ def test_dpm2(sampler: str, chance: random.Random) -> None:
         scheduler.scale_model_input(theirs, timestep)
         noise = (theirs - denoise(theirs, sigma)) / sigma
         theirs = scheduler.step(noise, timestep, theirs, return_dict=False, **options)[0]
-    assert relative(ours, theirs) < 2e-4
+    assert relative(ours, theirs) < ROUNDED_LEVELS
 
 
 @pytest.mark.parametrize("schedule", ["Karras", "Uniform", "Exponential", "Beta"])
@@ -169,7 +180,7 @@ def test_dpmpp_2m(schedule: str, chance: random.Random) -> None:
     )
     start = Noise(3, SHAPE).at(0) * sigmas[0] / math.sqrt(1 + sigmas[0] ** 2)
     theirs = follow(scheduler, start, list(zip(sigmas[:-1], scheduler.timesteps, strict=True)), denoise)
-    assert relative(Solving("DPM++ 2M", denoise).draw(sigmas), theirs) < 1e-5
+    assert relative(Solving("DPM++ 2M", denoise).draw(sigmas), theirs) < ROUNDING
 
 
 def test_dpmpp_sde(chance: random.Random) -> None:
@@ -194,7 +205,7 @@ def test_dpmpp_sde(chance: random.Random) -> None:
         scheduler.scale_model_input(theirs, timestep)
         noise = (theirs - denoise(theirs[0], sigma)[None]) / sigma
         theirs = scheduler.step(noise, timestep, theirs, return_dict=False)[0]
-    assert relative(ours, theirs[0]) < 1e-3
+    assert relative(ours, theirs[0]) < ROUNDED_LEVELS
 
 
 @pytest.mark.parametrize(("sampler", "solver_type"), [("DPM++ 2M SDE", "midpoint"), ("DPM++ 2M SDE Heun", "heun")])
@@ -233,7 +244,7 @@ def test_ddim(steps: int, chance: random.Random) -> None:
         noise = (exploding - denoise(exploding, sigmas[index])) / sigmas[index]
         latent = scheduler.step(noise, time, latent, return_dict=False)[0]
     solving = Solving("DDIM", denoise)
-    assert relative(solving.draw(sigmas), latent) < 1e-5
+    assert relative(solving.draw(sigmas), latent) < ROUNDING
     assert solving.calls == {7: 7, 20: 19, 33: 33, 50: 49}[steps]
 
 
@@ -251,7 +262,7 @@ def test_plms(steps: int, chance: random.Random) -> None:
         exploding = latent * math.sqrt(1 + sigma**2)
         latent = scheduler.step((exploding - denoise(exploding, sigma)) / sigma, time, latent, return_dict=False)[0]
     solving = Solving("PLMS", denoise)
-    assert relative(solving.draw(sigmas), latent) < 1e-5
+    assert relative(solving.draw(sigmas), latent) < ROUNDING
     assert solving.calls == len(sigmas)
 
 
@@ -268,7 +279,7 @@ def test_unipc(steps: int, chance: random.Random) -> None:
     start = Noise(3, SHAPE).at(0)
     theirs = follow(scheduler, start, list(zip(sigmas[:-1], scheduler.timesteps, strict=True)), denoise)
     solving = Solving("UniPC", denoise)
-    assert relative(solving.draw(sigmas), theirs) < 2e-5
+    assert relative(solving.draw(sigmas), theirs) < ROUNDING
     assert solving.calls == calls
 
 
