@@ -148,7 +148,7 @@ def test_heun(chance: random.Random) -> None:
     assert solving.calls == 39
 
 
-# diffusers' second-order schedulers take NumPy's logarithm of torch tensors, level by level, in their constructors already.
+# diffusers' second-order schedulers take NumPy's logarithm of torch tensors, in their constructors already.
 @pytest.mark.filterwarnings("ignore:__array_wrap__ must accept context:DeprecationWarning:diffusers")
 @pytest.mark.filterwarnings("ignore:__array_wrap__ must accept context:DeprecationWarning:numpy")
 @pytest.mark.parametrize("sampler", ["DPM2", "DPM2 a"])
