@@ -26,7 +26,8 @@ PLAYERS = 4
     ids=["postgresql", "sqlite"],
 )
 def test_chaos_loses_nothing_and_does_nothing_twice(words: list[str]) -> None:
-    command = [sys.executable, "-m", "stablehand", "bench", "chaos", "--json", *words]
+    # Slow steps: whoever is killed holding something has not delivered it a moment before.
+    command = [sys.executable, "-m", "stablehand", "bench", "chaos", "--json", "--seconds-per-step", "0.1", *words]
     finished = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert finished.stdout, finished.stderr
     result = json.loads(finished.stdout)

@@ -15,7 +15,7 @@ from stablehand.domain.agents import Agent
 from stablehand.domain.orders import JobOrder
 from stablehand.domain.pools import DEFAULT_POOL
 from stablehand.ports import Doorbell
-from stablehand.protocol import Claim, Device, Hello
+from stablehand.protocol import Claim, Device, Held, Hello, Renew
 from stablehand.services import Services
 from stablehand.services.accounts import owner
 from stablehand.services.agents import register_agent
@@ -23,6 +23,7 @@ from stablehand.services.claim import claim
 from stablehand.services.feed import Feed
 from stablehand.services.hello import hello
 from stablehand.services.identity import new_id
+from stablehand.services.renew import renew
 from stablehand.services.submit import submit
 from stablehand.store import Store
 from stablehand.wiring.lines import open_doorbell
@@ -113,6 +114,9 @@ def _serve(  # noqa: PLR0917  threads hand them over in order
         with arrived:
             claimed |= {lease.job_id: time.perf_counter() for lease in leases}
             arrived.notify_all()
+        if leases:  # else they would count as lost on their way, and come again
+            held = [Held(shot_id=lease.shot_id, token=lease.token) for lease in leases]
+            renew(services, agent, Renew(incarnation=incarnation, shots=held))
 
 
 def _at(values: list[float], share: float) -> float:

@@ -54,6 +54,7 @@ def chaos(
     agents: Annotated[int, typer.Option(min=2, help="Agents that draw.")] = 4,
     webs: Annotated[int, typer.Option(min=1, help="Web processes.")] = 2,
     lease_seconds: Annotated[float, typer.Option(min=3.0, help="Length of a lease.")] = 4.0,
+    seconds_per_step: Annotated[float, typer.Option(min=0.0, help="How long agents take for a step.")] = 0.002,
     seed: Annotated[int, typer.Option(help="Of the plan.")] = 0,
 ) -> None:
     """Kill real processes while they work, and count what was lost or happened twice. Ends with 1 if anything was."""
@@ -68,6 +69,7 @@ def chaos(
         agents=agents,
         webs=webs,
         lease_seconds=lease_seconds,
+        seconds_per_step=seconds_per_step,
         seed=seed,
     )
     result = measured.run(plan, say=lambda line: typer.echo(line, err=True))

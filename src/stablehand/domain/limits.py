@@ -12,7 +12,7 @@ class Limits:
     retry_count: int = 3  #: how many errors of a shot are followed by another attempt
     park_seconds: float = 30.0  #: how often agents save the states of running shots; 0: never
     max_size_shots: int = 10_000  #: queued shots an account may have
-    poll_seconds: float = 2.0  #: how often a waiting request looks by itself, doorbell or not
+    poll_seconds: float = 1.5  #: how often a waiting request looks by itself, doorbell or not
     trash_days: float = 30.0  #: deleted pictures can be restored for so long
     #: tier -> pictures of it go to the trash after so long, unless they are starred; None: never
     retention_days: Mapping[str, float | None] = field(default_factory=dict)

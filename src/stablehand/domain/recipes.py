@@ -174,11 +174,15 @@ class Recipe:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values, the form that is stored and sent to agents. A part with nothing to say is left out."""
-        values = asdict(self)
-        values["addons"] = list(values["addons"])
-        for part in fields(self):
-            if part.name in (*_PARTS, "addons", "upscaler") and getattr(self, part.name) == part.default:
-                del values[part.name]
+        # By hand: asdict copies every value, and this is done for each picture that is delivered.
+        values = {name: getattr(self, name) for name in _NAMES}
+        for name, default in _DEFAULTS.items():
+            if values[name] == default:
+                del values[name]
+            elif name in _PARTS:
+                values[name] = asdict(values[name])
+        if "addons" in values:
+            values["addons"] = [asdict(addon) for addon in values["addons"]]
         return values
 
     @classmethod
@@ -203,3 +207,6 @@ _PARTS: dict[str, type] = {
     "hires": Hires,
     "refiner": Refiner,
 }
+_NAMES = tuple(part.name for part in fields(Recipe))
+#: of parts that are left out where they say nothing
+_DEFAULTS = {part.name: part.default for part in fields(Recipe) if part.name in (*_PARTS, "addons", "upscaler")}

@@ -21,6 +21,8 @@ def job_topic(job_id: str) -> str:
 
 def announce(services: Services, changes: Changes) -> None:
     """Publish ``changes``; call it once their transaction has committed."""
+    for pool in changes.requeued:  # before all else: somebody is paid to wait for it
+        services.doorbell.ring(work_topic(pool))
     feed = services.feed
     feed.forget_progress(shot.id for _, _, shot in changes.shots if shot.state is not State.RUNNING)
     for account_id, job_id, shot in changes.shots:
@@ -32,5 +34,3 @@ def announce(services: Services, changes: Changes) -> None:
         services.doorbell.ring(job_topic(job_id))
     if changes.jobs:
         services.doorbell.ring(OUTBOX)
-    for pool in changes.requeued:
-        services.doorbell.ring(work_topic(pool))

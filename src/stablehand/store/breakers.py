@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from stablehand.domain.agents import GONE_AFTER
 from stablehand.domain.breakers import (
@@ -88,7 +88,7 @@ class Breakers(Transactions):
 def admissions(tx: Transaction, agent: AgentRow, resident: Collection[str]) -> Admissions:
     """What the breakers of its pool let an agent take."""
     none, one = set(), set()
-    for row in tx.session.scalars(select(BreakerRow).where(BreakerRow.pool == agent.pool)):
+    for row in tx.session.scalars(_OF_POOL, {"pool": agent.pool}):
         probed = row.probe is not None and tx.session.scalar(select(ShotRow.state).where(ShotRow.id == row.probe))
         admitted = admission(
             breaker_from(row),
@@ -102,6 +102,9 @@ def admissions(tx: Transaction, agent: AgentRow, resident: Collection[str]) -> A
         elif admitted is Admission.ONE:
             one.add(row.checkpoint_id)
     return Admissions(frozenset(none), frozenset(one))
+
+
+_OF_POOL = select(BreakerRow).where(BreakerRow.pool == bindparam("pool"))
 
 
 def note_probes(tx: Transaction, pool: str, admitted: Admissions, shot_ids: Sequence[str]) -> None:

@@ -109,6 +109,7 @@ class Claims(Transactions):
             # Finished pictures on their way here hold no seat there any more: as many again may be on the road.
             free = seats if agent.seats == 0 else min(seats, 2 * agent.seats - len(held))
             free = max(0, seats_granted(conduct_of(agent), tx.now, held=len(held), asked=free))
+            tx.session.flush()  # the agent counts as one that has just been heard
             fleet = fleet_of(tx, agent.pool, without=agent.id, silent_seconds=lease_seconds * SILENT_SHARE)
             chosen = _Claim(
                 tx,

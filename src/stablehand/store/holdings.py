@@ -115,8 +115,11 @@ def touch(agent: AgentRow, tx: Transaction, memory: Memory) -> None:
 
 def leases_of(tx: Transaction, agent: AgentRow) -> Sequence[ShotRow]:
     """The running shots of an agent, locked by writers."""
-    query = select(ShotRow).where(IS_RUNNING, ShotRow.agent_id == agent.id).order_by(ShotRow.id)
-    return tx.session.scalars(query.with_for_update(**ONLY_ROW) if tx.writes else query).all()
+    return tx.session.scalars(_LOCKED_LEASES if tx.writes else _LEASES, {"agent_id": agent.id}).all()
+
+
+_LEASES = select(ShotRow).where(IS_RUNNING, ShotRow.agent_id == bindparam("agent_id")).order_by(ShotRow.id)
+_LOCKED_LEASES = _LEASES.with_for_update(**ONLY_ROW)
 
 
 def never_arrived(tx: Transaction, leases: Iterable[ShotRow]) -> list[ShotRow]:

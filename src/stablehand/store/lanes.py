@@ -1,11 +1,23 @@
 """Lanes as an agent sees them: read from the tallies by hopping from lane to lane along their index."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnClause, Float, Integer, Text, TextualSelect, column, exists, select, text
+from sqlalchemy import (
+    ColumnClause,
+    Float,
+    Integer,
+    Text,
+    TextualSelect,
+    bindparam,
+    column,
+    exists,
+    literal,
+    select,
+    text,
+)
 
 from stablehand.domain.agents import AgentState, state_of
 from stablehand.domain.lanes import LaneView
@@ -13,8 +25,9 @@ from stablehand.domain.loads import load_seconds
 from stablehand.domain.standings import Standing
 from stablehand.domain.tiers import TIERS
 from stablehand.domain.urgency import COUNTED_SHOTS, account_urgency, lane_urgency
+from stablehand.store.columns import UtcTime, table_of
 from stablehand.store.holdings import is_due
-from stablehand.store.models import IS_QUEUED, IS_RUNNING, IS_WAITING, AgentRow, ShotRow, TallyRow, UtcTime
+from stablehand.store.models import IS_QUEUED, IS_WAITING, AgentRow, ShotRow, TallyRow
 from stablehand.store.transactions import Transaction
 
 #: Accounts whose work is summed up in each lane, those of the better tier and with the longest wait first. More would
@@ -97,25 +110,12 @@ def fleet_of(tx: Transaction, pool: str, *, without: str | None = None, silent_s
             an agent that has stopped, long before it is called gone.
     """
     drawn: dict[str, set[str]] = {}  # agent id -> checkpoints of shots that it holds
-    for agent_id, checkpoint_id in tx.session.execute(
-        select(ShotRow.agent_id, ShotRow.checkpoint_id).where(IS_RUNNING, ShotRow.pool == pool).distinct()
-    ).tuples():
+    for agent_id, checkpoint_id in tx.core.execute(_DRAWN, {"pool": pool}):
         drawn.setdefault(agent_id or "", set()).add(checkpoint_id)
     holders: dict[str, int] = {}
     shares = []
     ready = 0
-    for row in tx.session.execute(
-        select(
-            AgentRow.id,
-            AgentRow.incarnation,
-            AgentRow.ready,
-            AgentRow.draining,
-            AgentRow.last_seen_at,
-            AgentRow.resident,
-            AgentRow.busy_share,
-            AgentRow.busy_weight,
-        ).where(AgentRow.pool == pool, AgentRow.incarnation.is_not(None), AgentRow.standing == Standing.WORKING)
-    ):
+    for row in tx.core.execute(_AGENTS, {"pool": pool}):
         state = state_of(
             incarnation=row.incarnation,
             ready=row.ready,
@@ -135,13 +135,31 @@ def fleet_of(tx: Transaction, pool: str, *, without: str | None = None, silent_s
     return Fleet(ready, holders, sum(shares) / len(shares) if shares else None)
 
 
+_agents, _shots = table_of(AgentRow).c, table_of(ShotRow).c
+_DRAWN = (
+    select(_shots.agent_id, _shots.checkpoint_id)
+    .where(_shots.state == literal("running", literal_execute=True), _shots.pool == bindparam("pool"))
+    .distinct()
+)
+_AGENTS = select(
+    _agents.id,
+    _agents.incarnation,
+    _agents.ready,
+    _agents.draining,
+    _agents.last_seen_at,
+    _agents.resident,
+    _agents.busy_share,
+    _agents.busy_weight,
+).where(_agents.pool == bindparam("pool"), _agents.incarnation.is_not(None), _agents.standing == Standing.WORKING.value)
+
+
 def lane_views(tx: Transaction, pool: str, agent_id: str, fleet: Fleet, closed: Collection[str] = ()) -> list[LaneView]:
     """Every lane of the pool in which shots wait. ``closed``: checkpoints whose lane has an open breaker."""
-    rows = tx.session.execute(lanes_query(is_postgresql=tx.is_postgresql), lane_parameters(pool, agent_id))
+    rows = tx.core.execute(lanes_query(is_postgresql=tx.is_postgresql), lane_parameters(pool, agent_id))
     return [
         LaneView(
             checkpoint_id=row.checkpoint_id,
-            urgency=_urgency(tx.now, row._asdict()),
+            urgency=_urgency(tx.now, row._mapping),
             work_seconds=row.work_seconds,
             queued_seconds=row.queued_seconds,
             load_seconds=load_seconds(
@@ -170,7 +188,7 @@ def lane_parameters(pool: str, agent_id: str) -> dict[str, object]:
     }
 
 
-def _urgency(now: datetime, row: Mapping[str, Any]) -> float:
+def _urgency(now: datetime, row: RowMapping) -> float:
     """Of the account that waits longest in each tier: whoever has waited less is less urgent."""
     return lane_urgency(
         account_urgency(

@@ -13,9 +13,10 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, and_, case, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Float, Integer, Row, and_, bindparam, case, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from stablehand.store.columns import UtcTime, table_of
 from stablehand.store.models import IS_QUEUED, IS_WAITING, JobRow, ShotRow, TallyRow
 from stablehand.store.transactions import Transaction, Transactions
 
@@ -79,12 +80,32 @@ def withdrawn(tx: Transaction, moves: Iterable[Move]) -> None:
 
 
 def _take(tx: Transaction, key: Key, count: int, seconds: float, *, since: datetime | None) -> None:
-    # A sum that reaches nothing is set to nothing: rounding must not pile up over a million shots.
-    left = case((TallyRow.queued > count, TallyRow.seconds - seconds), else_=0.0)
-    values: dict[str, object] = {"queued": TallyRow.queued - count, "seconds": left}
-    if since is not None:
-        values["waiting_since"] = since
-    tx.session.execute(update(TallyRow).where(_is(key)).values(values))
+    tx.core.execute(_TAKE, {**_named(key), "count": count, "less_seconds": seconds, "since": since})
+
+
+def _named(key: Key) -> dict[str, Any]:
+    return {f"of_{name}": value for name, value in key._asdict().items()}
+
+
+# Put together once: each claim runs it. A sum that reaches nothing is set to nothing, because rounding must not pile up
+# over a million shots.
+_tallies = table_of(TallyRow)
+_COUNT = bindparam("count", type_=Integer)
+_TAKE = (
+    update(_tallies)
+    .where(and_(*(_tallies.c[name] == bindparam(f"of_{name}") for name in Key._fields)))
+    .values(
+        queued=_tallies.c.queued - bindparam("count", type_=Integer),
+        seconds=case(
+            (
+                _tallies.c.queued > bindparam("count", type_=Integer),
+                _tallies.c.seconds - bindparam("less_seconds", type_=Float),
+            ),
+            else_=0.0,
+        ),
+        waiting_since=func.coalesce(bindparam("since", type_=UtcTime), _tallies.c.waiting_since),
+    )
+)
 
 
 def _summed(moves: Iterable[Move]) -> list[tuple[Key, tuple[int, float]]]:

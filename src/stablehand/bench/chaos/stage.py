@@ -29,6 +29,8 @@ from stablehand.wiring import folders, serving
 FROZEN_LEASES = 1.6
 #: what is said about the run while it goes on, and how often
 NEWS_SECONDS = 10.0
+#: an agent is killed in the middle of something, which is waited for so long
+AIM_SECONDS = 2.0
 #: how often pictures are counted, which costs the database the more the more there are
 COUNT_SECONDS = 0.25
 
@@ -46,6 +48,7 @@ class Stage:
         self._database = database
         self._say = say
         self._chance = random.Random(plan.seed)
+        self._ahead = max(plan.seats * plan.agents, min(10 * plan.seats * plan.agents, plan.shots // 4))
         self._done: Counter[Deed] = Counter()
         self._killed: Counter[Part] = Counter()
         self._recoveries = Recoveries()
@@ -177,7 +180,7 @@ class Stage:
     def _may_send(self, deeds: int) -> int:
         """Pictures that may have been ordered: there is always work, and never so much that deeds come too late."""
         share = (self._done.total() + 1) / (deeds + 1)
-        return int(share * self._plan.shots) + 10 * self._plan.seats * self._plan.agents
+        return int(share * self._plan.shots) + self._ahead
 
     def _look(self) -> tuple[int, int]:
         """Pictures delivered and shots unfinished; waits for the database to come back."""
@@ -220,9 +223,9 @@ class Stage:
     def _kill(self) -> None:
         parts = sorted({player.part for player in self._troupe.players})
         [part] = self._chance.choices(parts, [KILLED[part] for part in parts])
-        player = self._chance.choice([player for player in self._troupe.players if player.part == part])
+        players = [player for player in self._troupe.players if player.part == part]
+        player, held = self._busiest(players) if part == "agent" else (self._chance.choice(players), {})
         worker_only = part != "agent" and self._chance.random() < 0.5
-        held = held_by(self._engine, player.name) if part == "agent" else {}
         if not self._troupe.kill(player, worker_only=worker_only):
             return
         self._done["kill"] += 1
@@ -233,6 +236,18 @@ class Stage:
             webs = [one.name for one in self._troupe.players if one.part == "web"]
             url, since = self._urls[webs.index(player.name)], time.monotonic()
             self._in_background(lambda: self._note_when("web", since, lambda: _is_ready(url)))
+
+    def _busiest(self, agents: list[Player]) -> tuple[Player, dict[str, int]]:
+        """An agent that is in the middle of something, if one comes to be soon, and the shots that it holds."""
+        end = time.monotonic() + AIM_SECONDS
+        while True:
+            holding = [(agent, held) for agent in agents if (held := held_by(self._engine, agent.name))]
+            if holding:
+                return self._chance.choice(holding)
+            if time.monotonic() > end:
+                return self._chance.choice(agents), {}
+            self._ahead += 1  # there may be nothing left to do for anybody
+            time.sleep(0.01)
 
     def _note_when(self, kind: str, since: float, holds: Callable[[], bool]) -> None:
         while not holds():
