@@ -15,14 +15,16 @@ from stablehand.domain.agents import Agent
 from stablehand.domain.orders import JobOrder
 from stablehand.domain.pools import DEFAULT_POOL
 from stablehand.ports import Doorbell
-from stablehand.protocol import Claim, Device, Held, Hello, Renew
+from stablehand.protocol import Claim, Device, Held, Hello, Release, Renew
 from stablehand.services import Services
 from stablehand.services.accounts import owner
 from stablehand.services.agents import register_agent
+from stablehand.services.cancel import cancel
 from stablehand.services.claim import claim
 from stablehand.services.feed import Feed
 from stablehand.services.hello import hello
 from stablehand.services.identity import new_id
+from stablehand.services.release import release
 from stablehand.services.renew import renew
 from stablehand.services.submit import submit
 from stablehand.store import Store
@@ -91,8 +93,11 @@ def _orders(orderer: Services, server: Services, orders: int) -> list[float]:
             arrived.wait_for(lambda job=job: job in claimed, timeout=30)  # type: ignore[misc]
         took.append(1000 * max(0.0, claimed[job] - accepted))
     ending.set()
-    _order(orderer, account)  # wakes the agent
+    last = _order(orderer, account)  # wakes the agent
     agent_thread.join(30)
+    for job in {*claimed, last}:  # nobody delivers them: nothing must be left for whoever measures next
+        cancel(orderer, account, job)
+    release(server, agent, Release(incarnation=incarnation, shots=[], leaving=True))
     return took
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import (
     ColumnClause,
     Float,
     Integer,
+    RowMapping,
     Text,
     TextualSelect,
     bindparam,
