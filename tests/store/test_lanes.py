@@ -14,7 +14,7 @@ from stablehand.services.agents import hash_token, register_agent
 from stablehand.services.cancel import cancel
 from stablehand.services.expire import expire
 from stablehand.services.submit import submit
-from stablehand.store.lanes import fleet_of, lane_views
+from stablehand.store.lanes import ACCOUNTS_COUNTED, fleet_of, lane_views
 from stablehand.store.measures import note_loads
 from stablehand.store.models import AccountRow, AgentRow, ShotRow, TallyRow
 from stablehand.store.tags import virtual_time
@@ -320,6 +320,17 @@ def test_lanes_are_seen_as_the_shots_say(house: House) -> None:
     assert view.queued_seconds == pytest.approx(seconds["one"] + seconds["two"])
     assert view.work_seconds == pytest.approx(seconds["one"] * 16 / 40 + seconds["two"])
     assert (view.holders, view.is_open) == (1, True)
+
+
+def test_the_longest_wait_of_each_tier_is_seen_in_a_lane_with_many_accounts(house: House) -> None:
+    order(house, account(house, "patient"), 1)
+    house.clock.turn(1500)
+    for number in range(ACCOUNTS_COUNTED + 3):
+        order(house, account(house, f"hasty {number:02}"), 1, tier="premium")
+    house.clock.turn(3)
+    with house.services.store.reading() as tx:
+        [view] = lane_views(tx, "default", "nobody", fleet_of(tx, "default"))
+    assert view.urgency == pytest.approx(1503 / 1800)
 
 
 def test_a_tally_that_is_wrong_is_found_and_put_right(house: House) -> None:

@@ -40,16 +40,14 @@ LOADS_ASKED = 8
 
 _HERE = "FROM tallies AS s WHERE s.queued > 0 AND s.pool = :pool AND s.checkpoint_id = lane.id"
 
-_SINCE = ", ".join(
-    f"(SELECT MIN(waiting_since) {_HERE} AND s.tier_rank = {tier.rank}) AS since_{tier.rank}" for tier in TIERS
-)
+_SINCE = {tier.rank: f"(SELECT MIN(waiting_since) {_HERE} AND s.tier_rank = {tier.rank})" for tier in TIERS}
 
 _QUEUED_SECONDS = "SUM(seconds)"
 _WORK_SECONDS = "SUM(CASE WHEN queued > :counted THEN seconds * :counted / queued ELSE seconds END)"
-_COUNTED = f"(SELECT seconds, queued {_HERE} LIMIT :accounts) AS part"
+_COUNTED = f"(SELECT tier_rank, waiting_since, seconds, queued {_HERE} LIMIT :accounts) AS part"
 
 # PostgreSQL and SQLite skip no keys of an index by themselves: the recursion jumps to each next lane by one look-up.
-_QUERY = f"""
+_QUERY = """
     WITH RECURSIVE lane (id) AS (
         SELECT (SELECT MIN(checkpoint_id) FROM tallies WHERE queued > 0 AND pool = :pool)
         UNION ALL
@@ -58,13 +56,13 @@ _QUERY = f"""
     )
     SELECT lane.id AS checkpoint_id,
         (SELECT size_bytes FROM checkpoints WHERE checkpoints.id = lane.id) AS size_bytes,
-        {_SINCE},
-        {{sums}},
+        {since},
+        {sums},
         (SELECT seconds FROM loads WHERE loads.checkpoint_id = lane.id AND loads.agent_id = :agent) AS own_load,
         (SELECT AVG(seconds) FROM (
             SELECT seconds FROM loads WHERE loads.checkpoint_id = lane.id LIMIT :loads) AS part) AS others_load
-    FROM lane {{beside}} WHERE lane.id IS NOT NULL
-    """  # noqa: S608 - put together from constants
+    FROM lane {beside} WHERE lane.id IS NOT NULL
+    """
 
 _COLUMNS: tuple[ColumnClause[Any], ...] = (
     column("checkpoint_id", Text),
@@ -76,16 +74,24 @@ _COLUMNS: tuple[ColumnClause[Any], ...] = (
     column("others_load", Float),
 )
 
-# Both sums in one go over a lane's accounts, most of what the statement costs, where the database has a way to say so.
+# All in one go over a lane's accounts, most of what the statement costs, where the database has a way to say so. Only
+# of a lane with more accounts than are counted, each tier's oldest wait is looked up by itself.
 _ON_POSTGRESQL = text(
     _QUERY.format(
+        since=", ".join(
+            f"CASE WHEN work.accounts < :accounts THEN work.since_{rank} ELSE {since} END AS since_{rank}"
+            for rank, since in _SINCE.items()
+        ),
         sums="work.queued_seconds, work.work_seconds",
-        beside=f"CROSS JOIN LATERAL (SELECT {_QUEUED_SECONDS} AS queued_seconds, {_WORK_SECONDS} AS work_seconds"  # noqa: S608
-        f" FROM {_COUNTED}) AS work",
+        beside=f"CROSS JOIN LATERAL (SELECT COUNT(*) AS accounts, {_QUEUED_SECONDS} AS queued_seconds,"  # noqa: S608
+        f" {_WORK_SECONDS} AS work_seconds, "
+        + ", ".join(f"MIN(waiting_since) FILTER (WHERE tier_rank = {rank}) AS since_{rank}" for rank in _SINCE)
+        + f" FROM {_COUNTED}) AS work",
     )
 ).columns(*_COLUMNS)
 _ON_SQLITE = text(
     _QUERY.format(
+        since=", ".join(f"{since} AS since_{rank}" for rank, since in _SINCE.items()),
         sums=f"(SELECT {_QUEUED_SECONDS} FROM {_COUNTED}) AS queued_seconds,"  # noqa: S608
         f" (SELECT {_WORK_SECONDS} FROM {_COUNTED}) AS work_seconds",
         beside="",
