@@ -21,6 +21,8 @@ RECIPE = {
     "quality",
     "exact",
     "options",
+    "output_width",
+    "output_height",
 }
 JOB = {
     "id",
