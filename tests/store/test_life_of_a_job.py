@@ -377,7 +377,9 @@ def test_a_job_whose_checkpoint_is_gone_is_not_retried(house: House) -> None:
 
 def test_other_peoples_jobs_do_not_exist(house: House) -> None:
     job = house.order()
-    stranger = type(house.account)(id="x", name="x", role="user", tiers=("normal",), created_at=house.clock.now)
+    stranger = type(house.account)(
+        id="x", name="x", role="user", tier="normal", tiers=("normal",), created_at=house.clock.now
+    )
     for verb in (cancel, retry):
         with pytest.raises(NotFound):
             verb(house.services, stranger, job.id)

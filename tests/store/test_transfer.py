@@ -29,6 +29,7 @@ from tests.buckets import BucketServer
 from tests.store.cluster import Cluster
 from tests.store.house import Clock, House, open_services
 from tests.store.laws import check_laws
+from tests.store.members import DEED, invite, key, session, sign_up
 
 
 @pytest.fixture
@@ -68,6 +69,10 @@ def fill(house: House) -> dict[str, str]:
     order = JobOrder(prompt="ein rotes Haus 🏠 'quoted' %s \\ {}", count=4, seed=2**62)
     jobs["queued"] = submit(house.services, house.account, order, idempotency_key="key").id
     delete_image(house.services, house.account, list_images(house.services, house.account).items[0].id)
+    invite(house, "token")
+    member = sign_up(house, invitation="token")
+    house.services.store.begin_session(session(member, "session", house.clock), DEED)
+    house.services.store.add_key(key(member, "key", house.clock), "hash", days=1, deed=DEED)
     return jobs
 
 

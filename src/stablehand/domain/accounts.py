@@ -6,10 +6,15 @@ from typing import Literal
 
 from stablehand.domain.tiers import TIERS
 
-Role = Literal["owner", "user"]
+#: ``owner``: the built-in account of whoever runs the machine, an administrator who cannot be demoted.
+Role = Literal["owner", "admin", "user"]
+#: Unconfirmed: nobody has shown yet that the address is theirs. Only an active account may sign in or use its keys.
+AccountState = Literal["active", "unconfirmed", "suspended"]
 
 #: Name of the account that exists when nobody has to log in.
 OWNER_NAME = "owner"
+#: Tier of accounts that nobody gave another.
+FIRST_TIER = "normal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,11 +22,23 @@ class Account:
     id: str
     name: str
     role: Role
+    tier: str  #: name of the best tier it may use
     tiers: tuple[str, ...]  #: names of the tiers it may use, best first; the first is its default
     created_at: datetime
 
+    @property
+    def is_admin(self) -> bool:
+        return self.role in ("owner", "admin")
 
-def tiers_of(role: Role) -> tuple[str, ...]:
-    """The tiers an account of this role may use, best first. The owner of the machine has them all."""
-    names = tuple(tier.name for tier in TIERS)
-    return names if role == "owner" else names[-1:]
+
+def tiers_of(tier: str) -> tuple[str, ...]:
+    """The tiers that an account of this tier may use, best first: its own and all below."""
+    names = tuple(known.name for known in TIERS)
+    return names[names.index(tier) :] if tier in names else names[-1:]
+
+
+def account_state(*, suspended: bool, has_address: bool, confirmed: bool) -> AccountState:
+    """Whether an account may be used. The built-in owner has no address until it is claimed, and needs none."""
+    if suspended:
+        return "suspended"
+    return "active" if confirmed or not has_address else "unconfirmed"

@@ -4,6 +4,7 @@ from sqlalchemy import select
 
 from stablehand.domain.accounts import OWNER_NAME, Account
 from stablehand.domain.errors import NotFound
+from stablehand.domain.tiers import TIERS
 from stablehand.store.models import AccountRow
 from stablehand.store.rows import account_from
 from stablehand.store.transactions import Transactions
@@ -29,6 +30,6 @@ class Accounts(Transactions):
             tx.alone("accounts by name")
             row = tx.session.scalar(query)
             if row is None:
-                row = AccountRow(id=new_id, name=OWNER_NAME, role="owner", created_at=tx.now)
+                row = AccountRow(id=new_id, name=OWNER_NAME, role="owner", tier=TIERS[0].name, created_at=tx.now)
                 tx.session.add(row)
             return account_from(row)

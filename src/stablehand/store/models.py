@@ -26,7 +26,9 @@ class AccountRow(Table):
     id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     role: Mapped[str]
+    tier: Mapped[str] = mapped_column(default="normal")  #: the best it may use
     created_at: Mapped[datetime]
+    suspended_at: Mapped[datetime | None]
     finish_tag: Mapped[float] = mapped_column(default=0.0)  #: its clock, in virtual seconds; see domain.shares
     owed_tag: Mapped[float] = mapped_column(default=0.0)  #: by which that clock goes back once nothing of it is queued
 

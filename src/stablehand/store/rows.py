@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Row
 
@@ -27,8 +27,14 @@ def no_progress(shot_id: str) -> float:
 
 
 def account_from(row: AccountRow) -> Account:
-    role: Role = "owner" if row.role == "owner" else "user"
-    return Account(id=row.id, name=row.name, role=role, tiers=tiers_of(role), created_at=row.created_at)
+    return Account(
+        id=row.id,
+        name=row.name,
+        role=cast(Role, row.role),
+        tier=row.tier,
+        tiers=tiers_of(row.tier),
+        created_at=row.created_at,
+    )
 
 
 def agent_from(row: AgentRow, *, running: int, now: datetime) -> Agent:

@@ -16,16 +16,20 @@ from stablehand.domain.errors import BadSettings, StoreUnavailable
 from stablehand.store.accounts import Accounts
 from stablehand.store.addons import Addons
 from stablehand.store.agents import Agents
+from stablehand.store.api_keys import ApiKeys
+from stablehand.store.audit import Audit
 from stablehand.store.breakers import Breakers
 from stablehand.store.catalogue import Catalogue
 from stablehand.store.claims import Claims
 from stablehand.store.connections import WRITES, in_our_words, place_of
 from stablehand.store.copying import Copying
+from stablehand.store.credentials import CredentialStore
 from stablehand.store.deadletters import DeadLetters
 from stablehand.store.demands import Demands
 from stablehand.store.endings import Endings
 from stablehand.store.images import Images
 from stablehand.store.inputs import Inputs
+from stablehand.store.invitations import Invitations
 from stablehand.store.jobs import Jobs
 from stablehand.store.leading import Leading
 from stablehand.store.leases import Leases
@@ -33,6 +37,7 @@ from stablehand.store.moves import Moves
 from stablehand.store.outbox import Outbox
 from stablehand.store.parking import Parking
 from stablehand.store.patience import ImpatientConnection
+from stablehand.store.sessions import Sessions
 from stablehand.store.sweeping import Sweeping
 from stablehand.store.tallies import Tallies
 from stablehand.store.transferring import Transferring
@@ -65,6 +70,11 @@ class Store(
     Parking,
     Agents,
     Accounts,
+    CredentialStore,
+    Sessions,
+    ApiKeys,
+    Invitations,
+    Audit,
     Outbox,
     Leading,
     Sweeping,
