@@ -13,6 +13,7 @@ from stablehand.domain.recipes import Recipe
 from stablehand.services.accounts import owner
 from stablehand.services.purge import purge
 from stablehand.store.input_row import InputRow
+from stablehand.store.models import AccountRow
 from tests.api.site import DEVICE, TOKEN, Site
 from tests.api.test_bad_input import error_of
 
@@ -224,3 +225,30 @@ def test_inputs_go_to_the_holder_of_the_lease_and_are_swept_when_nobody_needs_th
     assert store.input(account.id, house) is not None, "an unfinished job needs it"
     assert store.input(account.id, other) is None
     site.client.delete(f"/api/v1/jobs/{job['id']}")
+
+
+def test_an_input_is_shown_to_its_owner_alone(site: Site) -> None:
+    house = upload(site, picture()).get_json()["id"]
+    shown = site.client.get(f"/api/v1/inputs/{house}/file")
+    assert (shown.status_code, shown.mimetype) == (200, "image/png")
+    assert Image.open(io.BytesIO(shown.data)).size == (64, 48)
+    again = site.client.get(f"/api/v1/inputs/{house}/file", headers={"If-None-Match": shown.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+    with site.services.store.writing() as tx:
+        tx.session.add(AccountRow(id="stranger", name="stranger", role="user", created_at=tx.now))
+        tx.session.flush()
+        tx.session.query(InputRow).update({"account_id": "stranger"})
+    assert error_of(site.client.get(f"/api/v1/inputs/{house}/file"))["code"] == "not_found"
+
+
+def test_an_order_says_how_large_its_pictures_will_be(site: Site) -> None:
+    def size_of(**fields: Any) -> tuple[int, int]:
+        recipe = ordered(site, **fields)["recipe"]
+        return recipe["output_width"], recipe["output_height"]
+
+    house, mask = (upload(site, picture((640, 320), mode=mode)).get_json()["id"] for mode in ("RGB", "1"))
+    assert size_of(width=512, height=384) == (512, 384)
+    assert size_of(width=512, height=384, enable_hr=True, hr_scale=1.5) == (768, 576)
+    inside = {"kind": "inpaint", "input": house, "mask": mask, "width": 512, "height": 512}
+    assert size_of(**inside) == (512, 512)
+    assert size_of(**inside, inpaint_full_res=True) == (640, 320)

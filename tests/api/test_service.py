@@ -9,6 +9,7 @@ import pytest
 from stablehand import __version__
 from stablehand.api import Readiness
 from stablehand.domain.samplers import SAMPLERS, SCHEDULES
+from stablehand.domain.upscalers import LATENT_UPSCALERS, PIXEL_UPSCALERS
 from tests.api.site import Make, Site
 
 
@@ -45,6 +46,12 @@ def test_samplers_and_schedules(quiet_site: Site) -> None:
     schedules = quiet_site.client.get("/api/v1/schedules").get_json()
     assert [item["name"] for item in schedules["items"]] == [named.name for named in SCHEDULES]
     assert samplers["next_cursor"] is schedules["next_cursor"] is None
+
+
+def test_upscalers_say_which_are_of_latents(quiet_site: Site) -> None:
+    items = quiet_site.client.get("/api/v1/upscalers").get_json()["items"]
+    assert [item["name"] for item in items if item["latent"]] == list(LATENT_UPSCALERS)
+    assert [item["name"] for item in items if not item["latent"]] == list(PIXEL_UPSCALERS)
 
 
 def test_me(quiet_site: Site) -> None:

@@ -1,15 +1,13 @@
 """axe-core finds nothing to object to on any screen, at a phone's width and a desk's, light and dark."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.browsing import OpenPage
+from tests.e2e.browsing import OpenPage, objections
 from tests.running import RunningService
 
-AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 SCREENS = {"Create": "/", "Queue": "/queue", "Gallery": "/gallery"}
 #: what tells that a screen has its content
 SHOWN = {"Create": "a balloon that takes its time", "Queue": "a castle by the sea", "Gallery": "Gallery"}
@@ -38,14 +36,6 @@ def test_no_screen_shuts_anybody_out(service: RunningService, open_page: OpenPag
         page.goto(path)
         expect(page.get_by_role("link", name=name, exact=True)).to_have_attribute("aria-current", "page")
         expect(page.get_by_role("main")).to_contain_text(SHOWN[name])
-        page.evaluate(AXE.read_text())  # by evaluation: the page's own policy lets no foreign script in
-        objections = page.evaluate(
-            "async () => (await axe.run(document)).violations.map(found => "
-            "[found.id, found.help, ...found.nodes.map(node => node.target.join(' ') + ' ' + node.failureSummary)])"
-        )
-        if objections:
-            findings[name] = objections
-        wide = page.evaluate("document.documentElement.scrollWidth")
-        if wide > width:
-            findings[f"{name} scrolls sideways"] = wide
+        if found := objections(page):
+            findings[name] = found
     assert findings == {}

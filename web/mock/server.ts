@@ -7,7 +7,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 
 import type { Connect, Plugin } from 'vite'
 
-import type { JobOrder } from '../src/domain/drafts'
+import type { JobOrder } from '../src/domain/orders'
 import type { Image } from '../src/domain/images'
 import type { Job } from '../src/domain/jobs'
 import type { Recipe } from '../src/domain/recipes'
@@ -28,14 +28,15 @@ export function mockedServer(): Plugin {
     if (order.steps === 0) return refusal(422, 'invalid_fields', { steps: '1 to 150' })
     const first = Number(order.seed ?? Math.floor(Math.random() * 2 ** 32))
     const recipe: Recipe = {
-      prompt: order.prompt, negative_prompt: order.negative_prompt ?? '', kind: 'text', checkpoint: 'postcard',
+      prompt: order.prompt, negative_prompt: order.negative_prompt ?? '', kind: order.kind ?? 'text', checkpoint: 'postcard',
       width: order.width ?? 256, height: order.height ?? 256, steps: order.steps ?? 20,
       sampler: order.sampler ?? 'DPM++ 2M', schedule: order.schedule ?? 'Automatic', cfg_scale: order.cfg_scale ?? 7,
       seed: String(first), format: order.format ?? 'webp', quality: 90, exact: false,
+      output_width: order.width ?? 256, output_height: order.height ?? 256, options: optionsOf(order),
     }
     const count = order.count ?? 1
     const job: Job = {
-      id: `job-${jobs.length + 1}`, kind: 'text', state: 'queued', tier: 'premium', created_at: new Date().toISOString(),
+      id: `job-${jobs.length + 1}`, kind: order.kind ?? 'text', state: 'queued', tier: 'premium', created_at: new Date().toISOString(),
       finished_at: null, recipe, count, cancel_requested: false, retry_of: null, images: [],
       counts: { queued: count, running: 0, succeeded: 0, failed: 0, cancelled: 0 }, error: null,
       queue: { ahead: 0, eta_seconds: 3, eta_low_seconds: 2, eta_high_seconds: 5, reason: null },
@@ -84,7 +85,7 @@ export function mockedServer(): Plugin {
       case 'GET jobs': return list(jobs)
       case 'GET jobs/id': return job ? { status: 200, body: job } : refusal(404, 'not_found')
       case 'DELETE jobs/id': return job ? { status: 200, body: Object.assign(job, { cancel_requested: true }) } : refusal(404, 'not_found')
-      case 'POST jobs/id/retry': return job ? submit(job.recipe as JobOrder) : refusal(404, 'not_found')
+      case 'POST jobs/id/retry': return job ? submit({ ...job.recipe, ...job.recipe.options }) : refusal(404, 'not_found')
       // Every picture begins at once here, so no line ever forms.
       case 'POST jobs/id/move': return job ? { status: 200, body: job } : refusal(404, 'not_found')
       case 'GET images': {
@@ -100,6 +101,9 @@ export function mockedServer(): Plugin {
       case 'GET images/id/thumbnail': return image ? { status: 200, body: picture(image), type: 'image/svg+xml' } : refusal(404, 'not_found')
       case 'GET checkpoints': return list([{ id: 'c1', name: 'postcard', family: 'sd1', sha256: null, native_size: 256, resident: true, builtin: true, default: true, size_bytes: 23_000_000 }])
       case 'GET samplers': return list(['DPM++ 2M', 'Euler a', 'Euler', 'DDIM'].map((name) => ({ name, aliases: [] })))
+      // Nothing is kept: a picture to start from shows as one that is no longer there.
+      case 'POST inputs': return { status: 201, body: { id: 'mocked', width: 256, height: 192 } }
+      case 'GET upscalers': return list([['Latent', true], ['Lanczos', false], ['Nearest', false]].map(([name, latent]) => ({ name, aliases: [], latent })))
       case 'GET schedules': return list(['Automatic', 'Uniform', 'Karras', 'Normal'].map((name) => ({ name, aliases: [] })))
       case 'GET status': return { status: 200, body: {
         version: 'mocked', ready: true, authentication: false, queue: { queued: 0, running: 0 },
@@ -117,6 +121,11 @@ export function mockedServer(): Plugin {
   }
 
   return { name: 'mocked-server', configureServer: ({ middlewares }) => void middlewares.use('/api/v1', handle) }
+}
+
+function optionsOf({ input, mask, denoising_strength }: JobOrder): Recipe['options'] {
+  const told = { input, mask, denoising_strength: denoising_strength as number | undefined }
+  return Object.fromEntries(Object.entries(told).filter(([, value]) => value !== undefined))
 }
 
 function list(items: unknown[]): Answer {
@@ -142,7 +151,7 @@ function picture(image: Image): string {
 async function read(request: IncomingMessage): Promise<unknown> {
   let text = ''
   for await (const chunk of request) text += String(chunk)
-  return text ? JSON.parse(text) : undefined
+  return text && request.headers['content-type'] === 'application/json' ? JSON.parse(text) : undefined
 }
 
 function send(response: ServerResponse, { status, body, type = 'application/json' }: Answer): void {

@@ -7,11 +7,12 @@ from flask_openapi.blueprint import APIBlueprint
 from pydantic import Field
 
 from stablehand.api.door import Door, blueprint, reply
+from stablehand.api.images import IMMUTABLE
 from stablehand.api.reading import read_bytes
-from stablehand.api.schemas import Error, Out
+from stablehand.api.schemas import ById, Error, Out
 from stablehand.domain.errors import BadPicture
 from stablehand.domain.inputs import INPUT_MAX_BYTES
-from stablehand.services.inputs import take_input
+from stablehand.services.inputs import input_bytes, take_input
 
 _MULTIPART = "multipart/form-data"
 #: room for the boundaries and headers of a form around the picture
@@ -35,6 +36,9 @@ REQUEST_BODY: dict[str, Any] = {
 }
 
 
+_PICTURE = {"description": "As it is kept: a PNG.", "content": {"image/png": {"schema": _BINARY}}}
+
+
 class InputOut(Out):
     id: str = Field(description="SHA-256 of the picture as it is kept; for `input` and `mask` of an order.")
     width: int = Field(description="Pixels, upright.")
@@ -49,6 +53,15 @@ def routes(door: Door) -> APIBlueprint:
         """Upload a picture or a mask for later orders; kept for a day after its last use."""
         kept = take_input(door.services, door.account, _picture())
         return reply(InputOut(id=kept.id, width=kept.width, height=kept.height), 201)
+
+    @api.get("/inputs/<id>/file", responses={200: _PICTURE, 304: {"description": "The browser's copy is still good."}})
+    def fetch_input(path: ById) -> Response:
+        """Fetch the bytes of an input of yours."""
+        response = Response(input_bytes(door.services, door.account, path.id), mimetype="image/png")
+        response.set_etag(path.id)
+        response.headers["Cache-Control"] = IMMUTABLE
+        response.make_conditional(request)
+        return response
 
     return api
 

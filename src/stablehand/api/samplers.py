@@ -1,4 +1,4 @@
-"""Names of samplers and schedules that can be used in an order."""
+"""Names of samplers, schedules and upscalers that can be used in an order."""
 
 from collections.abc import Sequence
 
@@ -6,9 +6,10 @@ from flask import Response
 from flask_openapi.blueprint import APIBlueprint
 
 from stablehand.api.door import blueprint, reply
-from stablehand.api.schemas import NamedOut, NamedPage, PageQuery
+from stablehand.api.schemas import NamedOut, NamedPage, PageQuery, UpscalerOut, UpscalerPage
 from stablehand.domain.pages import page_of
 from stablehand.domain.samplers import SAMPLERS, SCHEDULES, Named
+from stablehand.domain.upscalers import LATENT_UPSCALERS, PIXEL_UPSCALERS
 
 
 def routes() -> APIBlueprint:
@@ -23,6 +24,14 @@ def routes() -> APIBlueprint:
     def browse_schedules(query: PageQuery) -> Response:
         """List schedules, the default first."""
         return _page("schedules", SCHEDULES, query)
+
+    @api.get("/upscalers", responses={200: UpscalerPage})
+    def browse_upscalers(query: PageQuery) -> Response:
+        """List what enlarges pictures, or latents between two passes."""
+        names = (*LATENT_UPSCALERS, *PIXEL_UPSCALERS)
+        page = page_of("upscalers", names, limit=query.limit, cursor=query.cursor)
+        items = [UpscalerOut(name=name, aliases=[], latent=name in LATENT_UPSCALERS) for name in page.items]
+        return reply(UpscalerPage(items=items, next_cursor=page.next_cursor))
 
     return api
 

@@ -129,6 +129,8 @@ class RecipeOut(Out):
     format: Format
     quality: int
     exact: bool
+    output_width: int = Field(description="Pixels of the finished picture, after a second pass or a paste-back.")
+    output_height: int = Field(description="Pixels of the finished picture.")
     options: dict[str, Any] = Field(
         description="Further fields of the order under their request names, as far as they say anything; what of "
         "checkpoints, `input` and `mask` belongs here too."
@@ -260,6 +262,15 @@ class NamedOut(Out):
 
 class NamedPage(Out):
     items: list[NamedOut]
+    next_cursor: str | None
+
+
+class UpscalerOut(NamedOut):
+    latent: bool = Field(description="It enlarges latents, between the passes of one picture only.")
+
+
+class UpscalerPage(Out):
+    items: list[UpscalerOut]
     next_cursor: str | None
 
 

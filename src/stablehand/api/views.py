@@ -12,8 +12,10 @@ from stablehand.domain.recipes import Recipe
 
 
 def recipe_out(recipe: Recipe) -> schemas.RecipeOut:
-    plain = {name: getattr(recipe, name) for name in schemas.RecipeOut.model_fields if name != "options"}
-    return schemas.RecipeOut(**plain, options=further_fields(recipe))
+    reckoned = ("options", "output_width", "output_height")
+    plain = {name: getattr(recipe, name) for name in schemas.RecipeOut.model_fields if name not in reckoned}
+    width, height = recipe.output_size
+    return schemas.RecipeOut(**plain, output_width=width, output_height=height, options=further_fields(recipe))
 
 
 def image_out(image: Image) -> schemas.ImageOut:

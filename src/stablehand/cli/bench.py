@@ -43,6 +43,50 @@ def engine(
 
 
 @bench.command()
+def sheet(
+    out: Annotated[Path, typer.Argument(help="Picture file to write.", dir_okay=False)],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="A file or a diffusers folder; default: Postcard.", exists=True)
+    ] = None,
+    schedules: Annotated[str, typer.Option(help="Labels, separated by commas.")] = "Automatic",
+    prompt: Annotated[str | None, typer.Option(help="Default: one that Postcard knows.")] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 7,
+    steps: Annotated[int, typer.Option(min=1, max=150)] = 20,
+    guidance: Annotated[float, typer.Option(min=0, max=30)] = 7.0,
+    size: Annotated[int, typer.Option(min=64, help="Pixels a side.")] = 256,
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all.")] = None,
+) -> None:
+    """One prompt and seed drawn by every sampler, on one sheet to look at."""
+    from stablehand.bench import sheet as drawn
+    from stablehand.domain.samplers import SCHEDULES, find_schedule
+
+    labels = [find_schedule(name) for name in schedules.split(",")]
+    known = [label for label in labels if label is not None]
+    if len(known) != len(labels):
+        raise typer.BadParameter("one of: " + ", ".join(entry.name for entry in SCHEDULES), param_hint="--schedules")
+    result = drawn.run(
+        out,
+        checkpoint=checkpoint,
+        schedules=known,
+        prompt=prompt or drawn.PROMPT,
+        seed=seed,
+        steps=steps,
+        cfg_scale=guidance,
+        size=size,
+        precision=precision,
+        threads=threads,
+    )
+    if as_json:
+        typer.echo(json.dumps(result))
+        return
+    for name, value in result.items():
+        typer.echo(f"{name:<12}{value}")
+
+
+@bench.command()
 def chaos(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,

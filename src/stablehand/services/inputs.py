@@ -41,6 +41,16 @@ def _keep(services: Services, account: Account, cleaned: Cleaned) -> Input:
     return kept
 
 
+def input_bytes(services: Services, account: Account, input_id: str) -> bytes:
+    """The PNG of an account's own input. Raises NotFound, StorageAway."""
+    known = services.store.input(account.id, input_id)
+    if known is None:
+        raise NotFound(
+            "There is no such input.", hint="Inputs are kept for a day after their last use; upload it again."
+        )
+    return services.objects.get(known.object_key)
+
+
 def find_given(services: Services, account: Account, order: JobOrder, found: dict[str, str]) -> dict[str, Given]:
     """The pictures that an order names, by field, as they are known now; adds to ``found`` those that do not exist."""
     given = {}

@@ -1,4 +1,4 @@
-import type { Checkpoint, Named } from '@/domain/catalogue'
+import type { Checkpoint, Named, Upscaler } from '@/domain/catalogue'
 import type { Page } from '@/domain/pages'
 import type { Status } from '@/domain/status'
 
@@ -26,6 +26,10 @@ export function listSamplers(): Promise<Named[]> {
 
 export function listSchedules(): Promise<Named[]> {
   return everything('/schedules')
+}
+
+export function listUpscalers(): Promise<Upscaler[]> {
+  return everything('/upscalers')
 }
 
 export function getStatus(): Promise<Status> {

@@ -12,7 +12,7 @@ const client = axios.create({
   baseURL: BASE,
   timeout: 30_000,
   headers: { 'Content-Type': 'application/json' },
-  transformRequest: (body: unknown) => (body === undefined ? body : writeJson(body)),
+  transformRequest: (body: unknown) => (body === undefined || body instanceof Blob ? body : writeJson(body)),
   transformResponse: (text: unknown) => readIfJson(text),
 })
 

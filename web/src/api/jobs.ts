@@ -1,4 +1,4 @@
-import type { JobOrder } from '@/domain/drafts'
+import type { JobOrder } from '@/domain/orders'
 import type { Job } from '@/domain/jobs'
 import type { Place } from '@/domain/line'
 import type { Page } from '@/domain/pages'

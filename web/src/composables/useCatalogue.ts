@@ -1,8 +1,8 @@
 import { useQuery } from '@tanstack/vue-query'
 import { computed } from 'vue'
 
-import { listCheckpoints, listSamplers, listSchedules } from '@/api/catalogue'
-import { chosenCheckpoint, nativeSize } from '@/domain/catalogue'
+import { listCheckpoints, listSamplers, listSchedules, listUpscalers } from '@/api/catalogue'
+import { chosenCheckpoint, nativeSize, refinersFor } from '@/domain/catalogue'
 import { useDraft } from '@/stores/drafts'
 
 const CHECKPOINTS_MS = 15_000
@@ -20,11 +20,16 @@ export function useCatalogue() {
   const samplers = useQuery({ queryKey: ['samplers'], queryFn: listSamplers, staleTime: Infinity })
   const schedules = useQuery({ queryKey: ['schedules'], queryFn: listSchedules, staleTime: Infinity })
 
+  const upscalers = useQuery({ queryKey: ['upscalers'], queryFn: listUpscalers, staleTime: Infinity })
+
   const checkpoint = computed(() => chosenCheckpoint(checkpoints.data.value ?? [], store.draft.checkpoint))
   return {
     checkpoints: computed(() => checkpoints.data.value ?? []),
     samplers: computed(() => samplers.data.value?.map((sampler) => sampler.name) ?? []),
     schedules: computed(() => schedules.data.value?.map((schedule) => schedule.name) ?? []),
+    upscalers: computed(() => upscalers.data.value ?? []),
+    /** Those made to take over in the middle of a picture of the chosen one. */
+    refiners: computed(() => refinersFor(checkpoints.data.value ?? [], checkpoint.value)),
     /** The checkpoint that the draft means. */
     checkpoint,
     native: computed(() => nativeSize(checkpoint.value)),

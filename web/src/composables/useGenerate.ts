@@ -1,7 +1,8 @@
 import { computed, ref, watch } from 'vue'
 
-import { FIELD_OF, orderOf, type Draft } from '@/domain/drafts'
+import type { Draft } from '@/domain/drafts'
 import { ApiFailure } from '@/domain/failures'
+import { fieldOf, orderOf } from '@/domain/orders'
 import { useDraft } from '@/stores/drafts'
 import { useJobs } from '@/stores/jobs'
 
@@ -39,7 +40,7 @@ export function useGenerate() {
       return false
     }
     const body = JSON.stringify(order)
-    const key = unanswered?.body === body ? unanswered.key : randomKey()
+    const key = unanswered?.body === body ? unanswered.key : orderKey()
     submitting.value = true
     errors.value = {}
     try {
@@ -58,17 +59,15 @@ export function useGenerate() {
 
   /** Beside the fields what has a field; in a notice what has none. */
   function explain(error: ApiFailure): void {
-    const named = Object.entries(error.fields)
-    errors.value = Object.fromEntries(
-      named.flatMap(([name, text]) => (FIELD_OF[name] ? [[FIELD_OF[name], text]] : [])),
-    )
-    if (named.length === 0 || named.some(([name]) => !FIELD_OF[name])) notice.fail(error)
+    const named = Object.entries(error.fields).map(([name, text]) => [fieldOf(name, store.draft), text] as const)
+    errors.value = Object.fromEntries(named.filter(([field]) => field !== undefined))
+    if (named.length === 0 || named.some(([field]) => field === undefined)) notice.fail(error)
   }
 
   return { submitting, errors, hasErrors: computed(() => Object.keys(errors.value).length > 0), generate }
 }
 
-/** 128 random bits as hex. Not randomUUID: a page over plain HTTP does not have it. */
-function randomKey(): string {
+/** A key for one order: 128 random bits as hex. Not randomUUID: a page over plain HTTP does not have it. */
+export function orderKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

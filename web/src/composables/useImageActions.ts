@@ -3,10 +3,12 @@ import { useRouter } from 'vue-router'
 
 import * as api from '@/api/images'
 import type { Image } from '@/domain/images'
+import { upscaleOrder } from '@/domain/orders'
 import type { Recipe } from '@/domain/recipes'
 import { useDraft } from '@/stores/drafts'
 import { useJobs } from '@/stores/jobs'
 
+import { orderKey } from './useGenerate'
 import { useImageCache } from './useImageCache'
 import { useNotice } from './useNotice'
 
@@ -77,10 +79,28 @@ export function useImageActions() {
     await router.push({ name: 'create' })
   }
 
+  /** Makes a picture what the next one starts from, at about `native`² pixels, and goes to the form. */
+  async function startFrom(image: Image, native: number): Promise<void> {
+    draft.startFrom(image, native)
+    await router.push({ name: 'create' })
+  }
+
+  /** Orders a larger version of a picture, and goes to where it can be watched. Returns whether it was accepted. */
+  async function upscale(image: Image, scale: number, upscaler: string): Promise<boolean> {
+    try {
+      await jobs.submit(upscaleOrder({ id: image.id, prompt: image.recipe.prompt }, scale, upscaler), orderKey())
+    } catch (error) {
+      notice.fail(error)
+      return false
+    }
+    await router.push({ name: 'create' })
+    return true
+  }
+
   function reuseSeed(seed: string): void {
     draft.draft.seed = seed
     notice.say('Seed taken over')
   }
 
-  return { trash, restore, star, copy, download, reuse, reuseSeed }
+  return { trash, restore, star, copy, download, reuse, startFrom, upscale, reuseSeed }
 }

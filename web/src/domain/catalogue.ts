@@ -18,6 +18,11 @@ export interface Named {
   aliases: string[]
 }
 
+export interface Upscaler extends Named {
+  /** It enlarges latents, between the passes of one picture only. */
+  latent: boolean
+}
+
 /** The native size while no checkpoint is known yet. */
 const USUAL_SIZE = 512
 
@@ -28,6 +33,12 @@ export function chosenCheckpoint(checkpoints: readonly Checkpoint[], name: strin
     checkpoints.find((checkpoint) => checkpoint.default) ??
     checkpoints[0]
   )
+}
+
+/** Those that were made to take over in the middle of a picture of the chosen one. */
+export function refinersFor(checkpoints: readonly Checkpoint[], chosen: Checkpoint | undefined): Checkpoint[] {
+  if (!chosen?.family.startsWith('sdxl')) return []
+  return checkpoints.filter((checkpoint) => checkpoint.family === 'sdxl-refiner')
 }
 
 export function nativeSize(checkpoint: Checkpoint | undefined): number {

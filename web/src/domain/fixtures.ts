@@ -8,7 +8,7 @@ export function aRecipe(with_: Partial<Recipe> = {}): Recipe {
   return {
     prompt: 'a red house in a meadow', negative_prompt: '', kind: 'text', checkpoint: 'postcard', width: 256, height: 256,
     steps: 20, sampler: 'DPM++ 2M', schedule: 'Automatic', cfg_scale: 7, seed: '41', format: 'webp', quality: 90,
-    exact: false, ...with_,
+    exact: false, output_width: 256, output_height: 256, options: {}, ...with_,
   }
 }
 

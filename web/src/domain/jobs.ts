@@ -1,7 +1,7 @@
 /** Jobs and shots, as the server tells of them. A job is one order; a shot is one picture of it. */
 
 import type { Image } from './images'
-import type { Recipe } from './recipes'
+import type { Kind, Recipe } from './recipes'
 
 export type State = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled'
 
@@ -34,7 +34,7 @@ export interface QueuePlace {
 
 export interface Job {
   id: string
-  kind: 'text'
+  kind: Kind
   state: State
   tier: string
   created_at: string

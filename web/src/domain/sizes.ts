@@ -12,7 +12,7 @@ export interface Shape {
   ratio: number
 }
 
-export const SHAPES: readonly Shape[] = [
+export const SHAPES: readonly [Shape, ...Shape[]] = [
   { label: '1:1', ratio: 1 },
   { label: '4:3', ratio: 4 / 3 },
   { label: '3:2', ratio: 3 / 2 },
@@ -41,6 +41,12 @@ export function shapeOf(size: Size, nativeSize: number): Shape | null {
       return made.width === size.width && made.height === size.height
     }) ?? null
   )
+}
+
+/** About native_size² pixels in the proportions of a picture, as the server would choose for it. */
+export function sizeLike(picture: Size, nativeSize: number): Size {
+  const root = Math.sqrt(picture.width / picture.height)
+  return { width: snap(nativeSize * root), height: snap(nativeSize / root) }
 }
 
 /** The nearest allowed side: a multiple of the grain within the limits. */

@@ -4,7 +4,7 @@ import { beforeEach, expect, it } from 'vitest'
 import { nextTick } from 'vue'
 
 import { FRESH_DRAFT } from '@/domain/drafts'
-import { aRecipe } from '@/domain/fixtures'
+import { aRecipe, anImage } from '@/domain/fixtures'
 
 import { useDraft } from './drafts'
 
@@ -41,6 +41,17 @@ it('keeps the shape when another checkpoint is chosen, and the very size when a 
   expect(store.draft).toMatchObject({ checkpoint: 'large', width: 512, height: 512 })
   store.use(aRecipe({ checkpoint: 'postcard', width: 512, height: 512, seed: '9223372036854775807' }))
   expect(store.draft).toMatchObject({ checkpoint: 'postcard', width: 512, height: 512, seed: '9223372036854775807' })
+})
+
+it('starts from a picture in its proportions, and goes back to words alone', () => {
+  const store = useDraft()
+  store.startFromInput({ id: 's1', width: 640, height: 320 }, 256)
+  expect(store.draft).toMatchObject({ source: { id: 's1', from: 'input' }, width: 360, height: 184 })
+  store.draft.mask = 'm1'
+  store.startFrom(anImage({ id: 'i2', width: 512, height: 512 }), 256)
+  expect(store.draft).toMatchObject({ source: { id: 'i2', from: 'image' }, mask: null, width: 256, height: 256, seed: '' })
+  store.dropSource(256)
+  expect(store.draft).toMatchObject({ source: null, width: 256, height: 256 })
 })
 
 it('leaves its form alone while another tab is typed in', () => {

@@ -3,8 +3,11 @@
 import { useLocalStorage } from '@vueuse/core'
 import { defineStore } from 'pinia'
 
-import { draftOf, FRESH_DRAFT, resized, restoreDraft, type Draft } from '@/domain/drafts'
+import { draftFrom, draftOf, FRESH_DRAFT, resized, restoreDraft, withSource, type Draft } from '@/domain/drafts'
+import type { Image } from '@/domain/images'
 import type { Recipe } from '@/domain/recipes'
+import { sizeFor, sizeLike, SHAPES } from '@/domain/sizes'
+import type { Input } from '@/domain/sources'
 
 export const useDraft = defineStore('draft', () => {
   const draft = useLocalStorage<Draft>('stablehand-draft', { ...FRESH_DRAFT }, {
@@ -18,6 +21,21 @@ export const useDraft = defineStore('draft', () => {
     draft.value = draftOf(recipe, draft.value)
   }
 
+  /** Makes a picture of the gallery what the next one starts from. */
+  function startFrom(image: Image, native: number): void {
+    draft.value = draftFrom(image.recipe, { id: image.id, from: 'image' }, sizeLike(image, native), draft.value)
+  }
+
+  /** Starts from a picture that was brought, at its proportions. */
+  function startFromInput(input: Input, native: number): void {
+    draft.value = { ...draft.value, ...withSource({ id: input.id, from: 'input' }, sizeLike(input, native)) }
+  }
+
+  /** Back to words alone. */
+  function dropSource(native: number): void {
+    draft.value = { ...draft.value, ...withSource(null, sizeFor(SHAPES[0], native)) }
+  }
+
   /** Chooses a checkpoint; the shape stays, at the new one's native size. */
   function choose(checkpoint: string | null, before: number, after: number): void {
     const { width, height } = draft.value
@@ -25,13 +43,13 @@ export const useDraft = defineStore('draft', () => {
     draft.value = { ...draft.value, ...size, checkpoint }
   }
 
-  /** Back to the defaults; the words stay. */
+  /** Back to the defaults; the words stay, and what they start from. */
   function reset(): void {
-    const { prompt, negativePrompt } = draft.value
-    draft.value = { ...FRESH_DRAFT, prompt, negativePrompt }
+    const { prompt, negativePrompt, source, mask } = draft.value
+    draft.value = { ...FRESH_DRAFT, prompt, negativePrompt, source, mask }
   }
 
-  return { draft, use, choose, reset }
+  return { draft, use, startFrom, startFromInput, dropSource, choose, reset }
 })
 
 function readStored(text: string): Draft {

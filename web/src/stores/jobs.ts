@@ -4,7 +4,7 @@ import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
 
 import * as api from '@/api/jobs'
-import type { JobOrder } from '@/domain/drafts'
+import type { JobOrder } from '@/domain/orders'
 import { EMPTY_BOARD, fold, previewKey, type News } from '@/domain/jobBoard'
 import { isTerminal, isWhole, newestFirst, progressOf, type Job } from '@/domain/jobs'
 import { activeFirst, type Place } from '@/domain/line'
