@@ -10,6 +10,8 @@ from sqlalchemy import event
 
 from stablehand.domain.errors import StorageFull
 from stablehand.domain.jobs import State
+from stablehand.domain.waiting import STORAGE_FULL
+from stablehand.services.jobs import get_job, list_jobs
 from tests.store.house import House
 
 WRITE_TOO_MUCH = """
@@ -60,3 +62,35 @@ def test_a_full_database_refuses_orders_whole_and_takes_them_again_later(file_ho
     job = house.order(count=1000)
     assert job.state is State.QUEUED
     assert house.services.store.queue_counts() == (1001, 0)
+
+
+def test_with_no_room_for_pictures_nothing_is_begun_and_who_waits_is_told_why(
+    file_house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services, account = file_house.services, file_house.account
+    services.space.ask_again_seconds = 0.0
+    hand = file_house.agent()
+    file_house.order()
+    drawn = hand.claim_one()
+
+    def refuse(key: str, data: bytes, *, content_type: str = "") -> None:
+        raise StorageFull("The disk that holds the pictures is full.", hint="Free some space.")
+
+    with monkeypatch.context() as full:
+        full.setattr(services.objects, "put", refuse)
+        waiting = file_house.order()
+        assert get_job(services, account, waiting.id).queue == waiting.queue, "nobody has noticed yet"
+        with pytest.raises(StorageFull):
+            hand.upload(drawn)
+        assert hand.claim(4) == []
+        page = list_jobs(services, account, state="queued")
+        for job in (get_job(services, account, waiting.id), *page.items):
+            assert job.queue is not None
+            assert (job.queue.reason, job.queue.eta_seconds) == (STORAGE_FULL, None)
+        running = next(job for job in list_jobs(services, account).items if job.id != waiting.id)
+        assert running.queue is not None
+        assert running.queue.reason is None, "it is drawn already, and offered again"
+    (lease,) = hand.claim(4)
+    assert (lease.job_id, get_job(services, account, waiting.id).state) == (waiting.id, State.RUNNING)
+    assert hand.draw(drawn).accepted == [drawn.shot_id]
+    assert not list(services.objects.list("probes"))

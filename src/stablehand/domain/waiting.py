@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from math import ceil
 
+#: Outranks every other reason: no device begins anything meanwhile.
+STORAGE_FULL = "The disk that holds the pictures is full. This begins by itself as soon as some space has been freed."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:

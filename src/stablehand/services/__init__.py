@@ -11,6 +11,7 @@ from stablehand.domain.limits import Limits
 from stablehand.domain.pools import DEFAULT_POOL, Pool
 from stablehand.ports import Broadcast, Doorbell
 from stablehand.services.feed import Feed
+from stablehand.services.space import Space
 from stablehand.store import Store
 
 __all__ = ["Limits", "Services"]
@@ -32,6 +33,10 @@ class Services:
     default_vae: str | None = None  #: name of an autoencoder (``models.vae``); None: each checkpoint's own
     public_url: str | None = None  #: ``storage.public_url``: where browsers fetch pictures, if not from us
     presigned_uploads: bool = True  #: agents send pictures straight to the bucket, where there is one
+    space: Space = field(init=False)  #: whether ``objects`` takes pictures
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "space", Space(self.objects))
 
     @property
     def stages(self) -> bool:

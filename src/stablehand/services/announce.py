@@ -3,6 +3,7 @@
 from stablehand.domain.events import ImageAdded, JobChanged, ShotChanged
 from stablehand.domain.jobs import State
 from stablehand.services import Services
+from stablehand.services.told import told
 from stablehand.store.changes import Changes
 
 #: the doorbell topic of the courier
@@ -30,7 +31,7 @@ def announce(services: Services, changes: Changes) -> None:
     for image in changes.images:
         feed.publish(ImageAdded(image.account_id, image))
     for job_id, account_id in changes.jobs.items():
-        feed.publish(JobChanged(account_id, services.store.job(job_id, progress=feed.progress)))
+        feed.publish(JobChanged(account_id, told(services, job_id)))
         services.doorbell.ring(job_topic(job_id))
     if changes.jobs:
         services.doorbell.ring(OUTBOX)

@@ -4,6 +4,7 @@ from stablehand.domain.accounts import Account
 from stablehand.domain.jobs import Job
 from stablehand.services import Services
 from stablehand.services.announce import announce
+from stablehand.services.told import told
 
 
 def cancel(services: Services, account: Account, job_id: str) -> Job:
@@ -12,4 +13,4 @@ def cancel(services: Services, account: Account, job_id: str) -> Job:
     A job that has ended already is left as it is.
     """
     announce(services, services.store.cancel(job_id, account.id))
-    return services.store.job(job_id, account_id=account.id, progress=services.feed.progress)
+    return told(services, job_id, account_id=account.id)

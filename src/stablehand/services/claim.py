@@ -25,7 +25,8 @@ def claim(services: Services, agent: Agent, message: Claim) -> Leases:
         leased, drain, changes = services.store.claim(
             agent.id,
             message.incarnation,
-            seats=message.seats,
+            # What would be drawn could not be kept: it waits, and says why.
+            seats=0 if services.space.is_full else message.seats,
             memory=Memory(message.resident, message.loading, is_fresh=False),
             lease_seconds=services.limits.lease_seconds,
         )

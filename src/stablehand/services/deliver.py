@@ -38,8 +38,9 @@ def upload(services: Services, agent: Agent, shot_id: str, token: int, data: byt
     sha256 = hashlib.sha256(data).hexdigest()
     stored = _new_upload(shot_id, token, recipe, size_bytes=len(data), sha256=sha256)
     services.store.note_upload(stored)
-    services.objects.put(stored.object_key, data, content_type=f"image/{picture.format}")
-    services.objects.put(stored.thumbnail_key, picture.thumbnail, content_type="image/webp")
+    with services.space.watched():
+        services.objects.put(stored.object_key, data, content_type=f"image/{picture.format}")
+        services.objects.put(stored.thumbnail_key, picture.thumbnail, content_type="image/webp")
     return Uploaded(upload=stored.id, sha256=stored.sha256, size_bytes=stored.size_bytes)
 
 
@@ -127,7 +128,9 @@ def deliver(services: Services, agent: Agent, message: Deliver) -> Delivered:
     absent: set[str] = set()
     if services.objects.gives_links:
         for staged in services.store.staged([picture.upload for picture in message.pictures]):
-            if not _take_in(services, staged):
+            with services.space.watched():
+                is_there = _take_in(services, staged)
+            if not is_there:
                 services.store.discard_upload(staged.id)
                 absent.add(staged.id)
     missing = [picture.shot_id for picture in message.pictures if picture.upload in absent]

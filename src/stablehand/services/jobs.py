@@ -1,6 +1,7 @@
 """Reading jobs."""
 
 import time
+from dataclasses import replace
 
 from stablehand.domain.accounts import Account
 from stablehand.domain.errors import InvalidFields
@@ -8,12 +9,13 @@ from stablehand.domain.jobs import Job
 from stablehand.domain.pages import LIMIT_DEFAULT, Page, check_limit
 from stablehand.services import Services
 from stablehand.services.announce import job_topic
+from stablehand.services.told import told, with_space
 from stablehand.store.jobs import PARTS, STATE_GROUPS
 
 
 def get_job(services: Services, account: Account, job_id: str) -> Job:
     """Raises NotFound."""
-    return services.store.job(job_id, account_id=account.id, progress=services.feed.progress)
+    return told(services, job_id, account_id=account.id)
 
 
 def wait_for_job(services: Services, account: Account, job_id: str, wait_seconds: float) -> Job:
@@ -49,6 +51,7 @@ def list_jobs(
     if state is not None and state not in STATE_GROUPS:
         raise InvalidFields({"state": "one of: " + ", ".join(STATE_GROUPS)})
     states = () if state is None else STATE_GROUPS[state]
-    return services.store.list_jobs(
+    page = services.store.list_jobs(
         account.id, limit=limit, cursor=cursor, states=states, progress=services.feed.progress, include=parts
     )
+    return replace(page, items=tuple(with_space(services, job) for job in page.items))

@@ -4,6 +4,7 @@ from stablehand.domain.accounts import Account
 from stablehand.domain.jobs import Job
 from stablehand.services import Services
 from stablehand.services.announce import announce
+from stablehand.services.told import told
 
 
 def move(services: Services, account: Account, job_id: str, *, before: str | None = None, front: bool = False) -> Job:
@@ -12,4 +13,4 @@ def move(services: Services, account: Account, job_id: str, *, before: str | Non
     Raises: NotFound, Conflict (nothing of it waits, or the other stands in another line).
     """
     announce(services, services.store.move(job_id, account.id, before=before, front=front))
-    return services.store.job(job_id, account_id=account.id, progress=services.feed.progress)
+    return told(services, job_id, account_id=account.id)

@@ -25,6 +25,7 @@ from stablehand.services.announce import announce
 from stablehand.services.catalogue import default_checkpoint, list_checkpoints
 from stablehand.services.identity import new_id
 from stablehand.services.inputs import as_input, find_given
+from stablehand.services.told import told
 from stablehand.store.changes import Changes
 from stablehand.store.jobs import NewJob, Remembered
 
@@ -44,7 +45,7 @@ def submit(services: Services, account: Account, order: JobOrder, *, idempotency
         remembered = _remembered(services, order, idempotency_key)
         known = services.store.remembered_job(account.id, remembered)
         if known is not None:
-            return services.store.job(known, progress=services.feed.progress)
+            return told(services, known)
     found = problems(order)
     choice = _choose(services, account, order, found)
     tier = _choose_tier(account, order, found)
@@ -110,7 +111,7 @@ def enqueue(
     job_id, is_new = services.store.submit(new, max_size_shots=services.limits.max_size_shots, remembered=remembered)
     if is_new:
         announce(services, Changes(jobs={job_id: account.id}, requeued={pool.name}))
-    return services.store.job(job_id, progress=services.feed.progress)
+    return told(services, job_id)
 
 
 def _remembered(services: Services, order: JobOrder, key: str) -> Remembered:

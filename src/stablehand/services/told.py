@@ -1,0 +1,20 @@
+"""told: a job as its owner is told of it: what the database knows, and what only this process does."""
+
+from dataclasses import replace
+
+from stablehand.domain.jobs import Job, State
+from stablehand.domain.waiting import STORAGE_FULL
+from stablehand.services import Services
+
+
+def told(services: Services, job_id: str, *, account_id: str | None = None) -> Job:
+    """``account_id``: whose it must be. Raises NotFound."""
+    return with_space(services, services.store.job(job_id, account_id=account_id, progress=services.feed.progress))
+
+
+def with_space(services: Services, job: Job) -> Job:
+    """The job with what it waits for when the object store is full, and no promise when that will end."""
+    if job.queue is None or not job.counts.get(State.QUEUED) or not services.space.is_full:
+        return job
+    place = replace(job.queue, reason=STORAGE_FULL, eta_seconds=None, eta_low_seconds=None, eta_high_seconds=None)
+    return replace(job, queue=place)
