@@ -22,6 +22,9 @@ def engine(
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all.")] = None,
     seed: Annotated[int, typer.Option(help="Of the mix of requests.")] = 0,
+    full_size: Annotated[
+        bool, typer.Option(help="Also networks of published size with random weights (5 GB of memory on a CPU).")
+    ] = True,
 ) -> None:
     """Mixed requests of many clients by our engine, and one after another by diffusers' own pipeline."""
     from stablehand.bench import engine as measured
@@ -34,6 +37,7 @@ def engine(
         precision=precision,
         threads=threads,
         seed=seed,
+        full_size=full_size,
     )
     if as_json:
         typer.echo(json.dumps(result))

@@ -72,7 +72,7 @@ def fill(
             sound[name] = torch.isfinite(state[name]).all()
         _check_numbers(sound, found, files)
         network.load_state_dict(state, strict=True, assign=True)
-    _restore_positions(network, placement.device)
+    restore_positions(network, placement.device)
     return network.eval().requires_grad_(False)
 
 
@@ -121,7 +121,7 @@ def _place(value: Tensor, placement: Placement, dtype: torch.dtype) -> Tensor:
     return value.to(placement.device, dtype, copy=True, memory_format=layout)
 
 
-def _restore_positions(network: nn.Module, device: torch.device) -> None:
+def restore_positions(network: nn.Module, device: torch.device) -> None:
     """Buffers that are computed, not stored, have no values yet: of our networks only CLIP's positions."""
     for name, buffer in list(network.named_buffers()):
         if not buffer.is_meta:
