@@ -26,6 +26,8 @@ from stablehand.engine.tokenizers import Tokenizer, find_tokenizer
 Family = Literal["sd1", "sd2", "sdxl"]
 Configs = Mapping[Component | Literal["scheduler"], Config]
 
+#: Random values that are drawn; a prime, so that they meet no tensor's rows twice in the same way.
+_SOME = 4_000_037
 #: channels of one attention head in a text encoder, and so the least that one can be wide
 _TEXT_WIDTH = 64
 _ENCODERS: dict[Family, tuple[Component, ...]] = {
@@ -166,13 +168,16 @@ class PipelineTokenizer:
 
 
 def _with_random_weights(network: Any, placement: Placement, dtype: torch.dtype, generator: torch.Generator) -> Any:
-    """Values under which activations keep their size, so that nothing overflows."""
+    """Values under which activations keep their size, so that nothing overflows: a few millions, over and over."""
+    some = torch.empty(_SOME, dtype=torch.float32, device=placement.device).normal_(generator=generator)
     state: dict[str, Tensor] = {}
     with torch.inference_mode(mode=False):
         for name, wanted in network.state_dict().items():
             value = torch.empty(wanted.shape, dtype=dtype, device=placement.device)
             if value.dim() >= 2:
-                value.normal_(std=1 / math.sqrt(value[0].numel()), generator=generator)
+                scaled = some[: value.numel()] / math.sqrt(value[0].numel())
+                for piece in value.view(-1).split(_SOME):
+                    piece.copy_(scaled[: len(piece)])
             else:
                 value.fill_(1.0 if name.endswith("weight") else 0.0)
             layout = placement.memory_format if value.dim() == 4 else torch.contiguous_format
