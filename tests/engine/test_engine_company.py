@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,11 @@ def test_in_company_equals_alone(
 ) -> None:
     """Pictures of many sizes and samplers join at random ticks, some are dropped, some parked and taken up again."""
     batch = Batch(PLACEMENT, holding(shared))
-    recipes = {str(index): any_recipe(chance) for index in range(chance.randint(2, 10))}
+    # An adaptive sampler chooses its steps by its own error, which makes more of the last bit than a byte can show.
+    steady = sorted(METHODS.keys() - {"DPM adaptive"})
+    recipes = {
+        str(index): replace(any_recipe(chance), sampler=chance.choice(steady)) for index in range(chance.randint(2, 10))
+    }
     to_come = list(recipes.items())
     expected = set(recipes)
     drawn: dict[str, Any] = {}
@@ -109,10 +114,8 @@ def test_in_company_equals_alone(
     for picture_id, pixels in drawn.items():
         recipe = recipes[picture_id]
         assert pixels.shape == (recipe.height, recipe.width, 3)
-        # A difference below the tolerance may still round to the neighbouring byte. An adaptive sampler chooses its steps
-        # by its own error, which makes more of the last bit than a fixed plan does.
-        most = 4.0 if recipe.sampler == "DPM adaptive" else max(1.0, TOLERANCE)
-        assert difference(pixels, alone(recipe)) <= most, recipe
+        # A difference below the tolerance may still round to the neighbouring byte.
+        assert difference(pixels, alone(recipe)) <= max(1.0, TOLERANCE), recipe
 
 
 def test_latents_in_company_equal_those_alone(shared: Resident) -> None:

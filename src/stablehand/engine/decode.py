@@ -58,15 +58,20 @@ def decode(
     return [np.asarray(picture.numpy()) if ok else None for picture, ok in zip(drawn, finite, strict=True)]
 
 
-def encode(autoencoder: Autoencoder, pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
+def encode(
+    autoencoder: Autoencoder, pictures: Sequence[NDArray[np.uint8]], *, shown: NDArray[np.float32] | None = None
+) -> Tensor:
     """Pictures of one size, (H, W, 3) bytes each, to latents (n, C, h, w) in the sampler's scale, float32.
 
     The middle of what the encoder thinks possible, so that the same input always gives the same latent. Sides are
-    first stretched to the next multiple of the autoencoder's factor.
+    first stretched to the next multiple of the autoencoder's factor. ``shown`` (H, W): 1 where the pictures are to be
+    seen, 0 where there is to be the middle of all colours instead, which lies between two bytes.
     """
     network, factor = autoencoder.network, autoencoder.pixels_per_latent
     stacked = torch.from_numpy(np.stack(list(pictures))).to(autoencoder.placement.device).permute(0, 3, 1, 2)
     pixels = stacked.to(torch.float32) / 127.5 - 1
+    if shown is not None:
+        pixels = pixels * torch.from_numpy(shown).to(pixels.device)
     size = [-(-side // factor) * factor for side in pixels.shape[-2:]]
     if size != list(pixels.shape[-2:]):
         pixels = functional.interpolate(pixels, size=size, mode="bilinear", antialias=True)

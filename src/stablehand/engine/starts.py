@@ -14,10 +14,7 @@ from stablehand.engine.checkpoints import Resident
 from stablehand.engine.decode import encode
 from stablehand.engine.noise import Noise
 from stablehand.engine.seats import Seat
-from stablehand.engine.sources import Frame, Prepared, latent_mask, prepare
-
-#: What an inpainting network sees where there is no picture: the middle of all colours.
-_GREY = 128
+from stablehand.engine.sources import Frame, Pixels, Prepared, Shade, latent_mask, prepare
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,9 +81,7 @@ def _masked_channels(resident: Resident, autoencoder: Autoencoder, prepared: Pre
     if not _is_inpainting(resident):
         return None
     assert prepared.mask is not None
-    hole = prepared.mask[..., None] > 0.5
-    seen = np.where(hole, np.uint8(_GREY), prepared.pixels)
-    return torch.cat([mask, _encode_one(autoencoder, seen)])
+    return torch.cat([mask, _encode_one(autoencoder, prepared.pixels, 1 - prepared.mask)])
 
 
 def _blank_channels(resident: Resident, autoencoder: Autoencoder, shape: tuple[int, int, int]) -> Tensor | None:
@@ -94,8 +89,8 @@ def _blank_channels(resident: Resident, autoencoder: Autoencoder, shape: tuple[i
     if not _is_inpainting(resident):
         return None
     factor = resident.pixels_per_latent
-    grey = np.full((shape[1] * factor, shape[2] * factor, 3), _GREY, np.uint8)
-    encoded = _encode_one(autoencoder, grey)
+    blank = np.zeros((shape[1] * factor, shape[2] * factor, 3), np.uint8)
+    encoded = _encode_one(autoencoder, blank, np.zeros(blank.shape[:2], np.float32))
     return torch.cat([torch.ones_like(encoded[:1]), encoded])
 
 
@@ -103,8 +98,8 @@ def _is_inpainting(resident: Resident) -> bool:
     return bool(resident.unet.config.in_channels == 2 * resident.latent_channels + 1)
 
 
-def _encode_one(autoencoder: Autoencoder, pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Tensor:
-    return encode(autoencoder, [pixels])[0]
+def _encode_one(autoencoder: Autoencoder, pixels: Pixels, shown: Shade | None = None) -> Tensor:
+    return encode(autoencoder, [pixels], shown=shown)[0]
 
 
 def _fitting(latent: Tensor, shape: tuple[int, int, int]) -> Tensor:
