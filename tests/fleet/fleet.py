@@ -5,6 +5,7 @@ import os
 import queue
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from tests.api.site import write_checkpoint
 from tests.running import RunningService, eventually
 
 ORDER = {"prompt": "a red house", "checkpoint": "tiny", "width": 64, "height": 64}
-TOKEN = "the-token-of-the-fleet's-only-agent"
 
 
 class Fleet:
@@ -53,19 +53,22 @@ class Fleet:
             sections.setdefault(section, {})[key] = value
         return serving.open_services(load(data_dir=self.folder / "outside", command_line=sections))
 
-    def start_agent(self, url: str) -> subprocess.Popen[bytes]:
+    def start_agent(
+        self, url: str, name: str = "fleet", *, program: Sequence[str] = ("-m", "stablehand")
+    ) -> subprocess.Popen[bytes]:
         """An agent on the null runtime that speaks to the server at ``url``."""
+        token = f"the-token-of-{name}"
         services = self.services()
-        register_agent(services, "fleet", "default", hash_token(TOKEN))
+        register_agent(services, name, "default", hash_token(token))
         services.store.close()
-        token_file = self.folder / "token"
-        token_file.write_text(TOKEN)
+        token_file = self.folder / f"{name}.token"
+        token_file.write_text(token)
         environment = {name: value for name, value in os.environ.items() if not name.startswith("STABLEHAND_")}
         environment["STABLEHAND_COMPUTE__NULL_SECONDS_PER_STEP"] = "0.02"
-        command = [sys.executable, "-m", "stablehand", "agent", "--server", url, "--token-file", str(token_file)]
-        command += ["--runtime", "null", "--data-dir", str(self.folder / "agent"), "--grace-seconds", "0"]
+        command = [sys.executable, *program, "agent", "--server", url, "--token-file", str(token_file)]
+        command += ["--runtime", "null", "--data-dir", str(self.folder / name), "--grace-seconds", "0"]
         command += ["--parent-pid", str(os.getpid())]
-        with (self.folder / "agent.log").open("ab") as log:
+        with (self.folder / f"{name}.log").open("ab") as log:
             agent = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         self.agents.append(agent)
         return agent
