@@ -120,6 +120,8 @@ def test_everything_unconfirmed_is_renewed_with_its_progress(ledger: Ledger) -> 
     ledger.end("c")
     held = {shot.shot_id: shot.progress for shot in ledger.held({"a": 0.25, "c": 0.9})}
     assert held == {"a": 0.25, "b": 0.0, "c": 1.0}
+    drawn = {shot.shot_id: shot.progress for shot in ledger.held({})}
+    assert drawn == {"a": 0.25, "b": 0.0, "c": 1.0}, "drawn, and gone from the runtime a moment before it ends here"
 
 
 def test_reports_that_wait_hold_claims_back(ledger: Ledger) -> None:

@@ -1,13 +1,16 @@
 """What browsers hear, and only after it is true."""
 
+from typing import Any
+
 import pytest
 
 from stablehand.domain.errors import NotFound
 from stablehand.domain.events import Event, ImageAdded, JobChanged, PreviewShown, ShotChanged
-from stablehand.domain.jobs import State
+from stablehand.domain.jobs import Job, State
 from stablehand.protocol import Preview
 from stablehand.services.cancel import cancel
 from stablehand.services.feed import Subscription
+from stablehand.services.jobs import get_job
 from stablehand.services.preview import preview
 from stablehand.services.watch import unwatch, watch
 from tests.store.house import House
@@ -100,3 +103,20 @@ def test_previews_flow_only_while_somebody_watches(house: House) -> None:
         assert hand.renew(lease).watched == []
         with pytest.raises(NotFound):
             watch(house.services, house.account, "no-such-job")
+
+
+def test_a_picture_that_is_delivered_while_its_job_is_looked_at_has_not_just_begun(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = house.order()
+    hand = house.agent()
+    hand.renew(hand.claim_one(), progress=0.9)
+    read = house.services.store.job
+
+    def delivered_meanwhile(*which: str, **how: Any) -> Job:
+        house.services.feed.forget_progress([shot.id for shot in read(*which, **how).shots])
+        return read(*which, **how)  # as of the moment before: it runs
+
+    monkeypatch.setattr(house.services.store, "job", delivered_meanwhile)
+    [shot] = get_job(house.services, house.account, job.id).shots
+    assert (shot.state, shot.progress) == (State.RUNNING, 0.9)

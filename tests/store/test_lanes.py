@@ -10,10 +10,12 @@ from stablehand.domain.accounts import Account
 from stablehand.domain.jobs import Job
 from stablehand.domain.orders import JobOrder
 from stablehand.protocol import Lease
+from stablehand.services import Limits
 from stablehand.services.agents import hash_token, register_agent
 from stablehand.services.cancel import cancel
 from stablehand.services.expire import expire
 from stablehand.services.submit import submit
+from stablehand.services.told import told
 from stablehand.store.lanes import ACCOUNTS_COUNTED, fleet_of, lane_views
 from stablehand.store.measures import note_loads
 from stablehand.store.models import AccountRow, AgentRow, ShotRow, TallyRow
@@ -237,15 +239,44 @@ def test_free_seats_are_filled_from_a_second_lane_at_hand_and_never_by_loading_a
     assert Counter(lease.checkpoint.name for lease in hand.claim(12)) == {"alpha": 3, "beta": 3}
 
 
+def test_normal_shots_leave_as_many_seats_free_as_is_set(house: House) -> None:
+    for kept, filled in ((0, 4), (3, 1), (9, 1)):
+        house.services = replace(house.services, limits=Limits(premium_seats=kept))
+        hand = hand_with(house, f"keeps-{kept}", "alpha", seats=4)
+        order(house, house.account, 8)
+        assert len(hand.claim(4)) == filled
+
+
 def test_an_account_may_be_kept_from_having_too_many_at_once(house: House) -> None:
+    house.services = replace(house.services, limits=Limits(max_running_shots=3))
     hog, light = account(house, "hog"), account(house, "light")
-    order(house, hog, 20)
+    large = order(house, hog, 200)
+    hand, other = (hand_with(house, name, "alpha", seats=16) for name in ("hand", "other"))
+    leases = hand.claim(10)
+    assert Counter(owners(house, leases)) == {"hog": 3}
+    # However much of it stands before them, others are given what is free, by every agent.
+    house.clock.turn(1)
     order(house, light, 2)
-    hand = hand_with(house, "hand", "alpha", seats=16)
-    leased, _, _ = house.services.store.claim(
-        hand.agent.id, "1", seats=10, memory=hand.memory, lease_seconds=30, account_cap=3
-    )
-    assert Counter(lease.account_id for lease in leased) == {"hog": 3, "light": 2}
+    assert owners(house, other.claim(2)) == ["light", "light"]
+    assert other.claim(8) == []
+    assert "drawing 3 pictures of yours" in str(told(house.services, large.id).queue.reason)  # type: ignore[union-attr]
+    hand.draw(leases[0])
+    assert told(house.services, large.id).queue.reason is None  # type: ignore[union-attr]
+    assert owners(house, other.claim(8)) == ["hog"]
+
+
+def test_a_full_account_with_many_lanes_bars_nobody_from_the_last_one(house: House) -> None:
+    names = [f"lane-{number}" for number in range(12)]
+    house.services.store.note_scan([found(name) for name in names])
+    house.services = replace(house.services, limits=Limits(max_running_shots=2))
+    hog, light = account(house, "hog"), account(house, "light")
+    hand = hand_with(house, "hand", *names, seats=16)
+    for name in names[:-1]:
+        order(house, hog, 2, checkpoint=name, tier="premium")
+    house.clock.turn(5)
+    hand.renew()
+    order(house, light, 1, checkpoint=names[-1])
+    assert Counter(owners(house, hand.claim(8))) == {"hog": 2, "light": 1}
 
 
 @dataclass

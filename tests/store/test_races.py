@@ -69,6 +69,19 @@ def test_racing_agents_get_each_shot_exactly_once(house: House) -> None:
     assert len({lease.shot_id for lease in claimed}) == 120
 
 
+def test_agents_that_race_do_not_pass_an_accounts_limit_together(house: House) -> None:
+    house.services = replace(house.services, limits=Limits(max_running_shots=5))
+    other = replace(beside(house.services), limits=house.services.limits)
+    house.order(count=60)
+    hands = [house.agent(f"agent-{index}", seats=16) for index in range(6)]
+    for hand in hands[3:]:
+        hand.services = other
+    claimed: list[Lease] = []
+    at_once([lambda hand=hand: claimed.extend(hand.claim(3)) for hand in hands])  # type: ignore[misc]
+    other.store.close()
+    assert len(claimed) == 5
+
+
 def test_two_racing_deliveries_of_one_picture_leave_one_image(house: House) -> None:
     job = house.order(count=2)
     other = beside(house.services)

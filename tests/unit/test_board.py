@@ -50,8 +50,10 @@ def test_progress_is_read_in_every_process_until_the_shot_ends() -> None:
     here.note_progress({"a": 0.25, "b": 0.5})
     here.note_progress({"a": 0.75, "b": 0.5})
     assert (there.progress("a"), there.progress("b")) == (0.75, 0.5)
+    before = here.progress_now()
     there.forget_progress(["a"])
     assert (here.progress("a"), here.progress("b")) == (0.0, 0.5)
+    assert (before("a"), before("b"), before("c")) == (0.75, 0.5, 0.0)
 
 
 def test_a_job_is_watched_as_long_as_anybody_anywhere_looks() -> None:

@@ -23,6 +23,7 @@ class Holding:
     stage: Stage
     since: float  #: monotonic seconds when this attempt began
     begun_at: float = 0.0  #: progress with which it began, or with which it left
+    reached: float | None = None  #: progress that the runtime said last
     state: bytes | None = None  #: to go on from; the device takes it
     inputs: Mapping[str, bytes] = field(default_factory=dict)  #: id -> picture file; the device takes them
 
@@ -233,7 +234,10 @@ class Ledger:
     def held(self, progress: Mapping[str, float]) -> list[Held]:
         """Everything to renew: also what has ended here but is not confirmed there."""
         with self._changed:
-            return [_held(holding, progress.get(shot_id)) for shot_id, holding in self._holdings.items()]
+            for shot_id, holding in self._holdings.items():
+                if holding.stage is Stage.DRAWING and shot_id in progress:
+                    holding.reached = progress[shot_id]
+            return [_held(holding) for holding in self._holdings.values()]
 
     def is_empty(self) -> bool:
         with self._changed:
@@ -263,11 +267,11 @@ class Ledger:
         return holding is not None and holding.lease.token == lease.token
 
 
-def _held(holding: Holding, progress: float | None) -> Held:
-    """``progress``: what the runtime says; None where it does not know the shot (yet)."""
+def _held(holding: Holding) -> Held:
     if holding.stage is Stage.ENDED:
         done = 1.0
     else:
-        done = progress if holding.stage is Stage.DRAWING and progress is not None else holding.begun_at
-        done = min(1.0, max(0.0, done))
+        # The runtime does not know a shot before it is seated, and no more when it has just been drawn.
+        reached = holding.reached if holding.stage is Stage.DRAWING else None
+        done = min(1.0, max(0.0, holding.begun_at if reached is None else reached))
     return Held(shot_id=holding.lease.shot_id, token=holding.lease.token, progress=done)

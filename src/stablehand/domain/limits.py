@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from stablehand.domain.seats import PREMIUM_SEATS
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -12,6 +14,8 @@ class Limits:
     retry_count: int = 3  #: how many errors of a shot are followed by another attempt
     park_seconds: float = 30.0  #: how often agents save the states of running shots; 0: never
     max_size_shots: int = 10_000  #: queued shots an account may have
+    max_running_shots: int | None = None  #: shots of one account that agents may hold at once; None: any number
+    premium_seats: int = PREMIUM_SEATS  #: seats of each agent that normal shots leave free
     poll_seconds: float = 1.5  #: how often a waiting request looks by itself, doorbell or not
     trash_days: float = 30.0  #: deleted pictures can be restored for so long
     #: tier -> pictures of it go to the trash after so long, unless they are starred; None: never

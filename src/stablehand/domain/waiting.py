@@ -19,12 +19,15 @@ class Wait:
     is_bound: bool  #: those are counted roughly; there are not more
     other_lanes: int  #: lanes of its pool in which others wait as well
     retry_seconds: float  #: until it may be tried again after an attempt that failed; 0: now
+    running_most: int | None = None  #: shots of its account that agents may hold at once, if they hold so many
 
 
 def why_waiting(wait: Wait) -> str | None:
     """None when it is simply next."""
     if wait.retry_seconds > 0:
         return f"An attempt has failed. The next one begins in about {ceil(wait.retry_seconds)} s."
+    if wait.running_most is not None:
+        return f"Agents are drawing {_many(wait.running_most, False)} of yours, as many as an account may have."
     parts = []
     if wait.better_tier:
         parts.append(f"{_many(wait.better_tier, wait.is_bound)} of a better tier")

@@ -47,7 +47,7 @@ def list_agents(services: Services) -> tuple[Agent, ...]:
 
 def running_shots(services: Services) -> dict[str, list[RunningShot]]:
     """agent id -> what it holds, with progress where this process knows it."""
-    return services.store.running_shots(progress=services.feed.progress)
+    return services.store.running_shots(progress=services.feed.progress_now())
 
 
 def drain_agent(services: Services, name: str, reason: str = "") -> Agent:

@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from stablehand.ports import Broadcast
@@ -56,6 +56,12 @@ class Board:
 
     def progress(self, shot_id: str) -> float:
         return self._progress.get(shot_id, (0.0, 0.0))[0]
+
+    def progress_now(self) -> Callable[[str], float]:
+        """shot id -> progress, as it is now, whatever is noted or forgotten later."""
+        with self._lock:
+            noted = dict(self._progress)
+        return lambda shot_id: noted.get(shot_id, (0.0, 0.0))[0]
 
     def forget_progress(self, shot_ids: Iterable[str]) -> None:
         """Take shots off the board that no longer run."""

@@ -7,7 +7,7 @@ event is a hint and browsers fetch the truth by REST.
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -91,6 +91,10 @@ class Feed:
 
     def progress(self, shot_id: str) -> float:
         return self.board.progress(shot_id)
+
+    def progress_now(self) -> Callable[[str], float]:
+        """As ``progress``, of this moment for good."""
+        return self.board.progress_now()
 
     def forget_progress(self, shot_ids: Iterable[str]) -> None:
         """Take shots off the board that no longer run."""

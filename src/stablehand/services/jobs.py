@@ -52,6 +52,12 @@ def list_jobs(
         raise InvalidFields({"state": "one of: " + ", ".join(STATE_GROUPS)})
     states = () if state is None else STATE_GROUPS[state]
     page = services.store.list_jobs(
-        account.id, limit=limit, cursor=cursor, states=states, progress=services.feed.progress, include=parts
+        account.id,
+        limit=limit,
+        cursor=cursor,
+        states=states,
+        progress=services.feed.progress_now(),
+        include=parts,
+        max_running=services.limits.max_running_shots,
     )
     return replace(page, items=tuple(with_space(services, job) for job in page.items))

@@ -9,7 +9,14 @@ from stablehand.services import Services
 
 def told(services: Services, job_id: str, *, account_id: str | None = None) -> Job:
     """``account_id``: whose it must be. Raises NotFound."""
-    return with_space(services, services.store.job(job_id, account_id=account_id, progress=services.feed.progress))
+    job = services.store.job(
+        job_id,
+        account_id=account_id,
+        # Read off the board before the rows: a shot that runs in these may be delivered before they are put together.
+        progress=services.feed.progress_now(),
+        max_running=services.limits.max_running_shots,
+    )
+    return with_space(services, job)
 
 
 def with_space(services: Services, job: Job) -> Job:

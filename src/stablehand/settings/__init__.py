@@ -7,27 +7,15 @@ is ``stable-diffusion-webui`` is read as if its content stood at the root. Unkno
 
 import difflib
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-import yaml
 from platformdirs import user_data_path
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    StringConstraints,
-    ValidationError,
-)
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
-    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
@@ -35,56 +23,13 @@ from pydantic_settings import (
 from stablehand.domain.errors import BadSettings
 from stablehand.settings.file import FILE_NAME as FILE_NAME
 from stablehand.settings.file import from_file
+from stablehand.settings.values import DatabaseUrl, Hosts, Origins, PoolName, RedisUrl
 
 PREFIX = "STABLEHAND_"
 
 
-def _as_list(value: Any) -> Any:
-    """One value or a comma-separated text where a list is meant: how people write them in the environment."""
-    if isinstance(value, str):
-        if value.lstrip().startswith("["):
-            return yaml.safe_load(value)
-        return [part.strip() for part in value.split(",") if part.strip()]
-    return value
-
-
 def _absolute(path: Path) -> Path:
     return path.expanduser().absolute()
-
-
-def _origin(value: str) -> str:
-    if value != "*" and not re.fullmatch(r"https?://[^/\s]+", value.rstrip("/")):
-        raise ValueError("an origin is a scheme and a host, such as https://images.example.org")
-    return value.rstrip("/")
-
-
-def _host(value: str) -> str:
-    if not re.fullmatch(r"[^/\s@]+", value):
-        raise ValueError("a host is a name or an address, such as images.example.org")
-    return value
-
-
-PoolName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
-Origins = Annotated[list[Annotated[str, AfterValidator(_origin)]], NoDecode, BeforeValidator(_as_list)]
-Hosts = Annotated[list[Annotated[str, AfterValidator(_host)]], NoDecode, BeforeValidator(_as_list)]
-
-
-def _server(pattern: str, words: str) -> AfterValidator:
-    def check(value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not re.match(pattern, value.get_secret_value()):
-            raise ValueError(words)
-        return value
-
-    return AfterValidator(check)
-
-
-#: The empty text means none: so containers spell an unset variable.
-_TEXT = BeforeValidator(lambda value: None if value == "" else value)
-# Secrets, because passwords stand in them.
-_A_DATABASE = _server(r"postgres(ql)?(\+psycopg)?://", "a database is named as postgresql://USER:PASSWORD@HOST/NAME")
-DatabaseUrl = Annotated[SecretStr | None, _TEXT, _A_DATABASE]
-_A_REDIS = _server(r"(rediss?|unix)://.", "a Redis is named as redis://:PASSWORD@HOST:PORT/0, or rediss:// for TLS")
-RedisUrl = Annotated[SecretStr | None, _TEXT, _A_REDIS]
 
 
 class Section(BaseModel):
@@ -156,6 +101,16 @@ class QueueSettings(Section):
     max_size: int = Field(10_000, ge=1, description="Queued pictures that one account may have.")
     timeout: float = Field(600.0, gt=0, le=604_800, description="Seconds that one attempt at a picture may run.")
     retry_count: int = Field(3, ge=0, description="Reported errors after which a picture fails.")
+    premium_seats: int = Field(
+        1,
+        ge=0,
+        le=256,
+        description="Seats of each agent that normal pictures leave free, so that premium ones need not "
+        "wait; an agent keeps one seat for normal pictures at least.",
+    )
+    max_running: int | None = Field(
+        None, ge=1, description="Pictures of one account that agents may have at once. Default: any number."
+    )
     park_seconds: float = Field(
         30.0,
         ge=0,

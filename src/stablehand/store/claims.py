@@ -5,7 +5,8 @@ tier and tag. What makes a claim exclusive: the rows are locked as they are chos
 locked are passed over.
 """
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import takewhile
@@ -29,7 +30,7 @@ from stablehand.store.conducts import conduct_of, drains
 from stablehand.store.endings import release
 from stablehand.store.holdings import Memory, agent_row, is_touch_due, leases_of, never_arrived, touch
 from stablehand.store.lanes import Fleet, fleet_of, has_queued, lane_views
-from stablehand.store.models import IS_RUNNING, AgentRow, CheckpointRow, JobRow, ParkedRow, ShotRow
+from stablehand.store.models import AgentRow, CheckpointRow, JobRow, ParkedRow, ShotRow
 from stablehand.store.parking import Offer, offer_parked
 from stablehand.store.rows import checkpoint_from, error_from
 from stablehand.store.settling import settle
@@ -163,6 +164,7 @@ class _Claim:
         self._limits = limits
         self._admitted = admitted
         self._account_cap = account_cap
+        self._running: Counter[str] | None = None  #: account id -> shots that agents hold of it, once that is asked
         self._chosen: list[Row[Any]] = []
         self._had_choice = False  #: the lane that the policy named had shots; from then on nothing more is loaded
         self._waits_alone = False  #: the next shot must run alone, and the agent is not empty yet
@@ -177,7 +179,8 @@ class _Claim:
         newest = max(self._held, key=lambda shot: shot.leased_at or self._tx.now, default=None)
         coming = set() if newest is None else {newest.checkpoint_id} - set(resident)
         at_hand = coming or set(resident)
-        for _ in range(LANES_TRIED):
+        # Lanes in which full accounts alone wait give nothing, however many they are.
+        for _ in range(LANES_TRIED if self._account_cap is None else len(lanes)):
             chosen = choose_lane(
                 [lane for lane in lanes if lane.checkpoint_id in at_hand or not (coming or self._had_choice)],
                 resident=at_hand,
@@ -205,7 +208,10 @@ class _Claim:
         """The next shots of a lane, as far as there are seats for them."""
         taken = self._occupied + len(self._chosen)
         free = 1 if checkpoint_id in self._admitted.one else self._limits.premium - taken
-        query = _NEXT
+        query, flying = _NEXT, self._in_flight()
+        if self._account_cap is not None and flying:
+            full = [account_id for account_id, count in flying.items() if count >= self._account_cap]
+            query = query.where(_shots.c.account_id.not_in(full))
         if not set(get_args(Kind)) <= set(self._agent.kinds):
             query = query.where(_shots.c.kind.in_(self._agent.kinds))
         shots = self._tx.core.execute(
@@ -237,25 +243,20 @@ class _Claim:
                 limits=self._limits,
                 held=taken,
                 holds_alone=self._holds_alone,
-                in_flight=self._in_flight({shot.account_id for shot in shots}),
+                in_flight=flying,
                 account_cap=self._account_cap,
             )
         )
         return [shot for shot in shots if shot.id in chosen][:free]
 
-    def _in_flight(self, account_ids: Collection[str]) -> dict[str, int] | None:
+    def _in_flight(self) -> Counter[str] | None:
         """account id -> shots that agents hold of it, with those of this claim; only where there is a limit."""
         if self._account_cap is None:
             return None
-        running = self._tx.session.execute(
-            select(ShotRow.account_id, func.count())
-            .where(IS_RUNNING, ShotRow.account_id.in_(account_ids))
-            .group_by(ShotRow.account_id)
-        )
-        flying = dict(running.tuples().all())
-        for shot in self._chosen:
-            flying[shot.account_id] = flying.get(shot.account_id, 0) + 1
-        return flying
+        if self._running is None:
+            self._tx.alone("shots of one account")  # two claims side by side could pass the limit together
+            self._running = Counter(dict(self._tx.core.execute(_RUNNING_OF_ACCOUNTS).tuples().all()))
+        return self._running + Counter(shot.account_id for shot in self._chosen)
 
 
 def _occupied(agent: AgentRow, held: Sequence[ShotRow], free: int) -> int:
@@ -345,6 +346,11 @@ _NEXT = (
     .order_by(_shots.c.tier_rank, _shots.c.tag, _shots.c["index"])
     .limit(bindparam("most", type_=Integer))
     .with_for_update(skip_locked=True)
+)
+_RUNNING_OF_ACCOUNTS = (
+    select(_shots.c.account_id, func.count())
+    .where(_shots.c.state == literal("running", literal_execute=True))
+    .group_by(_shots.c.account_id)
 )
 _LEASE = (
     update(_shots)

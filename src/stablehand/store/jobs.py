@@ -133,11 +133,21 @@ class Jobs(Transactions):
         with self.reading() as tx:
             return _remembered_job(tx, account_id, remembered)
 
-    def job(self, job_id: str, *, account_id: str | None = None, progress: Progress = no_progress) -> Job:
-        """One job with everything in it; of ``account_id``, when given. Raises NotFound."""
+    def job(
+        self,
+        job_id: str,
+        *,
+        account_id: str | None = None,
+        progress: Progress = no_progress,
+        max_running: int | None = None,
+    ) -> Job:
+        """One job with everything in it; of ``account_id``, when given. Raises NotFound.
+
+        ``max_running``: shots of one account that agents may hold at once, which may be why it waits.
+        """
         with self.reading() as tx:
             row = _job_row(tx, job_id, account_id)
-            return _assemble(tx, [row], progress)[0]
+            return _assemble(tx, [row], progress, max_running=max_running)[0]
 
     def job_state(self, job_id: str, account_id: str) -> State:
         """Only the state of a job. Raises NotFound."""
@@ -159,8 +169,12 @@ class Jobs(Transactions):
         states: Sequence[State],
         progress: Progress,
         include: Collection[str],
+        max_running: int | None = None,
     ) -> Page[Job]:
-        """Newest first. ``include``: of ``PARTS``, what they come with. Raises InvalidFields for a bad cursor."""
+        """Newest first. ``include``: of ``PARTS``, what they come with; ``max_running`` as for ``job``.
+
+        Raises InvalidFields for a bad cursor.
+        """
         query = select(JobRow).where(JobRow.account_id == account_id).order_by(JobRow.number.desc()).limit(limit + 1)
         if states:
             query = query.where(JobRow.state.in_(states))
@@ -173,7 +187,7 @@ class Jobs(Transactions):
             more = len(rows) > limit
             rows = rows[:limit]
             return Page(
-                items=tuple(_assemble(tx, rows, progress, include)),
+                items=tuple(_assemble(tx, rows, progress, include, max_running=max_running)),
                 next_cursor=encode_cursor("jobs", rows[-1].number) if more else None,
             )
 
@@ -305,7 +319,12 @@ def _job_row(tx: Transaction, job_id: str, account_id: str | None) -> JobRow:
 
 
 def _assemble(
-    tx: Transaction, rows: Sequence[JobRow], progress: Progress, include: Collection[str] = PARTS
+    tx: Transaction,
+    rows: Sequence[JobRow],
+    progress: Progress,
+    include: Collection[str] = PARTS,
+    *,
+    max_running: int | None = None,
 ) -> list[Job]:
     ids = [row.id for row in rows]
     shots: dict[str, list[ShotRow]] = {job_id: [] for job_id in ids}
@@ -322,7 +341,7 @@ def _assemble(
         for job_id in ids:
             images[job_id] += tx.session.scalars(shown.where(ImageRow.job_id == job_id).limit(FIRST_IMAGES))
     counts = _counts(tx, ids)
-    places = Places(tx, progress)
+    places = Places(tx, progress, max_running)
     return [
         job_from(
             row,

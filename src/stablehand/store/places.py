@@ -63,9 +63,11 @@ class _Ahead:
 class Places:
     """Answers for several jobs in one transaction, reading what they share once."""
 
-    def __init__(self, tx: Transaction, progress: Progress) -> None:
+    def __init__(self, tx: Transaction, progress: Progress, max_running: int | None = None) -> None:
+        """``max_running``: shots of one account that agents may hold at once; None: any number."""
         self._tx = tx
         self._progress = progress
+        self._max_running = max_running
         self._agents: dict[str, Sequence[AgentRow]] = {}  # by pool
         self._rates: dict[RateKey, Rate | None] = {}
         self._running: dict[str, float] = {}  # pool -> reckoned seconds until what runs now is done
@@ -117,8 +119,16 @@ class Places:
                 is_bound=ahead.is_bound,
                 other_lanes=self._tx.session.scalar(others) or 0,
                 retry_seconds=max(0.0, (not_before - self._tx.now).total_seconds()),
+                running_most=self._max_running if self._is_full(job.account_id) else None,
             )
         )
+
+    def _is_full(self, account_id: str) -> bool:
+        """Whether agents hold as many shots of the account as they may."""
+        if self._max_running is None:
+            return False
+        running = select(func.count()).select_from(ShotRow).where(IS_RUNNING, ShotRow.account_id == account_id)
+        return (self._tx.session.scalar(running) or 0) >= self._max_running
 
     def _why_closed(self, pool: str, checkpoint: CheckpointRow) -> str | None:
         row = self._tx.session.get(BreakerRow, (pool, checkpoint.id))

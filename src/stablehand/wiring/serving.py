@@ -76,6 +76,8 @@ def open_services(settings: Settings) -> Services:
             retry_count=settings.queue.retry_count,
             park_seconds=settings.queue.park_seconds,
             max_size_shots=settings.queue.max_size,
+            max_running_shots=settings.queue.max_running,
+            premium_seats=settings.queue.premium_seats,
             trash_days=settings.storage.trash_days,
             retention_days={
                 PREMIUM.name: settings.tiers.premium.retention_days,
