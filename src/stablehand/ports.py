@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from stablehand.domain.manifests import Manifest
+from stablehand.domain.notes import Note
 from stablehand.domain.notices import Notice
 from stablehand.domain.recipes import Recipe
 from stablehand.protocol import AddonRef, CheckpointRef, Device
@@ -45,6 +47,8 @@ class Drawn:
     height: int
     infotext: str
     device_seconds: float
+    notes: Sequence[Note] = ()  #: what had to be done otherwise than asked for
+    manifest: Manifest | None = None  #: by what it was drawn
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,6 +172,9 @@ class Picture(Message):
     seed: int
     infotext: str
     device_seconds: float  #: this picture's share of device time
+    notes: list[str] = Field(default_factory=list, max_length=64)  #: codes of domain.notes
+    #: domain.manifests.Manifest.as_dict(); one that cannot be read is left out, the picture counts all the same
+    manifest: dict[str, Any] | None = None
 
 
 class Deliver(Message):

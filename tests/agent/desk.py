@@ -38,6 +38,7 @@ class Shot:
     token: int = 0
     incarnation: str | None = None
     picture: bytes | None = None
+    told: dict[str, Any] = field(default_factory=dict)  #: what came with the picture
     results: int = 0
     errors: list[dict[str, Any]] = field(default_factory=list)
     releases: int = 0
@@ -335,7 +336,7 @@ class Desk:
             elif self._owned(shot.id, picture["token"]) and (
                 shot.picture is not None or picture["upload"].startswith("staged-")
             ):
-                shot.state = "succeeded"
+                shot.state, shot.told = "succeeded", picture
                 shot.results += 1
                 accepted.append(shot.id)
             else:

@@ -15,6 +15,8 @@ def test_pictures_are_drawn_and_delivered_once(desk: Desk, start_agent: Start) -
     picture = Pictures.open(io.BytesIO(shots[0].picture or b""))
     assert picture.size == (64, 64)
     assert shots[0].picture != shots[1].picture
+    assert shots[0].told["notes"] == []
+    assert shots[0].told["manifest"]["runtime"] == "null"
 
 
 def test_it_says_hello_before_the_runtime_starts_and_again_when_it_is_ready(desk: Desk, start_agent: Start) -> None:

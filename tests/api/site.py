@@ -129,8 +129,11 @@ class Site:
             headers={"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/octet-stream"},
         )
 
-    def draw(self) -> int:
-        """Play the agent: claim and deliver until nothing is queued. Returns how many pictures that were."""
+    def draw(self, **said: Any) -> int:
+        """Play the agent: claim and deliver until nothing is queued. Returns how many pictures that were.
+
+        ``said``: what it says of each picture besides.
+        """
         self.hello()
         drawn = 0
         while leases := self.claim():
@@ -151,6 +154,7 @@ class Site:
                         "seed": recipe["seed"],
                         "infotext": f"{recipe['prompt']}\nSteps: {recipe['steps']}",
                         "device_seconds": 0.5,
+                        **said,
                     }
                 )
             answer = self.tell("deliver", pictures=pictures)

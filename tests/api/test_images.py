@@ -24,6 +24,7 @@ IMAGE = {
     "recipe",
     "infotext",
     "size_bytes",
+    "notes",
 }
 
 
@@ -60,6 +61,51 @@ def test_the_thumbnail(site: Site) -> None:
     assert "private" in answer.headers["Cache-Control"]
     again = site.client.get(f"/api/v1/images/{image_id}/thumbnail", headers={"If-None-Match": answer.headers["ETag"]})
     assert again.status_code == 304
+
+
+def test_how_a_picture_was_made(site: Site) -> None:
+    site.order()
+    site.draw(
+        manifest={
+            "runtime": "native",
+            "weights": [{"role": "checkpoint", "name": "tiny", "sha256": "ab" * 32}],
+            "dtypes": {"unet": "float16"},
+            "noise": "CPU",
+            "of_a_newer_agent": 1,
+        },
+        notes=["tiled_decode", "of_a_newer_agent"],
+    )
+    [image] = site.client.get("/api/v1/images").get_json()["items"]
+    assert [note["code"] for note in image["notes"]] == ["tiled_decode"]
+    assert image["notes"][0]["message"].startswith("Memory ran short: ")
+    detail = site.client.get(f"/api/v1/images/{image['id']}").get_json()
+    manifest = detail.pop("manifest")
+    assert detail == image
+    assert manifest == {
+        "version": 1,
+        "runtime": "native",
+        "software": {},
+        "weights": [{"role": "checkpoint", "name": "tiny", "sha256": "ab" * 32, "short_hash": "ab" * 5}],
+        "device": "none",
+        "device_name": "",
+        "compute": "",
+        "dtypes": {"unet": "float16", "text": None, "vae": None},
+        "attention": [],
+        "noise": "CPU",
+        "exact": False,
+        "bucket": None,
+        "resumed": False,
+    }
+    [job] = site.client.get("/api/v1/jobs").get_json()["items"]
+    assert job["notes"] == [{**image["notes"][0], "pictures": 1}]
+
+
+def test_a_picture_of_an_older_agent_has_no_manifest(site: Site) -> None:
+    site.order()
+    site.draw()
+    [image] = site.client.get("/api/v1/images").get_json()["items"]
+    assert image["notes"] == []
+    assert site.client.get(f"/api/v1/images/{image['id']}").get_json()["manifest"] is None
 
 
 def test_gallery_trash_and_stars(site: Site) -> None:

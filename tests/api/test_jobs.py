@@ -40,6 +40,7 @@ JOB = {
     "shots",
     "queue",
     "images",
+    "notes",
 }
 
 

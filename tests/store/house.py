@@ -3,9 +3,11 @@
 import functools
 import io
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from PIL import Image as PillowImage
 from sqlalchemy import select
@@ -188,7 +190,14 @@ class Hand:
         message = Renew(incarnation=self.incarnation, shots=shots, resident=list(self.resident), loading=loading)
         return renew(self.services, self.agent, message)
 
-    def upload(self, lease: Lease, data: bytes | None = None) -> Picture:
+    def upload(
+        self,
+        lease: Lease,
+        data: bytes | None = None,
+        *,
+        notes: Sequence[str] = (),
+        manifest: dict[str, Any] | None = None,
+    ) -> Picture:
         recipe = lease.recipe
         data = data or picture_bytes(recipe["width"], recipe["height"])
         uploaded = upload(self.services, self.agent, lease.shot_id, lease.token, data)
@@ -202,6 +211,8 @@ class Hand:
             seed=recipe["seed"],
             infotext="text",
             device_seconds=2.0,
+            notes=list(notes),
+            manifest=manifest,
         )
 
     def deliver(self, *pictures: Picture) -> Delivered:

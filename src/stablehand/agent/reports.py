@@ -155,6 +155,8 @@ class Reports:
                 seed=int(lease.recipe.get("seed", 0)),
                 infotext=drawn.infotext,
                 device_seconds=drawn.device_seconds,
+                notes=list(drawn.notes),
+                manifest=None if drawn.manifest is None else drawn.manifest.as_dict(),
             )
             with self._ready:
                 self._pictures.append(_Reported(lease, picture, drawn if is_staged else None))

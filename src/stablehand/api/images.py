@@ -6,13 +6,15 @@ from werkzeug.datastructures import ContentRange
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from stablehand.api.door import BODY_ERRORS, Door, blueprint, reply
+from stablehand.api.manifest_schemas import ImageDetailOut
 from stablehand.api.schemas import ById, DownloadQuery, Error, ImageOut, ImagePage, ImagePatch, ImagesQuery
-from stablehand.api.views import image_out
+from stablehand.api.views import image_detail_out, image_out
 from stablehand.domain.images import Image
 from stablehand.services.gallery import (
     LINK_SECONDS,
     delete_image,
     get_image,
+    get_manifest,
     list_images,
     open_picture,
     picture_link,
@@ -51,10 +53,11 @@ def routes(door: Door) -> APIBlueprint:
         )
         return reply(ImagePage(items=[image_out(image) for image in page.items], next_cursor=page.next_cursor))
 
-    @api.get("/images/<id>", responses={200: ImageOut})
+    @api.get("/images/<id>", responses={200: ImageDetailOut})
     def read_image(path: ById) -> Response:
-        """Look at a picture's parameters."""
-        return reply(image_out(get_image(door.services, door.account, path.id)))
+        """Look at a picture's parameters, and at what it was drawn by."""
+        image = get_image(door.services, door.account, path.id)
+        return reply(image_detail_out(image, get_manifest(door.services, door.account, path.id)))
 
     @api.patch("/images/<id>", responses={200: ImageOut, **BODY_ERRORS})
     def patch_image(path: ById, body: ImagePatch) -> Response:

@@ -137,6 +137,17 @@ class RecipeOut(Out):
     )
 
 
+class NoteOut(Out):
+    """Something that had to be done otherwise than asked for."""
+
+    code: str = Field(description="Stable; meant for programs.")
+    message: str = Field(description="A sentence for people.")
+
+
+class JobNoteOut(NoteOut):
+    pictures: int = Field(description="For how many of the job's pictures.")
+
+
 class ImageOut(Out):
     id: str
     job_id: str
@@ -151,6 +162,7 @@ class ImageOut(Out):
     recipe: RecipeOut
     infotext: str = Field(description="The parameters as they stand in the file.")
     size_bytes: int
+    notes: list[NoteOut] = Field(description="What had to be done otherwise than asked for; mostly nothing.")
 
 
 class ShotErrorOut(Out):
@@ -200,6 +212,7 @@ class JobOut(Out):
     shots: list[ShotOut] = Field(description="Left out of lists unless they are asked for.")
     queue: QueueOut | None
     images: list[ImageOut] = Field(description="In lists the first few, unless all are asked for.")
+    notes: list[JobNoteOut] = Field(description="What had to be done otherwise than asked for; mostly nothing.")
 
 
 class JobPage(Out):

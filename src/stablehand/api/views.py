@@ -1,6 +1,7 @@
 """From the domain's nouns to what leaves the door. One function a noun, used by REST and by Socket.IO alike."""
 
 from stablehand.api import schemas
+from stablehand.api.manifest_schemas import DtypesOut, ImageDetailOut, ManifestOut, WeightsOut
 from stablehand.domain.addons import AddonFile
 from stablehand.domain.agents import Agent
 from stablehand.domain.breakers import LaneTrouble
@@ -8,6 +9,7 @@ from stablehand.domain.checkpoints import Checkpoint
 from stablehand.domain.further_fields import further_fields
 from stablehand.domain.images import Image
 from stablehand.domain.jobs import Job, Shot, ShotError
+from stablehand.domain.manifests import Manifest
 from stablehand.domain.recipes import Recipe
 
 
@@ -33,6 +35,35 @@ def image_out(image: Image) -> schemas.ImageOut:
         recipe=recipe_out(image.recipe),
         infotext=image.infotext,
         size_bytes=image.size_bytes,
+        notes=[schemas.NoteOut(code=note.value, message=note.message) for note in image.notes],
+    )
+
+
+def image_detail_out(image: Image, manifest: Manifest | None) -> ImageDetailOut:
+    told = None if manifest is None else manifest_out(manifest)
+    return ImageDetailOut(**dict(image_out(image)), manifest=told)
+
+
+def manifest_out(manifest: Manifest) -> ManifestOut:
+    return ManifestOut(
+        version=manifest.version,
+        runtime=manifest.runtime,
+        software=dict(manifest.software),
+        weights=[
+            WeightsOut(role=one.role, name=one.name, sha256=one.sha256, short_hash=one.short_hash)
+            for one in manifest.weights
+        ],
+        device=manifest.device,
+        device_name=manifest.device_name,
+        compute=manifest.compute,
+        dtypes=DtypesOut(
+            unet=manifest.dtypes.get("unet"), text=manifest.dtypes.get("text"), vae=manifest.dtypes.get("vae")
+        ),
+        attention=list(manifest.attention),
+        noise=manifest.noise,
+        exact=manifest.exact,
+        bucket=manifest.bucket,
+        resumed=manifest.resumed,
     )
 
 
@@ -77,6 +108,10 @@ def job_out(job: Job) -> schemas.JobOut:
         if place
         else None,
         images=[image_out(image) for image in job.images],
+        notes=[
+            schemas.JobNoteOut(code=note.value, message=note.message, pictures=count)
+            for note, count in job.notes.items()
+        ],
     )
 
 

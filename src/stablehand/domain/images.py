@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from stablehand.domain.notes import Note
 from stablehand.domain.recipes import Format, Recipe
 
 
@@ -26,3 +27,4 @@ class Image:
     thumbnail_key: str
     size_bytes: int
     sha256: str  #: of the stored bytes
+    notes: tuple[Note, ...] = ()  #: what had to be done otherwise than asked for

@@ -9,11 +9,12 @@ Drawn for a shot. A job is terminal when all its shots are. Terminal states abso
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from stablehand.domain.images import Image
+from stablehand.domain.notes import Note
 from stablehand.domain.recipes import Recipe
 
 
@@ -84,6 +85,7 @@ class Job:
     shots: tuple[Shot, ...]  #: none where a list has left them out
     images: tuple[Image, ...]  #: the first few where a list has left the rest out
     queue: QueuePlace | None  #: None once terminal
+    notes: Mapping[Note, int] = field(default_factory=dict)  #: what had to be done otherwise -> for how many pictures
 
 
 def roll_up(shots: Iterable[State], *, cancel_requested: bool) -> State:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stablehand.domain.errors import CheckpointBroken, CheckpointUnreadable, DeviceOutOfMemory, StablehandError
+from stablehand.domain.notes import Note
 from stablehand.domain.recipes import Recipe
 from stablehand.engine import decode as decoding
 from stablehand.engine.caps import Caps
@@ -28,11 +29,11 @@ from stablehand.engine.conditioning import condition
 from stablehand.engine.devices import Placement
 from stablehand.engine.faults import DeviceLost, explain, first_line, is_device_lost, is_out_of_memory, not_finite
 from stablehand.engine.groups import GroupKey
-from stablehand.engine.pictures import Picture
+from stablehand.engine.pictures import Picture, note_company
 from stablehand.engine.residents import NO_EXTRAS, Extras, Residents
 from stablehand.engine.rows import predict, row_bytes, row_operations
 from stablehand.engine.samplers.state import SamplerState
-from stablehand.engine.seats import REFINED, Ended, Failed, Finished, Seat, Snapshot, together
+from stablehand.engine.seats import REFINED, Ended, Failed, Seat, Snapshot, together
 from stablehand.engine.starts import latent_shape, start
 from stablehand.engine.turns import Turns, Waiting
 from stablehand.engine.upscaling import is_latent, upscale_latent, upscale_pixels
@@ -47,10 +48,6 @@ DECODED_MOST = {"cuda": 8, "cpu": 1}
 CALL_SECONDS = {"cuda": 0.25, "cpu": 0.6}
 #: Floating-point operations per second, until calls have been measured.
 ASSUMED_SPEED = {"cuda": 5e13, "cpu": 1e11}
-
-
-SMALLER_COMPANY = "The device ran short of memory: drawn with fewer others at a time, which took longer."
-IN_PIECES = "The device ran short of memory: decoded in pieces, between which colours may shift a little."
 
 
 class Batch:
@@ -253,9 +250,7 @@ class Batch:
     def _seat_again(self, picture: Picture, **changes: Any) -> None:
         """It goes on as a newcomer, who may have to wait for a checkpoint."""
         self.drop(picture.id)
-        self._waiting.append(
-            replace(picture.seat, device_seconds=picture.device_seconds, notes=tuple(picture.notes), **changes)
-        )
+        self._waiting.append(picture.as_seat(**changes))
 
     # Advancing
 
@@ -273,6 +268,7 @@ class Batch:
             return self._shrink(self._caps, _kind(key), rows, pictures, error)
         seconds = time.perf_counter() - start
         self._caps.succeeded(_kind(key), rows, seconds)
+        note_company(pictures, len(turn), self._caps.is_short(_kind(key), rows + rows // len(pictures)))
         self._turns.charge(turn[: len(pictures)])
         ended: list[Ended] = []
         for picture, answer, is_sound in zip(pictures, denoised, finite, strict=True):
@@ -317,11 +313,17 @@ class Batch:
         start = time.perf_counter()
         try:
             self._check_memory(len(pictures) * picture_bytes)
-            decoded = decoding.decode(oldest.autoencoder, [picture.latent for picture in pictures], tiled=oldest.tiled)
+            decoded = decoding.decode(
+                oldest.autoencoder,
+                [picture.latent for picture in pictures],
+                tiled=oldest.tiled,
+                on_overflow=lambda index: pictures[index].note(Note.FLOAT32_DECODE),
+            )
         except Exception as error:
             return self._shrink(self._decode_caps, _kind(kind), len(pictures), pictures, error)
         seconds = time.perf_counter() - start
         self._decode_caps.succeeded(_kind(kind), len(pictures), seconds)
+        note_company(pictures, len(alike), self._decode_caps.is_short(_kind(kind), len(pictures) + 1))
         ended: list[Ended] = []
         for picture, drawn in zip(pictures, decoded, strict=True):
             picture.device_seconds += seconds / len(pictures)
@@ -331,8 +333,7 @@ class Batch:
                 ended += self._enlarge(picture, drawn)
             else:
                 self.drop(picture.id)
-                framed = picture.start.frame.around(drawn) if picture.start.frame is not None else drawn
-                ended.append(Finished(picture.id, framed, picture.device_seconds, tuple(picture.notes)))
+                ended.append(picture.finished(drawn))
         return ended
 
     def _enlarge(self, picture: Picture, drawn: NDArray[np.uint8]) -> list[Ended]:
@@ -362,13 +363,14 @@ class Batch:
             if is_out_of_memory(error):
                 self._placement.release_cached()
                 for picture in pictures:
-                    picture.note(SMALLER_COMPANY)
+                    picture.note(Note.SMALLER_BATCH)
             return []
         if is_out_of_memory(error) and self.residents.release_idle(self._slots_in_use()):
+            pictures[0].note(Note.MADE_ROOM)
             return []
         if is_out_of_memory(error) and pictures[0].id in self._drawn and not pictures[0].tiled:
             pictures[0].tiled = True
-            pictures[0].note(IN_PIECES)
+            pictures[0].note(Note.TILED_DECODE)
             return []
         if not is_out_of_memory(error):
             caps.forgive(kind)

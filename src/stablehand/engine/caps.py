@@ -51,6 +51,11 @@ class Caps:
         cap = self._caps[key]
         cap.rows, cap.calls = max(1, rows // 2), 0
 
+    def is_short(self, key: Hashable, rows: int) -> bool:
+        """Whether a call has failed that had so many rows or fewer, and none has shown since that they fit."""
+        cap = self._caps[key]
+        return cap.rows < min(rows, cap.most)
+
     def forgive(self, key: Hashable) -> None:
         """The trouble was one picture's own and is gone with it."""
         cap = self._caps[key]

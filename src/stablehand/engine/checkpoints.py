@@ -4,12 +4,13 @@ Everything that can be wrong with files is found here and named by file, before 
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from stablehand.domain.errors import CheckpointBroken
 from stablehand.domain.families import Network
+from stablehand.engine.attention import AttentionPaths
 from stablehand.engine.autoencoders import Autoencoder, load_part
 from stablehand.engine.blueprints import Blueprint, read_blueprint, with_prediction
 from stablehand.engine.devices import Placement
@@ -41,6 +42,7 @@ class Resident:
     size_bytes: int
     unet_parameters: int
     load_seconds: float = 0.0
+    attention: AttentionPaths = field(default_factory=AttentionPaths)
 
     @property
     def latent_channels(self) -> int:

@@ -1,6 +1,6 @@
 """Latents to pixels: the autoencoder's decoder as a stage of its own, several pictures in one call."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -35,12 +35,17 @@ def decode_operations(autoencoder: Autoencoder, shape: tuple[int, int, int]) -> 
 
 
 def decode(
-    autoencoder: Autoencoder, latents: Sequence[Tensor], *, tiled: bool = False
+    autoencoder: Autoencoder,
+    latents: Sequence[Tensor],
+    *,
+    tiled: bool = False,
+    on_overflow: Callable[[int], None] = lambda _index: None,
 ) -> list[NDArray[np.uint8] | None]:
     """Latents of one shape to (H, W, 3) bytes each.
 
     None for a picture that is not finite even when decoded in float32; its neighbours are not affected. ``tiled``: in
     overlapping pieces, which takes a fraction of the memory and shifts colours a little from piece to piece.
+    ``on_overflow`` is told the indices of those that were decoded in float32 because half precision did not do.
     """
     stacked = torch.stack(list(latents))
     pixels = _decode(autoencoder, stacked, tiled=tiled)
@@ -49,6 +54,8 @@ def decode(
         lost = [index for index, ok in enumerate(finite) if not ok]
         pixels = pixels.float()
         pixels[lost] = _decode_in_float32(autoencoder, stacked[lost])
+        for index in lost:
+            on_overflow(index)
         finite = torch.isfinite(pixels).flatten(1).all(dim=1).tolist()
     drawn = ((pixels.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
     drawn = drawn.permute(0, 2, 3, 1).contiguous().cpu()  # (n, H, W, 3)

@@ -4,6 +4,7 @@ import math
 import os
 import platform
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -77,7 +78,7 @@ def choose(precision: str = "auto", threads: int | None = None) -> Placement:
         )
     if precision == "auto":
         precision = "bf16" if _computes_bf16_fast() else "fp32"
-    return Placement(torch.device("cpu"), _cpu_name(), precision, _total_memory())
+    return Placement(torch.device("cpu"), cpu_name(), precision, _total_memory())
 
 
 def _computes_bf16_fast() -> bool:
@@ -95,7 +96,8 @@ def _allowed_cpus(root: Path = Path("/sys/fs/cgroup")) -> int:
     return allowed if quota == "max" else max(1, min(allowed, math.ceil(int(quota) / int(period))))
 
 
-def _cpu_name() -> str:
+@cache
+def cpu_name() -> str:
     info = Path("/proc/cpuinfo")
     if info.exists():
         for line in info.read_text().splitlines():

@@ -1,11 +1,19 @@
 """A picture on its way from noise to latent: its sampler, its conditioning and what it has cost."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
+from stablehand.domain.notes import Note
 from stablehand.domain.passes import progress
 from stablehand.engine import decode as decoding
 from stablehand.engine.autoencoders import Autoencoder
 from stablehand.engine.checkpoints import Resident
+from stablehand.engine.circumstances import circumstances_of
 from stablehand.engine.conditioning import Conditioning
 from stablehand.engine.groups import GroupKey, chunks_of, context_bucket
 from stablehand.engine.noise import Noise
@@ -20,7 +28,7 @@ from stablehand.engine.samplers import (
     plan_part,
     plan_sigmas,
 )
-from stablehand.engine.seats import PASS, REFINED, Seat
+from stablehand.engine.seats import PASS, REFINED, Finished, Seat
 from stablehand.engine.starts import NOTHING, Start, latent_shape
 from stablehand.engine.text import Words
 
@@ -45,6 +53,7 @@ class Picture:
         self.start = begun
         self.device_seconds = seat.device_seconds
         self.notes = list(seat.notes)  #: what had to be done otherwise than asked for
+        self.attention = seat.attention  #: kernels that computed its UNet's attention so far
         self.tiled = False  #: decode it in pieces
         self.denoised: Tensor | None = None  #: the newest estimate of the finished latent
         self.recipe = recipe = seat.this_pass.recipe
@@ -145,10 +154,27 @@ class Picture:
             alone=self.id if self.recipe.exact else None,
         )
 
-    def note(self, text: str) -> None:
+    def note(self, note: Note) -> None:
         """Remember, once, what the owner of this picture should know about how it was drawn."""
-        if text not in self.notes:
-            self.notes.append(text)
+        if note not in self.notes:
+            self.notes.append(note)
+
+    def as_seat(self, **changes: Any) -> Seat:
+        """A seat for what comes after this pass, with all that was spent and noted so far."""
+        return replace(
+            self.seat,
+            device_seconds=self.device_seconds,
+            notes=tuple(self.notes),
+            attention=self.attention,
+            **changes,
+        )
+
+    def finished(self, decoded: NDArray[np.uint8]) -> Finished:
+        """With the pixels, (height, width, 3), where they belong."""
+        pixels = decoded if self.start.frame is None else self.start.frame.around(decoded)
+        overflowed = Note.FLOAT32_DECODE in self.notes
+        by = circumstances_of(self.resident, self.autoencoder, self.attention, overflowed=overflowed)
+        return Finished(self.id, pixels, self.device_seconds, by, tuple(self.notes))
 
     def answer(self, answer: Answer) -> None:
         """Hand the sampler what it asked for; it goes on to its next question or finishes."""
@@ -181,3 +207,10 @@ class Picture:
         if self.tiled:
             height = width = decoding.tile_side(height, width)
         return decoding.decode_bytes(self.autoencoder, height * width * self.autoencoder.pixels_per_latent**2)
+
+
+def note_company(drawn: Sequence[Picture], waiting: int, is_short: bool) -> None:
+    """After a call for these, of ``waiting`` ones that could have shared it: note what memory kept apart."""
+    if is_short and len(drawn) < waiting:
+        for picture in drawn:
+            picture.note(Note.ONE_BY_ONE if len(drawn) == 1 else Note.SMALLER_BATCH)

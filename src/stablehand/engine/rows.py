@@ -49,6 +49,9 @@ def predict(resident: Resident, pictures: Sequence[Picture]) -> tuple[list[Answe
     output = _evaluate(resident, pictures, rows, latents * (sigmas.square() + 1).rsqrt())
     guided = [row.picture for row in rows if row.is_negative]
     uncond = output[len(rows) - len(guided) :]
+    kernels = resident.attention.take()
+    for picture in pictures:
+        picture.attention |= kernels
     predicted = _wishes(rows, output, len(pictures))
     unguided: list[Tensor | None] = [None] * len(pictures)
     if guided:
@@ -91,15 +94,18 @@ def _evaluate(resident: Resident, pictures: Sequence[Picture], rows: Sequence[_R
     shown = scaled
     if (beside := [picture.start.channels for picture in pictures])[0] is not None:
         shown = torch.cat([scaled, torch.stack([one for one in beside if one is not None])], dim=1)
-    answers: Tensor = resident.unet(
-        shown[[row.picture for row in rows]].to(dtype, memory_format=resident.placement.memory_format),
-        timesteps,
-        encoder_hidden_states=context.to(dtype),
-        encoder_attention_mask=mask,
-        timestep_cond=_guidance(resident, pictures, rows) if resident.knows_guidance else None,
-        added_cond_kwargs=_sizes(resident, pictures, rows) if resident.knows_sizes else None,
-        return_dict=False,
-    )[0]
+    answers: Tensor = resident.attention.call(
+        (tuple(shown.shape[1:]), context.shape[1], mask is None),
+        lambda: resident.unet(
+            shown[[row.picture for row in rows]].to(dtype, memory_format=resident.placement.memory_format),
+            timesteps,
+            encoder_hidden_states=context.to(dtype),
+            encoder_attention_mask=mask,
+            timestep_cond=_guidance(resident, pictures, rows) if resident.knows_guidance else None,
+            added_cond_kwargs=_sizes(resident, pictures, rows) if resident.knows_sizes else None,
+            return_dict=False,
+        )[0],
+    )
     return answers.float()
 
 

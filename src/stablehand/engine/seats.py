@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stablehand.domain.errors import RecipeUnsupported, StablehandError
+from stablehand.domain.notes import Note
 from stablehand.domain.passes import Pass, passes, progress
 from stablehand.domain.recipes import Recipe
 from stablehand.engine.checkpoints import Slot
+from stablehand.engine.circumstances import Circumstances
 from stablehand.engine.faults import ParkedStateBroken
 from stablehand.engine.residents import NO_EXTRAS, Extras
 from stablehand.engine.samplers.state import SamplerState
@@ -37,7 +39,8 @@ class Seat:
     latent: Tensor | None = None  #: what a second pass starts from
     number: int = 0  #: of the pass
     device_seconds: float = 0.0  #: spent on it before
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+    attention: frozenset[str] = frozenset()  #: kernels that computed its UNet's attention so far
 
     @property
     def this_pass(self) -> Pass:
@@ -111,7 +114,8 @@ class Finished:
     picture_id: str
     pixels: NDArray[np.uint8]  #: (height, width, 3)
     device_seconds: float  #: this picture's share of the ticks it was in
-    notes: tuple[str, ...] = ()  #: what had to be done otherwise than asked for
+    circumstances: Circumstances
+    notes: tuple[Note, ...] = ()  #: what had to be done otherwise than asked for
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,14 @@ from PIL import Image as Pictures
 import stablehand
 from stablehand.domain.errors import RecipeUnsupported, StablehandError
 from stablehand.domain.infotext import write_infotext
+from stablehand.domain.manifests import Manifest
+from stablehand.domain.notes import Note
 from stablehand.domain.passes import whole_steps
 from stablehand.domain.recipes import Kind
 from stablehand.ports import Broken, Drawn, Fetch, Loaded, Order, Parked
 from stablehand.protocol import Device
 from stablehand.runtimes.encode import encode
+from stablehand.runtimes.manifests import drawn_manifest, resized_manifest
 from stablehand.runtimes.parcel import BrokenParcel, unwrap, wrap
 from stablehand.runtimes.supplies import Places, Supplies
 
@@ -63,6 +66,7 @@ log = structlog.get_logger("agent")
 @dataclass(slots=True)
 class _Seat:
     order: Order
+    resumed: bool = False  #: it went on from a saved state
     encoding: Future[Drawn] | None = None
 
 
@@ -148,7 +152,7 @@ class NativeRuntime:
         self._seated[order.shot_id] = _Seat(order)
         self._progress = {**self._progress, order.shot_id: 0.0}
         if order.recipe.kind == "upscale":
-            self._seated[order.shot_id].encoding = self._encoding().submit(_upscale, order)
+            self._seated[order.shot_id].encoding = self._encoding().submit(_upscale, order, self.name)
             return
         self._supplies.ask(order)
         self._join()
@@ -171,7 +175,9 @@ class NativeRuntime:
                 inputs=order.inputs,
                 owner=order.owner,
             )
-            if order.resume_from is None or not self._goes_on(order, order.resume_from, add):
+            seat = self._seated[order.shot_id]
+            seat.resumed = order.resume_from is not None and self._goes_on(order, order.resume_from, add)
+            if not seat.resumed:
                 add()
             self._progress = {**self._progress, order.shot_id: self._started().progress()[order.shot_id]}
 
@@ -265,7 +271,10 @@ class NativeRuntime:
 
     def _encode(self, finished: Finished) -> None:
         seat = self._seated[finished.picture_id]
-        seat.encoding = self._encoding().submit(_draw, seat.order, finished.pixels, finished.device_seconds)
+        manifest = drawn_manifest(seat.order, self.name, finished.circumstances, resumed=seat.resumed)
+        seat.encoding = self._encoding().submit(
+            _draw, seat.order, finished.pixels, finished.device_seconds, manifest, finished.notes
+        )
 
     def _collect(self, *, is_idle: bool) -> list[Drawn | Broken]:
         """What the encoders have ready; waits a moment for the first when there is nothing else to do."""
@@ -299,9 +308,10 @@ def _extras(order: Order, places: Places) -> Extras:
     )
 
 
-def _upscale(order: Order) -> Drawn:
+def _upscale(order: Order, runtime: str) -> Drawn:
     """Resize the input: no network takes part, and no device. Raises RecipeUnsupported."""
-    from stablehand.engine.sources import open_picture  # noqa: PLC0415 - loaded by start()
+    from stablehand.engine.circumstances import host_circumstances  # noqa: PLC0415 - loaded by start()
+    from stablehand.engine.sources import open_picture  # noqa: PLC0415
     from stablehand.engine.upscaling import upscale_pixels  # noqa: PLC0415
 
     began = time.perf_counter()
@@ -310,20 +320,25 @@ def _upscale(order: Order) -> Drawn:
         raise RecipeUnsupported("There is no picture to upscale.", hint="Kind upscale needs an input.")
     pixels = np.asarray(open_picture(order.inputs[recipe.source.input]))
     enlarged = upscale_pixels(recipe.upscaler or "Lanczos", pixels, recipe.height, recipe.width)
-    return _draw(order, enlarged, time.perf_counter() - began)
+    manifest = resized_manifest(order, runtime, host_circumstances())
+    return _draw(order, enlarged, time.perf_counter() - began, manifest)
 
 
-def _draw(order: Order, pixels: NDArray[np.uint8], device_seconds: float) -> Drawn:
+def _draw(
+    order: Order, pixels: NDArray[np.uint8], device_seconds: float, manifest: Manifest, notes: Sequence[Note] = ()
+) -> Drawn:
     recipe = order.recipe
     infotext = write_infotext(recipe, order.checkpoint.sha256, stablehand.__version__)
     image = Pictures.fromarray(pixels)
     return Drawn(
         shot_id=order.shot_id,
-        data=encode(image, recipe.format, recipe.quality, infotext, recipe.as_dict()),
+        data=encode(image, recipe.format, recipe.quality, infotext, recipe.as_dict(), manifest=manifest),
         width=image.width,
         height=image.height,
         infotext=infotext,
         device_seconds=device_seconds,
+        notes=notes,
+        manifest=manifest,
     )
 
 

@@ -1,11 +1,14 @@
 """deliver: finished pictures become images."""
 
 import hashlib
+import logging
 import math
 
 from stablehand.adapters.pictures import MAX_BYTES, inspect
 from stablehand.domain.agents import Agent
 from stablehand.domain.errors import BadPicture, NotFound
+from stablehand.domain.manifests import BadManifest, Manifest
+from stablehand.domain.notes import read_notes
 from stablehand.domain.recipes import Recipe
 from stablehand.protocol import Deliver, Delivered, Picture, Stage, Staged, Uploaded
 from stablehand.services import Services
@@ -19,6 +22,8 @@ THUMBNAIL_SIDE = 320
 STAGED = "uploads"
 STAGE_SECONDS = 120.0
 INFOTEXT_MAX_CHARACTERS = 65_536
+
+_log = logging.getLogger(__name__)
 
 
 def upload(services: Services, agent: Agent, shot_id: str, token: int, data: bytes) -> Uploaded:
@@ -151,4 +156,17 @@ def _new_image(services: Services, picture: Picture) -> NewImage:
         upload_id=picture.upload,
         infotext=picture.infotext[:INFOTEXT_MAX_CHARACTERS],
         device_seconds=min(max(0.0, seconds), services.limits.timeout_seconds * picture.token),
+        notes=read_notes(picture.notes),
+        manifest=_manifest(picture),
     )
+
+
+def _manifest(picture: Picture) -> Manifest | None:
+    """What the agent says it was drawn by; None when it says nothing, or nothing that can be kept."""
+    if picture.manifest is None:
+        return None
+    try:
+        return Manifest.from_dict(picture.manifest)
+    except BadManifest as error:
+        _log.warning("shot %s came with a manifest that cannot be read: %s", picture.shot_id, error)
+        return None

@@ -4,6 +4,7 @@ from stablehand.adapters.objects import Opened
 from stablehand.domain.accounts import Account
 from stablehand.domain.errors import InvalidFields
 from stablehand.domain.images import Image
+from stablehand.domain.manifests import Manifest
 from stablehand.domain.pages import LIMIT_DEFAULT, Page, check_limit
 from stablehand.services import Services
 
@@ -35,6 +36,11 @@ def list_images(
 def get_image(services: Services, account: Account, image_id: str) -> Image:
     """Raises NotFound."""
     return services.store.image(image_id, account.id)
+
+
+def get_manifest(services: Services, account: Account, image_id: str) -> Manifest | None:
+    """By what a picture was drawn; None when its agent did not say. Raises NotFound."""
+    return services.store.manifest(image_id, account.id)
 
 
 def delete_image(services: Services, account: Account, image_id: str) -> Image:

@@ -11,6 +11,8 @@ from stablehand.domain.errors import NotFound
 from stablehand.domain.estimates import size_class
 from stablehand.domain.images import Image
 from stablehand.domain.jobs import Shot, State
+from stablehand.domain.manifests import Manifest
+from stablehand.domain.notes import Note
 from stablehand.domain.pages import Page, decode_cursor, encode_cursor
 from stablehand.domain.recipes import Recipe
 from stablehand.domain.tiers import TIER_BY_NAME
@@ -30,7 +32,7 @@ from stablehand.store.models import (
     ShotRow,
     UploadRow,
 )
-from stablehand.store.rows import image_from
+from stablehand.store.rows import image_from, notes_to
 from stablehand.store.settling import notice_values, settle
 from stablehand.store.transactions import ONLY_ROW, Transaction, Transactions, repeatable
 
@@ -45,6 +47,8 @@ class NewImage:
     upload_id: str
     infotext: str
     device_seconds: float
+    notes: tuple[Note, ...] = ()
+    manifest: Manifest | None = None
 
 
 class _Wanted:
@@ -87,6 +91,8 @@ class _Wanted:
             "thumbnail_key": upload.thumbnail_key,
             "size_bytes": upload.size_bytes,
             "sha256": upload.sha256,
+            "notes": notes_to(picture.notes),
+            "manifest": None if picture.manifest is None else picture.manifest.as_dict(),
         }
         charge = {
             "shot_id": shot.id,
@@ -109,7 +115,7 @@ class _Wanted:
         )
         # Agent and token stay with the shot: they tell a repeated delivery from a late one of somebody else.
         self.delivered[shot.id] = Delivered(image, charge, told, upload.id)
-        changes.images.append(_image_of(image, recipe))
+        changes.images.append(_image_of(image | {"recipe": recipe, "notes": picture.notes}))
         done = Shot(
             id=shot.id, index=shot.place, seed=shot.seed, state=State.SUCCEEDED, progress=1.0, image_id=picture.id
         )
@@ -124,8 +130,8 @@ def _deliverer(tx: Transaction, agent_id: str) -> Any:
     return agent
 
 
-def _image_of(values: dict[str, Any], recipe: Recipe) -> Image:
-    return Image(**{name: value for name, value in values.items() if name in _IMAGE_FIELDS} | {"recipe": recipe})
+def _image_of(values: dict[str, Any]) -> Image:
+    return Image(**{name: value for name, value in values.items() if name in _IMAGE_FIELDS})
 
 
 _IMAGE_FIELDS = {field.name for field in fields(Image)}
@@ -255,6 +261,15 @@ class Images(Transactions):
         with self.reading() as tx:
             return image_from(_image_row(tx, image_id, account_id))
 
+    def manifest(self, image_id: str, account_id: str) -> Manifest | None:
+        """By what a picture was drawn; None when its agent did not say. Raises NotFound."""
+        query = select(ImageRow.manifest).where(ImageRow.id == image_id, ImageRow.account_id == account_id)
+        with self.reading() as tx:
+            found = tx.session.execute(query).one_or_none()
+            if found is None:
+                raise _no_such_picture()
+            return None if found.manifest is None else Manifest.from_dict(found.manifest)
+
     def set_trashed(self, image_id: str, account_id: str, trashed: bool) -> Image:
         """Into the trash or out of it; what is there already keeps its date. Raises NotFound."""
         with self.writing() as tx:
@@ -312,5 +327,9 @@ def _image_row(tx: Transaction, image_id: str, account_id: str) -> ImageRow:
     query = select(ImageRow).where(ImageRow.id == image_id, ImageRow.account_id == account_id)
     row = tx.session.scalar(query.with_for_update(**ONLY_ROW) if tx.writes else query)
     if row is None:
-        raise NotFound("There is no such picture.", hint="Look at the gallery for the ids that exist.")
+        raise _no_such_picture()
     return row
+
+
+def _no_such_picture() -> NotFound:
+    return NotFound("There is no such picture.", hint="Look at the gallery for the ids that exist.")

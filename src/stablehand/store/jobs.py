@@ -1,5 +1,6 @@
 """Jobs: submitted, read, cancelled."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,6 +10,7 @@ from sqlalchemy import delete, func, insert, select
 from stablehand.domain.errors import Conflict, IdempotencyConflict, NotFound, QueueFull
 from stablehand.domain.estimates import Calibration
 from stablehand.domain.jobs import TERMINAL, Job, Shot, ShotError, State
+from stablehand.domain.notes import Note
 from stablehand.domain.pace import cost_of
 from stablehand.domain.pages import Page, decode_cursor, encode_cursor
 from stablehand.domain.recipes import Recipe
@@ -30,7 +32,7 @@ from stablehand.store.models import (
     TallyRow,
 )
 from stablehand.store.places import Places
-from stablehand.store.rows import Progress, error_from, job_from, no_progress, shot_from
+from stablehand.store.rows import Progress, error_from, job_from, no_progress, notes_from, shot_from
 from stablehand.store.settling import notice, settle
 from stablehand.store.tags import tags_for
 from stablehand.store.tallies import Key, Move, came
@@ -341,6 +343,7 @@ def _assemble(
         for job_id in ids:
             images[job_id] += tx.session.scalars(shown.where(ImageRow.job_id == job_id).limit(FIRST_IMAGES))
     counts = _counts(tx, ids)
+    notes = _notes(tx, ids)
     places = Places(tx, progress, max_running)
     return [
         job_from(
@@ -351,6 +354,7 @@ def _assemble(
             progress,
             counts=counts[row.id],
             error=_first_error(tx, row.id) if counts[row.id].get(State.FAILED) else None,
+            notes=notes[row.id],
         )
         for row in rows
     ]
@@ -363,6 +367,18 @@ def _counts(tx: Transaction, job_ids: Sequence[str]) -> dict[str, dict[State, in
     for job_id, state, count in tx.session.execute(query.group_by(ShotRow.job_id, ShotRow.state)).tuples():
         counts[job_id][State(state)] = count
     return counts
+
+
+def _notes(tx: Transaction, job_ids: Sequence[str]) -> dict[str, dict[Note, int]]:
+    """job id -> what had to be done otherwise while its pictures were drawn, and for how many."""
+    noted: dict[str, Counter[Note]] = {job_id: Counter() for job_id in job_ids}
+    query = select(ImageRow.job_id, ImageRow.notes, func.count()).where(
+        ImageRow.job_id.in_(job_ids), ImageRow.notes.is_not(None)
+    )
+    for job_id, codes, count in tx.session.execute(query.group_by(ImageRow.job_id, ImageRow.notes)).tuples():
+        for note in notes_from(codes):
+            noted[job_id][note] += count
+    return {job_id: {note: counted[note] for note in Note if note in counted} for job_id, counted in noted.items()}
 
 
 def _first_error(tx: Transaction, job_id: str) -> ShotError | None:

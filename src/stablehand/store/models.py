@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, literal, text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, literal, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from stablehand.store.columns import Number as Number  # noqa: PLC0414 - others find these here, with every table
@@ -17,6 +17,7 @@ _CLAIMED = text("token > 0")
 _WAITING = text("queued > 0")
 _UNCORRECTED = text("NOT corrected")
 _TRASHED = text("deleted_at IS NOT NULL")
+_NOTED = text("notes IS NOT NULL")
 _MAY_EXPIRE = text("deleted_at IS NULL AND NOT starred")
 
 
@@ -279,6 +280,7 @@ class ImageRow(Table):
         Index("images_trashed_of_account", "account_id", "number", sqlite_where=_TRASHED, postgresql_where=_TRASHED),
         Index("images_trashed", "deleted_at", sqlite_where=_TRASHED, postgresql_where=_TRASHED),
         Index("images_by_age", "created_at", sqlite_where=_MAY_EXPIRE, postgresql_where=_MAY_EXPIRE),
+        Index("images_noted", "job_id", sqlite_where=_NOTED, postgresql_where=_NOTED),
         {"sqlite_autoincrement": True},
     )
 
@@ -303,6 +305,9 @@ class ImageRow(Table):
     thumbnail_key: Mapped[str]
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str]
+    notes: Mapped[str | None]  #: codes of domain.notes, parted by spaces; None: nothing to say
+    #: domain.manifests.Manifest; read only when somebody asks for it
+    manifest: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
 
 
 class UploadRow(Table):

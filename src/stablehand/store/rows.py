@@ -1,6 +1,6 @@
 """From rows to the domain's nouns."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, cast
@@ -12,6 +12,7 @@ from stablehand.domain.agents import Agent, AgentDevice, state_of
 from stablehand.domain.checkpoints import Checkpoint
 from stablehand.domain.images import Image
 from stablehand.domain.jobs import Job, QueuePlace, Shot, ShotError, State
+from stablehand.domain.notes import Note, read_notes
 from stablehand.domain.recipes import Format, Recipe
 from stablehand.domain.standings import standing_shown
 from stablehand.store.conducts import conduct_of
@@ -127,7 +128,16 @@ def image_from(row: ImageRow) -> Image:
         thumbnail_key=row.thumbnail_key,
         size_bytes=row.size_bytes,
         sha256=row.sha256,
+        notes=notes_from(row.notes),
     )
+
+
+def notes_from(value: str | None) -> tuple[Note, ...]:
+    return () if value is None else read_notes(value.split())
+
+
+def notes_to(notes: Iterable[Note]) -> str | None:
+    return " ".join(notes) or None
 
 
 def job_from(
@@ -139,6 +149,7 @@ def job_from(
     *,
     counts: Mapping[State, int],
     error: ShotError | None,
+    notes: Mapping[Note, int],
 ) -> Job:
     return Job(
         id=row.id,
@@ -156,4 +167,5 @@ def job_from(
         shots=tuple(shot_from(shot, progress) for shot in shots),
         images=tuple(image_from(image) for image in images),
         queue=place,
+        notes=notes,
     )
