@@ -15,6 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 import stablehand
 from stablehand.domain.manifests import Manifest, Weights
+from stablehand.domain.notes import Note
 from stablehand.domain.recipes import Addon, NoiseOptions, Source
 from stablehand.engine.attention import KINDS_MOST, AttentionPaths
 from stablehand.engine.circumstances import host_circumstances
@@ -138,11 +139,16 @@ def test_a_picture_that_went_on_from_a_saved_state_says_so(runtime: NativeRuntim
     while parked is None:
         runtime.tick()
         parked = runtime.park("a")
+    runtime._started()._running["a"].note(Note.SMALLER_BATCH)
+    parked = runtime.park("a")
+    assert parked is not None
     runtime.drop("a")
     again = Order("a", asked.recipe, asked.checkpoint, resume_from=parked.data)
-    manifest = drawn(runtime, again).manifest
-    assert manifest is not None
-    assert manifest.resumed
+    resumed, whole = drawn(runtime, again), drawn(runtime, order("b", steps=4))
+    assert resumed.manifest is not None
+    assert resumed.manifest.resumed
+    assert (resumed.notes, whole.notes) == ((Note.SMALLER_BATCH,), ())
+    assert resumed.data == whole.data, "the file does not tell"
 
 
 def test_a_picture_that_was_only_resized_names_no_weights(runtime: NativeRuntime) -> None:

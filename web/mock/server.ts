@@ -7,6 +7,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 
 import type { Connect, Plugin } from 'vite'
 
+import { aManifest } from '../src/domain/fixtures'
 import type { JobOrder } from '../src/domain/orders'
 import type { Image } from '../src/domain/images'
 import type { Job } from '../src/domain/jobs'
@@ -37,7 +38,7 @@ export function mockedServer(): Plugin {
     const count = order.count ?? 1
     const job: Job = {
       id: `job-${jobs.length + 1}`, kind: order.kind ?? 'text', state: 'queued', tier: 'premium', created_at: new Date().toISOString(),
-      finished_at: null, recipe, count, cancel_requested: false, retry_of: null, images: [],
+      finished_at: null, recipe, count, cancel_requested: false, retry_of: null, images: [], notes: [],
       counts: { queued: count, running: 0, succeeded: 0, failed: 0, cancelled: 0 }, error: null,
       queue: { ahead: 0, eta_seconds: 3, eta_low_seconds: 2, eta_high_seconds: 5, reason: null },
       shots: Array.from({ length: count }, (_, index) => ({
@@ -68,7 +69,7 @@ export function mockedServer(): Plugin {
         id: `${job.id}-${shot.index}`, job_id: job.id, index: shot.index, width: job.recipe.width,
         height: job.recipe.height, format: job.recipe.format, seed: shot.seed, created_at: new Date().toISOString(),
         starred: false, deleted_at: null, recipe: { ...job.recipe, seed: shot.seed },
-        infotext: `${job.recipe.prompt}\nSteps: ${job.recipe.steps}, Seed: ${shot.seed}`, size_bytes: 24_000,
+        infotext: `${job.recipe.prompt}\nSteps: ${job.recipe.steps}, Seed: ${shot.seed}`, size_bytes: 24_000, notes: [],
       }
       images.unshift(image)
       job.images.push(image)
@@ -93,7 +94,7 @@ export function mockedServer(): Plugin {
         const words = url.searchParams.get('search') ?? ''
         return list(images.filter((other) => (other.deleted_at !== null) === trashed && other.recipe.prompt.includes(words)))
       }
-      case 'GET images/id': return image ? { status: 200, body: image } : refusal(404, 'not_found')
+      case 'GET images/id': return image ? { status: 200, body: { ...image, manifest: aManifest() } } : refusal(404, 'not_found')
       case 'DELETE images/id': if (image) image.deleted_at = new Date().toISOString(); return { status: 204 }
       case 'POST images/id/restore': if (image) image.deleted_at = null; return { status: 200, body: image }
       case 'PATCH images/id': return { status: 200, body: Object.assign(image ?? {}, body) }

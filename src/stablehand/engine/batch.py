@@ -7,7 +7,7 @@ again, in smaller company.
 
 import time
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
@@ -29,7 +29,7 @@ from stablehand.engine.conditioning import condition
 from stablehand.engine.devices import Placement
 from stablehand.engine.faults import DeviceLost, explain, first_line, is_device_lost, is_out_of_memory, not_finite
 from stablehand.engine.groups import GroupKey
-from stablehand.engine.pictures import Picture, note_company
+from stablehand.engine.pictures import Picture, decode_together, note_company
 from stablehand.engine.residents import NO_EXTRAS, Extras, Residents
 from stablehand.engine.rows import predict, row_bytes, row_operations
 from stablehand.engine.samplers.state import SamplerState
@@ -77,9 +77,11 @@ class Batch:
         extras: Extras = NO_EXTRAS,
         inputs: Mapping[str, bytes] = MappingProxyType({}),
         device_seconds: float = 0.0,
+        notes: Sequence[Note] = (),
+        attention: Collection[str] = (),
         owner: str = "",
     ) -> None:
-        """Seat a picture; with ``state``, which took ``device_seconds``, it goes on from where it was parked.
+        """Seat a picture; with ``state`` it goes on from where it was parked, with what its snapshot said besides.
 
         ``path`` is the checkpoint that belongs into ``slot``, ``extras`` what is used with it, ``inputs`` the picture
         files that the recipe names. Pictures of different owners get equal shares of the device.
@@ -95,6 +97,8 @@ class Batch:
             inputs=inputs,
             owner=owner,
             device_seconds=device_seconds,
+            notes=tuple(notes),
+            attention=frozenset(attention),
         )
         self._waiting.append(seat if state is None else seat.going_on(state))
 
@@ -114,10 +118,10 @@ class Batch:
         """What is needed to go on with a picture elsewhere, while it goes on here; None if it has not begun."""
         picture = self._running.get(picture_id) or self._drawn.get(picture_id)
         if picture is not None:
-            return Snapshot.of(picture.state, picture.device_seconds, picture.progress)
+            return Snapshot.of(picture.state, picture.as_seat(), picture.progress)
         seat = next((seat for seat in self._waiting if seat.picture_id == picture_id), None)
         saved = None if seat is None else seat.saved
-        return None if seat is None or saved is None else Snapshot.of(saved, seat.device_seconds, seat.progress)
+        return None if seat is None or saved is None else Snapshot.of(saved, seat, seat.progress)
 
     def ids(self) -> list[str]:
         return [*(waiting.picture_id for waiting in self._waiting), *self._running, *self._drawn]
@@ -313,12 +317,7 @@ class Batch:
         start = time.perf_counter()
         try:
             self._check_memory(len(pictures) * picture_bytes)
-            decoded = decoding.decode(
-                oldest.autoencoder,
-                [picture.latent for picture in pictures],
-                tiled=oldest.tiled,
-                on_overflow=lambda index: pictures[index].note(Note.FLOAT32_DECODE),
-            )
+            decoded = decode_together(pictures)
         except Exception as error:
             return self._shrink(self._decode_caps, _kind(kind), len(pictures), pictures, error)
         seconds = time.perf_counter() - start

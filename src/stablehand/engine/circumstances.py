@@ -42,8 +42,8 @@ def circumstances_of(
         device_name=placement.name,
         compute=_compute(placement),
         dtypes={
-            "unet": _dtype_of(resident.unet),
-            "text": _dtype_of(resident.text.encoders[0].network),
+            "unet": _word(placement.dtype),
+            "text": _word(placement.dtype),
             "vae": _word(torch.float32 if overflowed else autoencoder.dtype),
         },
         attention=tuple(sorted(attention)),
@@ -83,10 +83,6 @@ def _compute(placement: Placement) -> str:
 def _vectors() -> str:
     """The widest vectors that torch uses here: AVX2, AVX512 ...; sums over them end in other last bits."""
     return str(torch.backends.cpu.get_cpu_capability())
-
-
-def _dtype_of(network: Any) -> str:
-    return _word(next(iter(network.parameters())).dtype)
 
 
 def _word(dtype: torch.dtype) -> str:

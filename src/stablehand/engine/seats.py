@@ -135,7 +135,11 @@ class Snapshot:
     state: SamplerState  #: on the CPU, sharing no memory with the running picture
     device_seconds: float
     progress: float  #: 0 to 1, over all passes
+    notes: tuple[Note, ...] = ()
+    attention: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, state: SamplerState, device_seconds: float, progress: float) -> "Snapshot":
-        return cls(state.copy_to(torch.device("cpu")), device_seconds, progress)
+    def of(cls, state: SamplerState, seat: Seat, progress: float) -> "Snapshot":
+        """``seat``: what was spent and noted until then."""
+        own = state.copy_to(torch.device("cpu"))
+        return cls(own, seat.device_seconds, progress, seat.notes, seat.attention)

@@ -9,7 +9,7 @@ import io
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast, get_args
@@ -22,7 +22,7 @@ import stablehand
 from stablehand.domain.errors import RecipeUnsupported, StablehandError
 from stablehand.domain.infotext import write_infotext
 from stablehand.domain.manifests import Manifest
-from stablehand.domain.notes import Note
+from stablehand.domain.notes import Note, read_notes
 from stablehand.domain.passes import whole_steps
 from stablehand.domain.recipes import Kind
 from stablehand.ports import Broken, Drawn, Fetch, Loaded, Order, Parked
@@ -187,7 +187,12 @@ class NativeRuntime:
 
         try:
             packed, label = unwrap(parcel, order, self.name, self.device.precision)
-            add(unpack(packed), device_seconds=float(label["device_seconds"]))
+            add(
+                unpack(packed),
+                device_seconds=float(label["device_seconds"]),
+                notes=read_notes(label["notes"]),
+                attention=label["attention"],
+            )
         except (BrokenParcel, StablehandError, KeyError, ValueError, TypeError) as error:
             log.warning("a saved state cannot be used, the shot begins anew", shot=order.shot_id, reason=str(error))
             return False
@@ -200,7 +205,15 @@ class NativeRuntime:
         if seat is None or snapshot is None or snapshot.progress <= 0:
             return None
         state, recipe, seconds = snapshot.state, seat.order.recipe, snapshot.device_seconds
-        data = wrap(seat.order, self.name, self.device.precision, pack(state), device_seconds=seconds)
+        data = wrap(
+            seat.order,
+            self.name,
+            self.device.precision,
+            pack(state),
+            device_seconds=seconds,
+            notes=list(snapshot.notes),
+            attention=sorted(snapshot.attention),
+        )
         # Samplers that choose their steps on the way cannot count them, and a second pass does not know those of the
         # first: what was ordered stands for them.
         is_counted = recipe.hires is None and "progress" not in state.numbers
@@ -330,9 +343,11 @@ def _draw(
     recipe = order.recipe
     infotext = write_infotext(recipe, order.checkpoint.sha256, stablehand.__version__)
     image = Pictures.fromarray(pixels)
+    # A picture that went on elsewhere is the same picture, and so is its file.
+    in_file = replace(manifest, resumed=False)
     return Drawn(
         shot_id=order.shot_id,
-        data=encode(image, recipe.format, recipe.quality, infotext, recipe.as_dict(), manifest=manifest),
+        data=encode(image, recipe.format, recipe.quality, infotext, recipe.as_dict(), manifest=in_file),
         width=image.width,
         height=image.height,
         infotext=infotext,

@@ -20,8 +20,8 @@ class BrokenParcel(Exception):
     """The bytes are no parcel, were damaged, or belong to something else."""
 
 
-def wrap(order: Order, runtime: str, precision: str, contents: bytes, **facts: float) -> bytes:
-    """A parcel of ``contents`` for :func:`unwrap`; ``facts`` travel in its label."""
+def wrap(order: Order, runtime: str, precision: str, contents: bytes, **facts: float | list[Any]) -> bytes:
+    """A parcel of ``contents`` for :func:`unwrap`; ``facts`` travel in its label as JSON."""
     label = {**_label(order, runtime, precision), **facts, "sha256": hashlib.sha256(contents).hexdigest()}
     text = json.dumps(label, sort_keys=True).encode()
     return _MAGIC + _LENGTH.pack(len(text)) + text + contents

@@ -1,4 +1,4 @@
-import type { Image } from '@/domain/images'
+import type { Image, ImageDetail } from '@/domain/images'
 import type { Page } from '@/domain/pages'
 
 import { addressOf, request } from './http'
@@ -14,7 +14,7 @@ export function listImages(query: ImageQuery): Promise<Page<Image>> {
   return request({ url: '/images', params: query })
 }
 
-export function getImage(id: string): Promise<Image> {
+export function getImage(id: string): Promise<ImageDetail> {
   return request({ url: pathOf(id) })
 }
 

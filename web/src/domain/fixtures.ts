@@ -2,6 +2,7 @@
 
 import type { Image } from './images'
 import type { Job, Shot } from './jobs'
+import type { Manifest } from './manifests'
 import type { Recipe } from './recipes'
 
 export function aRecipe(with_: Partial<Recipe> = {}): Recipe {
@@ -21,7 +22,7 @@ export function aJob(with_: Partial<Job> = {}): Job {
   return {
     id: 'j1', kind: 'text', state: 'queued', tier: 'premium', created_at: '2026-11-20T12:00:00Z', finished_at: null,
     recipe: aRecipe(), count: shots.length, cancel_requested: false, retry_of: null, counts: countsOf(shots), error: null,
-    shots, queue: null, images: [],
+    shots, queue: null, images: [], notes: [],
     ...with_,
   }
 }
@@ -36,6 +37,15 @@ export function anImage(with_: Partial<Image> = {}): Image {
   return {
     id: 'i1', job_id: 'j1', index: 0, width: 256, height: 256, format: 'webp', seed: '41',
     created_at: '2026-11-20T12:00:05Z', starred: false, deleted_at: null, recipe: aRecipe(), infotext: '',
-    size_bytes: 20_000, ...with_,
+    size_bytes: 20_000, notes: [], ...with_,
+  }
+}
+
+export function aManifest(with_: Partial<Manifest> = {}): Manifest {
+  return {
+    version: 1, runtime: 'native', software: { stablehand: '1.0.0', torch: '2.13.0' },
+    weights: [{ role: 'checkpoint', name: 'postcard', sha256: '0123456789'.padEnd(64, 'a'), short_hash: '0123456789' }],
+    device: 'cuda', device_name: 'NVIDIA H200', compute: '9.0', dtypes: { unet: 'float16', text: 'float16', vae: 'float16' },
+    attention: ['cudnn', 'efficient'], noise: 'CPU', exact: false, bucket: null, resumed: false, ...with_,
   }
 }

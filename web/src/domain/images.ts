@@ -1,6 +1,13 @@
 /** An image: the delivered result of a shot. */
 
+import type { Manifest } from './manifests'
 import type { PictureFormat, Recipe } from './recipes'
+
+/** Something that had to be done otherwise than asked for. */
+export interface Note {
+  code: string
+  message: string
+}
 
 export interface Image {
   id: string
@@ -18,6 +25,13 @@ export interface Image {
   recipe: Recipe
   infotext: string
   size_bytes: number
+  notes: Note[]
+}
+
+/** A picture with what only its own address tells. */
+export interface ImageDetail extends Image {
+  /** Null when its agent did not say. */
+  manifest: Manifest | null
 }
 
 /** What the file is called when somebody saves it: seed first, as picture tools sort by it. */

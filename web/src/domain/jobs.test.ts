@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 
 import { aJob, anImage, aShot } from './fixtures'
-import { firstError, imageOf, progressOf, tally } from './jobs'
+import { firstError, imageOf, notesOf, progressOf, tally } from './jobs'
 import { activeFirst } from './line'
 
 it('counts an ended shot as done, however it ended', () => {
@@ -35,4 +35,13 @@ it('gives the reason of a failed shot, not one that was retried', () => {
   const error = { code: 'out_of_memory', message: 'Too large.', hint: 'Draw smaller.' }
   expect(firstError(aJob({ shots: [aShot({ state: 'running', error })] }))).toBeNull()
   expect(firstError(aJob({ shots: [aShot({ state: 'failed', error })] }))).toEqual(error)
+})
+
+it('tells what went otherwise, and for how many of several pictures', () => {
+  const notes = [{ code: 'tiled_decode', message: 'Memory ran short.', pictures: 1 }]
+  expect(notesOf(aJob({ notes }))).toEqual(['Memory ran short.'])
+  expect(notesOf(aJob({ notes, shots: [aShot(), aShot({ index: 1 })] }))).toEqual([
+    'Memory ran short. So it was with 1 of 2 pictures.',
+  ])
+  expect(notesOf(aJob())).toEqual([])
 })

@@ -1,6 +1,6 @@
 /** Jobs and shots, as the server tells of them. A job is one order; a shot is one picture of it. */
 
-import type { Image } from './images'
+import type { Image, Note } from './images'
 import type { Kind, Recipe } from './recipes'
 
 export type State = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled'
@@ -32,6 +32,12 @@ export interface QueuePlace {
   reason: string | null
 }
 
+/** Something that had to be done otherwise than asked for. */
+export interface JobNote extends Note {
+  /** For how many of the job's pictures. */
+  pictures: number
+}
+
 export interface Job {
   id: string
   kind: Kind
@@ -53,6 +59,7 @@ export interface Job {
   queue: QueuePlace | null
   /** The first few when a list has left the rest out. */
   images: Image[]
+  notes: JobNote[]
 }
 
 /** True when the job came with all its shots and images, false when a list has told only the gist of it. */
@@ -100,4 +107,11 @@ export function countOf(count: number, noun: string): string {
 export function tally(job: Job): string {
   const done = countShots(job, 'succeeded')
   return `${done === job.count ? '' : `${done} of `}${countOf(job.count, 'picture')}`
+}
+
+/** What went otherwise, for people: with how many of the job's pictures, where it has several. */
+export function notesOf(job: Job): string[] {
+  return job.notes.map(({ message, pictures }) =>
+    job.count === 1 ? message : `${message} So it was with ${pictures} of ${countOf(job.count, 'picture')}.`,
+  )
 }
