@@ -110,6 +110,9 @@ def test_a_picture_is_found_again_after_a_restart(service: RunningService, open_
     viewer = page.get_by_role("dialog")
     loaded(viewer.get_by_role("img", name="a windmill to keep").first)
     expect(viewer).to_contain_text(str(job["images"][0]["seed"]))
+    expect(viewer).not_to_contain_text("Drawn by")
+    viewer.get_by_role("button", name="How it was made").click()
+    expect(viewer).to_contain_text("Drawn bynull")
 
 
 def test_the_viewer_walks_by_arrows_takes_parameters_over_and_undoes_a_deletion(

@@ -190,8 +190,8 @@ class NativeRuntime:
             add(
                 unpack(packed),
                 device_seconds=float(label["device_seconds"]),
-                notes=read_notes(label["notes"]),
-                attention=label["attention"],
+                notes=read_notes(label.get("notes", [])),
+                attention=label.get("attention", []),
             )
         except (BrokenParcel, StablehandError, KeyError, ValueError, TypeError) as error:
             log.warning("a saved state cannot be used, the shot begins anew", shot=order.shot_id, reason=str(error))

@@ -306,8 +306,7 @@ class ImageRow(Table):
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str]
     notes: Mapped[str | None]  #: codes of domain.notes, parted by spaces; None: nothing to say
-    #: domain.manifests.Manifest; read only when somebody asks for it
-    manifest: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
+    manifest: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)  #: Manifest's
 
 
 class UploadRow(Table):
