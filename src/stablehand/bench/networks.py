@@ -176,7 +176,9 @@ def _with_random_weights(network: Any, placement: Placement, dtype: torch.dtype,
             value = torch.empty(wanted.shape, dtype=dtype, device=placement.device)
             if value.dim() >= 2:
                 scaled = some[: value.numel()] / math.sqrt(value[0].numel())
-                for piece in value.view(-1).split(_SOME):
+                flat = value.view(-1)
+                for begin in range(0, len(flat), _SOME):
+                    piece = flat[begin : begin + _SOME]
                     piece.copy_(scaled[: len(piece)])
             else:
                 value.fill_(1.0 if name.endswith("weight") else 0.0)

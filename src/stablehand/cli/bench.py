@@ -91,6 +91,36 @@ def sheet(
 
 
 @bench.command()
+def memory(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    pictures: Annotated[int, typer.Option(min=1, help="Pictures to draw.")] = 2_000,
+    checkpoints: Annotated[int, typer.Option(min=1, help="Checkpoints that they are drawn with.")] = 5,
+    slots: Annotated[int, typer.Option(min=1, help="Checkpoints that fit into memory.")] = 2,
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the mix of pictures.")] = 0,
+) -> None:
+    """Pictures of mixed sizes and kinds, by more checkpoints than fit into memory: does it grow?"""
+    from stablehand.bench import memory as measured
+
+    result = measured.run(
+        pictures=pictures,
+        checkpoints=checkpoints,
+        slots=slots,
+        precision=precision,
+        threads=threads,
+        seed=seed,
+        say=lambda line: typer.echo(line, err=True),
+    )
+    if as_json:
+        typer.echo(json.dumps(result))
+        return
+    for name, value in result.items():
+        typer.echo(f"{name:<32}{value}")
+
+
+@bench.command()
 def chaos(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,

@@ -1,10 +1,13 @@
 """How many rows may go into one UNet call: bounded by memory, by patience, and by what has failed before."""
 
+from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
 
 #: After this many calls without trouble a halved cap is doubled again.
 RECOVERY_CALLS = 64
+#: Kinds of calls that are remembered; those that were longest out of use are learned anew.
+KINDS_MOST = 1024
 
 
 @dataclass(slots=True)
@@ -25,7 +28,7 @@ class Caps:
     def __init__(self, call_seconds: float, most: int) -> None:
         self._call_seconds = call_seconds
         self._most = most
-        self._caps: dict[Hashable, _Cap] = {}
+        self._caps: OrderedDict[Hashable, _Cap] = OrderedDict()
 
     def rows(self, key: Hashable, memory_rows: int, guess_seconds: float) -> int:
         """The cap, at least 1.
@@ -34,6 +37,9 @@ class Caps:
         take; it counts only until a call has been measured.
         """
         cap = self._caps.setdefault(key, _Cap(self._most, self._most))
+        self._caps.move_to_end(key)
+        if len(self._caps) > KINDS_MOST:
+            self._caps.popitem(last=False)
         patient_rows = int(self._call_seconds / (cap.seconds_per_row or guess_seconds))
         return max(1, min(cap.rows, memory_rows, patient_rows))
 

@@ -74,8 +74,8 @@ class NativeRuntime:
     """Pictures by the row engine, on this machine's device.
 
     ``models_dir`` holds the checkpoints that are not built in. ``seats`` and ``threads`` default to what suits the
-    device. ``fetch`` brings weights that are not in ``models_dir``. The encoders run in threads of their own, so that
-    the device need not wait for them.
+    device, as does ``weights_bytes``, the memory that weights may take there. ``fetch`` brings weights that are not in
+    ``models_dir``. The encoders run in threads of their own, so that the device need not wait for them.
     """
 
     name = "native"
@@ -89,8 +89,10 @@ class NativeRuntime:
         threads: int | None = None,
         *,
         fetch: Fetch | None = None,
+        weights_bytes: int | None = None,
     ) -> None:
         self._models_dir = models_dir
+        self._weights_bytes = weights_bytes
         self._supplies = Supplies(models_dir, fetch)
         self._precision = precision
         self._seats = seats
@@ -111,7 +113,8 @@ class NativeRuntime:
         from stablehand.engine.residents import Residents  # noqa: PLC0415
 
         placement = choose(self._precision, self._threads)
-        budget_bytes = int(placement.memory_bytes * _WEIGHTS_SHARE.get(placement.device.type, 0.5))
+        share_bytes = int(placement.memory_bytes * _WEIGHTS_SHARE.get(placement.device.type, 0.5))
+        budget_bytes = share_bytes if self._weights_bytes is None else self._weights_bytes
         host = None
         if placement.device.type == "cuda":
             host = HostTier(int(free_memory_bytes() * _HOST_SHARE), pin=True)
@@ -265,6 +268,10 @@ class NativeRuntime:
         out = io.BytesIO()
         small.resize(size, Pictures.Resampling.BICUBIC).save(out, "JPEG", quality=_PREVIEW_QUALITY)
         return out.getvalue()
+
+    def release(self) -> None:
+        """Take all weights out of memory; only while no shot is seated."""
+        self._started().residents.release_idle(())
 
     def close(self) -> None:
         if self._encoders is not None:
