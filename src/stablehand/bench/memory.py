@@ -24,7 +24,7 @@ import torch
 from PIL import Image as Pictures
 
 from stablehand.bench.networks import make_resident, miniature, write_file
-from stablehand.domain.recipes import Hires, Recipe, Source
+from stablehand.domain.recipes import Format, Hires, Recipe, Source
 from stablehand.engine.devices import Placement
 from stablehand.ports import Broken, Order
 from stablehand.protocol import CheckpointRef
@@ -32,7 +32,7 @@ from stablehand.runtimes.native import NativeRuntime
 
 SIDES = (64, 96, 128, 160, 192)
 SAMPLERS = ("Euler", "Euler a", "DPM++ 2M", "DPM++ SDE", "Heun", "DDIM", "UniPC", "LMS")
-FORMATS = ("webp", "png", "jpeg")
+FORMATS: tuple[Format, ...] = ("webp", "png", "jpeg")
 PROMPTS = tuple(f"a {colour} house, {'very ' * repeats}tall" for colour in ("red", "blue") for repeats in (0, 9, 90))
 #: Pictures of one round. The first rounds, in which caches fill and allocators settle, do not count for the slope.
 ROUND_PICTURES = 50
