@@ -22,6 +22,7 @@ from stablehand.domain.errors import BadSettings, StablehandError
 from stablehand.services.catalogue import default_checkpoint, list_checkpoints
 from stablehand.settings import Settings, rows
 from stablehand.wiring import exposure, serving
+from stablehand.wiring.lines import try_out_redis
 from stablehand.wiring.objects import open_objects, try_out
 
 PYTHON = "3.11"
@@ -50,6 +51,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _secret_key(settings)
     yield from _database(settings)
     yield from _objects(settings)
+    yield from _redis(settings)
     yield from _port(settings)
     yield from _page()
     yield from _device(settings)
@@ -179,6 +181,18 @@ def _objects(settings: Settings) -> Iterator[Finding]:
         yield Finding("objects", "ok", f"pictures can be written to {try_out(open_objects(settings))}")
     except StablehandError as error:
         yield Finding("objects", "problem", f"{settings.storage.url}: {error.message}", error.hint)
+
+
+def _redis(settings: Settings) -> Iterator[Finding]:
+    """Several processes hear of each other through it; one alone needs none."""
+    url = settings.queue.redis_url
+    if url is None:
+        return
+    try:
+        yield Finding("redis", "ok", try_out_redis(url.get_secret_value(), settings.queue.redis_prefix))
+    except StablehandError as error:
+        # Work flows without it, but whoever has set it wants it.
+        yield Finding("redis", "problem", error.message, error.hint)
 
 
 def _port(settings: Settings) -> Iterator[Finding]:

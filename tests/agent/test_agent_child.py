@@ -112,3 +112,14 @@ def test_only_its_owner_can_read_the_token(tmp_path: Path) -> None:
     assert path.read_text() == "second\n"
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    "name", ["STABLEHAND_QUEUE__REDIS_URL", "stablehand_storage__secret_access_key", "AWS_SECRET_ACCESS_KEY"]
+)
+def test_a_child_is_told_no_secret_but_its_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "a-secret")
+    monkeypatch.setenv("STABLEHAND_COMPUTE__SEATS", "3")
+    child = AgentChild("http://127.0.0.1:1", tmp_path / "token")
+    assert "a-secret" not in child._environment.values()
+    assert child._environment["STABLEHAND_COMPUTE__SEATS"] == "3"

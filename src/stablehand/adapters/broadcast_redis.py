@@ -15,9 +15,11 @@ from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import NoBackoff
+from redis.exceptions import NoPermissionError
 from redis.retry import Retry
 
 from stablehand.adapters.lines import Line
+from stablehand.domain.errors import BadSettings
 
 #: Messages that wait for the line; at a thousand a second that is some seconds of an outage.
 WAITING_MESSAGES = 8192
@@ -35,7 +37,11 @@ _log = logging.getLogger(__name__)
 def place_of(url: str) -> str:
     """The server for people to read, without its password."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname or ''}" + (f":{parts.port}" if parts.port else "") + parts.path
+    try:
+        port = parts.port
+    except ValueError:  # no number
+        port = None
+    return f"{parts.scheme}://{parts.hostname or ''}" + (f":{port}" if port else "") + parts.path
 
 
 class RedisBroadcast:
@@ -71,6 +77,25 @@ class RedisBroadcast:
 
     def on_open(self, opened: Callable[[], None]) -> None:
         self._openers.append(opened)
+
+    def version(self) -> str:
+        """Of the server, over a connection of its own; "?" where it may not be asked for.
+
+        Raises:
+            BadSettings: it cannot be reached, or does not let us in; the message says why, without secrets.
+        """
+        try:
+            with self._connect() as client:
+                client.ping()
+                try:
+                    return str(client.info("server")["redis_version"])
+                except NoPermissionError:
+                    return "?"
+        except (*_ERRORS, ValueError) as error:
+            raise BadSettings(
+                f"{place_of(self._url)} cannot be used: {error}",
+                hint="Is it running, and are address and password in queue.redis_url right?",
+            ) from error
 
     def start(self) -> None:
         self._listener.start()

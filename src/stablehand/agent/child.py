@@ -17,7 +17,18 @@ FIRST_RESTART_SECONDS = 0.5
 LAST_RESTART_SECONDS = 5.0
 
 #: Variables that the child has no business with: an agent's only secret is its token.
-KEPT_TO_OURSELVES = frozenset({"STABLEHAND_STORAGE__DATABASE_URL", "STABLEHAND_AUTH__SECRET_KEY"})
+KEPT_TO_OURSELVES = frozenset(
+    {
+        "STABLEHAND_AUTH__SECRET_KEY",
+        "STABLEHAND_QUEUE__REDIS_URL",
+        "STABLEHAND_STORAGE__ACCESS_KEY_ID",
+        "STABLEHAND_STORAGE__DATABASE_URL",
+        "STABLEHAND_STORAGE__SECRET_ACCESS_KEY",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+    }
+)
 
 log = structlog.get_logger("agent")
 

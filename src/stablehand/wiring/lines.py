@@ -1,20 +1,23 @@
 """How the processes of an installation hear of each other: through Redis, else the database, else not at all."""
 
+import secrets
+import threading
 from functools import partial
 
 from sqlalchemy import make_url
 
 from stablehand.adapters.broadcast import NoOthers
-from stablehand.adapters.broadcast_redis import RedisBroadcast
+from stablehand.adapters.broadcast_redis import RedisBroadcast, place_of
 from stablehand.adapters.doorbell import InProcessDoorbell
 from stablehand.adapters.doorbell_postgres import PostgresDoorbell
 from stablehand.adapters.doorbell_redis import BroadcastDoorbell
+from stablehand.domain.errors import BadSettings
 from stablehand.ports import Broadcast, Doorbell
 from stablehand.settings import Settings
 from stablehand.store import Store
 from stablehand.store.patience import connect
 
-#: how long the database may take to take a ring
+#: how long the database may take to take a ring, and Redis to return a message
 PATIENCE_SECONDS = 5.0
 
 
@@ -22,6 +25,31 @@ def open_broadcast(settings: Settings) -> Broadcast:
     """Not connected yet."""
     url = settings.queue.redis_url
     return RedisBroadcast(url.get_secret_value(), settings.queue.redis_prefix) if url else NoOthers()
+
+
+def try_out_redis(url: str, prefix: str) -> str:
+    """Send a message of our own through Redis and hear it; returns place and version.
+
+    Raises BadSettings for what cannot be done.
+    """
+    broadcast = RedisBroadcast(url, prefix)
+    version = broadcast.version()
+    opened, heard = threading.Event(), threading.Event()
+    channel = f"doctor-{secrets.token_hex(8)}"
+    broadcast.subscribe(channel, lambda _: heard.set())
+    broadcast.on_open(opened.set)
+    broadcast.start()
+    try:
+        if opened.wait(PATIENCE_SECONDS):
+            broadcast.publish(channel, {})
+        if not heard.wait(PATIENCE_SECONDS):
+            raise BadSettings(
+                f"{place_of(url)} answers, but a message that was sent through it did not arrive.",
+                hint=f"Let its user publish and subscribe to the channels {prefix}:* (with ACL SETUSER).",
+            )
+    finally:
+        broadcast.close()
+    return f"{place_of(url)}, version {version}"
 
 
 def open_doorbell(store: Store, broadcast: Broadcast) -> Doorbell:
