@@ -47,6 +47,7 @@ class Shot:
     parked_steps: list[int] = field(default_factory=list)
     offered: int = 0
     progress: list[float] = field(default_factory=list)
+    inputs: dict[str, list[bytes]] = field(default_factory=dict)  #: id -> what is sent for it, call after call
 
 
 class Refusal(Exception):
@@ -185,6 +186,7 @@ class Desk:
         body = handler.rfile.read(int(handler.headers.get("Content-Length", "0")))
         path = urlsplit(handler.path)
         verb = "upload" if path.path.endswith("/picture") else path.path.rsplit("/", 1)[-1]
+        verb = "input" if "/inputs/" in path.path else verb
         query = {name: values[0] for name, values in parse_qs(path.query).items()}
         status, answer = 200, dict[str, Any]()
         try:
@@ -196,6 +198,8 @@ class Desk:
                     raise self.refuse[verb].pop(0)
                 if verb == "upload":
                     answer = self._upload(path.path.split("/")[-2], int(query["token"]), body)
+                elif verb == "input":
+                    answer = self._input(path.path.rsplit("/", 1)[-1], query)
                 elif verb == "park":
                     answer = self._park(query, body)
                 elif verb == "parked":
@@ -262,6 +266,9 @@ class Desk:
                 "timeout_seconds": self.timeout_seconds,
                 "recipe": shot.recipe,
                 "checkpoint": {"id": "postcard", "name": "postcard", "path": "builtin:postcard", "sha256": "ab" * 32},
+                "inputs": {
+                    name: f"/agent/v1/inputs/{name}?shot_id={shot.id}&token={shot.token}" for name in shot.inputs
+                },
                 **self._resume(shot),
             }
             for shot in queued
@@ -316,6 +323,14 @@ class Desk:
         if shot is None or shot.parked is None:
             raise Refusal(404, "not_found")
         return {"raw": shot.parked}
+
+    def _input(self, name: str, query: dict[str, str]) -> dict[str, Any]:
+        shot = self._owned(query["shot_id"], int(query["token"]))
+        if shot is None:
+            raise Refusal(409, "lease_lost")
+        if not shot.inputs[name]:
+            raise Refusal(404, "not_found")
+        return {"raw": shot.inputs[name].pop(0) if len(shot.inputs[name]) > 1 else shot.inputs[name][0]}
 
     def _stage(self, message: dict[str, Any]) -> dict[str, Any]:
         self._check(message)

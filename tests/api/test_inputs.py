@@ -190,6 +190,25 @@ def test_orders_come_back_with_the_fields_they_were_made_of(site: Site) -> None:
     assert set(error_of(answer)["fields"]) == {"scale"}
 
 
+def test_a_picture_that_is_lost_or_damaged_in_the_store_is_not_handed_out(site: Site) -> None:
+    data = picture()
+    house = upload(site, data).get_json()["id"]
+    ordered(site, kind="image", input=house)
+    hello(site, "image")
+    (lease,) = site.claim()
+    kept = site.services.store.input(owner(site.services).id, house)
+    assert kept is not None
+    whole = site.services.objects.get(kept.object_key)
+    for damaged in (whole[:-1], whole[:-1] + bytes([whole[-1] ^ 1]), b""):
+        site.services.objects.put(kept.object_key, damaged)
+        refused = agent_gets(site, lease["inputs"][house])
+        assert (refused.status_code, error_of(refused)["code"]) == (404, "not_found")
+    site.services.objects.delete(kept.object_key)
+    assert agent_gets(site, lease["inputs"][house]).status_code == 404
+    assert upload(site, data).get_json()["id"] == house
+    assert agent_gets(site, lease["inputs"][house]).data == whole, "brought again, it is whole again"
+
+
 def test_a_retry_draws_the_same_variations(site: Site) -> None:
     job = ordered(site, seed=5, subseed=100, subseed_strength=0.3, count=3)
     site.client.delete(f"/api/v1/jobs/{job['id']}")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ import pytest
 from PIL import Image as Pictures
 
 from stablehand.domain.errors import CheckpointBroken
-from stablehand.domain.recipes import Recipe
+from stablehand.domain.recipes import Recipe, Source
 from stablehand.ports import Broken, Drawn, Order, Runtime
 from stablehand.protocol import CheckpointRef
 from stablehand.runtimes.native import NativeRuntime
 from stablehand.runtimes.supplies import local_place
 from tests.engine.drawing import make_recipe
+from tests.engine.kinds import INPUTS
 
 
 @pytest.fixture
@@ -138,6 +140,24 @@ def test_problems_come_out_of_tick(
     assert broken.hint
     runtime.add(order("right"))
     assert isinstance(run(runtime)["right"], Drawn)
+
+
+@pytest.mark.parametrize("kind", ["image", "inpaint", "upscale"])
+@pytest.mark.parametrize("came", [None, b"", INPUTS["square"][:-40], INPUTS["square"][:40], b"GIF89a" + b"\0" * 50])
+def test_an_input_that_did_not_come_whole_fails_its_shot_alone(
+    runtime: NativeRuntime, kind: Any, came: bytes | None
+) -> None:
+    source = Source(input="square", mask="mask" if kind == "inpaint" else None)
+    lost = order("lost", make_recipe(kind=kind, source=source))
+    given = {"mask": INPUTS["mask"], **({} if came is None else {"square": came})}
+    runtime.add(replace(lost, inputs=given))
+    runtime.add(replace(lost, shot_id="whole", inputs=INPUTS))
+    results = run(runtime)
+    broken = results["lost"]
+    assert isinstance(broken, Broken)
+    assert (broken.code, broken.error_class, broken.at_load) == ("input_broken", "final", False)
+    assert "Upload it again" in broken.hint
+    assert isinstance(results["whole"], Drawn), results["whole"]
 
 
 def test_paths_stay_in_their_folder(tmp_path: Path) -> None:

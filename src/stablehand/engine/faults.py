@@ -24,6 +24,12 @@ class ParkedStateBroken(StablehandError):
     code = "parked_state_broken"
 
 
+class InputBroken(StablehandError):
+    """A picture that a recipe starts from did not come, or cannot be opened."""
+
+    code = "input_broken"
+
+
 class DeviceLost(StablehandError):
     """The device no longer works; the process must be started anew."""
 

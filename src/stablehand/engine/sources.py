@@ -13,6 +13,7 @@ from PIL import Image as Pictures
 from PIL import ImageFilter, ImageOps
 
 from stablehand.domain.recipes import Recipe, ResizeMode, Source
+from stablehand.engine.faults import InputBroken
 
 Pixels = NDArray[np.uint8]  #: (height, width, 3)
 Shade = NDArray[np.float32]  #: (height, width), 0 to 1
@@ -20,6 +21,9 @@ Shade = NDArray[np.float32]  #: (height, width), 0 to 1
 _LANCZOS = Pictures.Resampling.LANCZOS
 #: Radii in pixels with which what surrounds a hole is smeared into it, from far to near.
 _FILL_RADII = (256, 64, 16, 4, 2)
+_HINT = "Upload it again and order anew."
+#: What the server keeps is PNG; the others do no harm.
+_FORMATS = ("PNG", "JPEG", "WEBP")
 #: A pixel of a mask counts as white from here on.
 _WHITE = 128
 
@@ -71,10 +75,17 @@ class Prepared:
     frame: Frame | None = None
 
 
-def open_picture(data: bytes) -> Pictures.Image:
-    """RGB, upright, on white where it is transparent."""
-    with Pictures.open(io.BytesIO(data)) as file:
-        upright = ImageOps.exif_transpose(file).convert("RGBA")
+def open_input(inputs: Mapping[str, bytes], input_id: str) -> Pictures.Image:
+    """RGB, upright, on white where it is transparent. Raises InputBroken for one that is not there or is no picture."""
+    if input_id not in inputs:
+        raise InputBroken(f"The picture {input_id[:12]} that it starts from did not come.", hint=_HINT)
+    try:
+        with Pictures.open(io.BytesIO(inputs[input_id]), formats=_FORMATS) as file:
+            upright = ImageOps.exif_transpose(file).convert("RGBA")
+    except (OSError, ValueError, SyntaxError, Pictures.DecompressionBombError) as error:
+        raise InputBroken(
+            f"The picture {input_id[:12]} that it starts from cannot be opened: {type(error).__name__}.", hint=_HINT
+        ) from error
     white = Pictures.new("RGBA", upright.size, "white")
     return Pictures.alpha_composite(white, upright).convert("RGB")
 
@@ -84,10 +95,10 @@ def whole_of(picture: Pictures.Image) -> NDArray[np.float32]:
 
 
 def prepare(recipe: Recipe, inputs: Mapping[str, bytes]) -> Prepared:
-    """Bring the input of ``recipe`` to its size. ``inputs``: id -> bytes of a picture file."""
+    """Bring the input of ``recipe`` to its size. ``inputs``: id -> bytes of a picture file. Raises InputBroken."""
     source = recipe.source
     assert source is not None
-    picture = open_picture(inputs[source.input])
+    picture = open_input(inputs, source.input)
     size = (recipe.width, recipe.height)
     mask = _mask(source, inputs, picture.size)
     if mask is None:
@@ -119,7 +130,7 @@ def _mask(source: Source, inputs: Mapping[str, bytes], size: tuple[int, int]) ->
     """Grey, blurred, at the size of the picture; None when there is none, or nothing in it is white."""
     if source.mask is None:
         return None
-    mask = open_picture(inputs[source.mask]).convert("L")
+    mask = open_input(inputs, source.mask).convert("L")
     if mask.size != size:
         mask = mask.resize(size, _LANCZOS)
     if source.mask_invert:

@@ -329,16 +329,16 @@ def _extras(order: Order, places: Places) -> Extras:
 
 
 def _upscale(order: Order, runtime: str) -> Drawn:
-    """Resize the input: no network takes part, and no device. Raises RecipeUnsupported."""
+    """Resize the input: no network takes part, and no device. Raises RecipeUnsupported, InputBroken."""
     from stablehand.engine.circumstances import host_circumstances  # noqa: PLC0415 - loaded by start()
-    from stablehand.engine.sources import open_picture  # noqa: PLC0415
+    from stablehand.engine.sources import open_input  # noqa: PLC0415
     from stablehand.engine.upscaling import upscale_pixels  # noqa: PLC0415
 
     began = time.perf_counter()
     recipe = order.recipe
-    if recipe.source is None or recipe.source.input not in order.inputs:
+    if recipe.source is None:
         raise RecipeUnsupported("There is no picture to upscale.", hint="Kind upscale needs an input.")
-    pixels = np.asarray(open_picture(order.inputs[recipe.source.input]))
+    pixels = np.asarray(open_input(order.inputs, recipe.source.input))
     enlarged = upscale_pixels(recipe.upscaler or "Lanczos", pixels, recipe.height, recipe.width)
     manifest = resized_manifest(order, runtime, host_circumstances())
     return _draw(order, enlarged, time.perf_counter() - began, manifest)

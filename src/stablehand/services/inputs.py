@@ -1,5 +1,7 @@
 """Inputs: pictures that orders start from, brought by people or taken from their images."""
 
+import hashlib
+
 from stablehand.adapters.cleaning import Cleaned, clean
 from stablehand.domain.accounts import Account
 from stablehand.domain.agents import Agent
@@ -84,5 +86,11 @@ def as_input(services: Services, account: Account, given: Given) -> Given:
 
 
 def leased_input(services: Services, agent: Agent, shot_id: str, token: int, input_id: str) -> bytes:
-    """The bytes of an input for the holder of a shot's lease. Raises LeaseLost, NotFound, StorageAway."""
-    return services.objects.get(services.store.leased_input(agent.id, shot_id, token, input_id).object_key)
+    """The bytes of an input for the holder of a shot's lease.
+
+    Raises: LeaseLost; NotFound, also when its bytes are not what was stored; StorageAway.
+    """
+    data = services.objects.get(services.store.leased_input(agent.id, shot_id, token, input_id).object_key)
+    if hashlib.sha256(data).hexdigest() != input_id:
+        raise NotFound("The stored picture is damaged.", hint="Upload it again; that mends it.")
+    return data
