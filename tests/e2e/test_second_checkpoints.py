@@ -39,7 +39,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService
 
 def drawn(service: RunningService, **changes: Any) -> tuple[dict[str, Any], Any]:
     """The job, and its picture's pixels."""
-    job = service.finished(service.submit(**{**ORDER, **changes})["id"])
+    job = service.finished(service.submit(**{**ORDER, "format": "png", **changes})["id"])
     assert job["state"] == "succeeded", job
     data = service.http.get(f"/api/v1/images/{job['images'][0]['id']}/file").content
     return job, np.asarray(Pictures.open(io.BytesIO(data))).astype(int)
