@@ -41,10 +41,10 @@ def promised(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
-def animated() -> bytes:
+def animated(kind: str) -> bytes:
     out = io.BytesIO()
     frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
-    frames[0].save(out, "WEBP", save_all=True, append_images=frames[1:])
+    frames[0].save(out, kind, save_all=True, append_images=frames[1:])
     return out.getvalue()
 
 
@@ -99,7 +99,9 @@ def test_turned_pictures_are_put_upright_and_what_else_they_carried_is_gone(site
         (b"", 422, "bad_picture"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 422, "bad_picture"),
         (gif(), 422, "bad_picture"),
-        (animated(), 422, "bad_picture"),
+        (animated("WEBP"), 422, "bad_picture"),
+        (animated("PNG"), 422, "bad_picture"),
+        (b"RIFF" + b"\x24\0\0\0WAVEfmt " + b"\0" * 40, 422, "bad_picture"),
         (picture((256, 256))[:-300], 422, "bad_picture"),
         (picture((256, 256), "JPEG")[:-300], 422, "bad_picture"),
         (b"\x89PNG\r\n\x1a\n" + b"\0" * 100, 422, "bad_picture"),
@@ -108,7 +110,21 @@ def test_turned_pictures_are_put_upright_and_what_else_they_carried_is_gone(site
         (promised(60_000, 60_000), 413, "picture_too_large"),
         (b"\x89PNG\r\n\x1a\n" + b"\0" * (33 * 2**20), 413, "too_large"),
     ],
-    ids=["empty", "svg", "gif", "animated", "cut png", "cut jpeg", "no png", "long", "16 MP", "bomb", "bytes"],
+    ids=[
+        "empty",
+        "svg",
+        "gif",
+        "animated webp",
+        "animated png",
+        "wav",
+        "cut png",
+        "cut jpeg",
+        "no png",
+        "long",
+        "16 MP",
+        "bomb",
+        "bytes",
+    ],
 )
 def test_what_is_no_picture_of_ours_is_refused_and_not_kept(site: Site, data: bytes, status: int, code: str) -> None:
     answer = upload(site, data)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from stablehand import downloads
 from stablehand.cli import main
 from stablehand.downloads import TRIES
 from tests.running import ServiceFactory, eventually
@@ -39,7 +38,7 @@ def models(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pyt
     """Run ``stablehand models …`` on a data directory of its own, with ``web`` for the hub; waits for nothing."""
     monkeypatch.setenv("STABLEHAND_MODELS__HUB", web.url)
     monkeypatch.delenv("HF_TOKEN", raising=False)
-    monkeypatch.setattr(downloads.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr("stablehand.downloads.time.sleep", lambda _seconds: None)
 
     def run(*words: str) -> Said:
         monkeypatch.setattr(sys, "argv", ["stablehand", "models", *words, "--data-dir", str(tmp_path / "data")])
