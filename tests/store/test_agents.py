@@ -4,9 +4,12 @@ import pytest
 
 from stablehand.domain.errors import InvalidFields, Unauthorized
 from stablehand.protocol import Device, Hello
-from stablehand.services.agents import agent_by_token, hash_token, list_agents, register_agent
+from stablehand.services.agents import agent_by_token, drain_agent, hash_token, list_agents, register_agent
+from stablehand.services.cancel import cancel
 from stablehand.services.catalogue import resident_checkpoints
+from stablehand.services.expire import expire
 from stablehand.services.hello import hello
+from stablehand.services.watch import watch
 from tests.store.house import House
 
 
@@ -75,3 +78,26 @@ def test_why_a_device_does_not_start_stands_until_it_does(house: House) -> None:
     assert agent_by_token(house.services, "t").error == "CUDA is not available."
     hello(house.services, agent, introduction(incarnation="next", ready=True, seats=1))
     assert agent_by_token(house.services, "t").error == ""
+
+
+def test_one_heartbeat_renews_every_lease_and_brings_back_all_there_is_to_know(house: House) -> None:
+    hand = house.agent()
+    jobs = [house.order() for _ in range(4)]
+    leases = hand.claim(4)
+    cancelled, lost, watched, plain = (next(lease for lease in leases if lease.job_id == job.id) for job in jobs)
+    house.clock.turn(house.services.limits.lease_seconds - 1)
+    cancel(house.services, house.account, cancelled.job_id)
+    hand.release(lost)
+    watch(house.services, house.account, watched.job_id)
+    drain_agent(house.services, hand.name, "For a test.")
+    beat = hand.renew(*leases)
+    assert (beat.cancelled, beat.lost, beat.watched, beat.drain) == (
+        [cancelled.shot_id],
+        [lost.shot_id],
+        [watched.shot_id],
+        True,
+    )
+    house.clock.turn(house.services.limits.lease_seconds - 1)
+    assert expire(house.services) == 0, "all that it holds were renewed"
+    for lease in (watched, plain):
+        assert hand.draw(lease).accepted == [lease.shot_id]
