@@ -10,19 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from stablehand.domain.recipes import NoiseOptions, Recipe, SamplerOptions
-from stablehand.domain.samplers import SCHEDULES
+from stablehand.domain.recipes import Recipe
 from stablehand.engine.batch import Batch
 from stablehand.engine.checkpoints import Resident, load_checkpoint
 from stablehand.engine.samplers import METHODS
 from stablehand.engine.seats import Failed, Finished
-from tests.engine.drawing import PLACEMENT, holding, make_recipe
+from tests.engine.drawing import PLACEMENT, any_recipe, holding, make_recipe
 
 FOLDER = Path("in-memory")
 #: 1e-3 of full scale, in bytes
 TOLERANCE = 255e-3
-
-PROMPTS = ("", "a red house", "a blue castle by the sea, " * 4, "a very long list of white boats, " * 8)
 
 
 @pytest.fixture(scope="module")
@@ -61,23 +58,6 @@ def ticks(batch: Batch) -> Iterator[list[Finished | Failed]]:
 
 def difference(first: Any, second: Any) -> float:
     return float(np.abs(first.astype(np.float64) - second.astype(np.float64)).max())
-
-
-def any_recipe(chance: random.Random) -> Recipe:
-    return make_recipe(
-        prompt=chance.choice(PROMPTS),
-        negative_prompt=chance.choice(PROMPTS),
-        width=chance.choice((64, 64, 64, 96)),
-        height=chance.choice((64, 64, 64, 72)),
-        steps=chance.randint(1, 7),
-        sampler=chance.choice(sorted(METHODS)),
-        schedule=chance.choice(SCHEDULES).name,
-        noise=NoiseOptions(source=chance.choice(("CPU", "GPU", "NV")), subseed_strength=chance.choice((0.0, 0.4))),
-        sampler_options=SamplerOptions(eta=chance.choice((None, 0.5)), s_churn=chance.choice((0.0, 4.0))),
-        cfg_scale=chance.choice((1.0, 1.5, 4.0, 7.5)),
-        seed=chance.randint(0, 3),
-        exact=chance.random() < 0.15,
-    )
 
 
 @pytest.mark.parametrize("_round", range(8))
@@ -142,26 +122,6 @@ def test_neighbours_and_prompts_matter_to_this_checkpoint(alone: Callable[[Recip
     base = make_recipe()
     for change in ({"prompt": "a blue castle"}, {"seed": 2}, {"cfg_scale": 2.0}, {"steps": 5}, {"sampler": "Euler a"}):
         assert difference(alone(base), alone(make_recipe(**change))) > 20, change
-
-
-@pytest.mark.parametrize("sampler", sorted(METHODS))
-@pytest.mark.parametrize("cfg_scale", [1.0, 6.0])
-def test_exact_pictures_are_bit_equal_in_any_company(
-    sampler: str, cfg_scale: float, shared: Resident, alone: Callable[[Recipe], Any]
-) -> None:
-    exact = make_recipe(sampler=sampler, cfg_scale=cfg_scale, exact=True, prompt=PROMPTS[2], negative_prompt="fog")
-    for company in range(3):
-        chance = random.Random(company)
-        # Forget encoded prompts: they must be bit-equal by themselves, not because they were remembered.
-        shared.text._cache.clear()
-        batch = Batch(PLACEMENT, holding(shared))
-        for index in range(company * 3):
-            batch.add(f"neighbour {index}", any_recipe(chance), "tiny", FOLDER)
-        batch.add("exact", exact, "tiny", FOLDER)
-        pixels = next(
-            ended.pixels for ended in run(batch) if isinstance(ended, Finished) and ended.picture_id == "exact"
-        )
-        assert np.array_equal(pixels, alone(exact))
 
 
 def test_a_parked_picture_goes_on_exactly(shared: Resident, alone: Callable[[Recipe], Any]) -> None:

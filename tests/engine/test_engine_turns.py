@@ -43,6 +43,17 @@ def test_a_single_picture_in_another_group_gets_half_of_the_device() -> None:
     assert calls < 40
 
 
+def test_who_makes_calls_dearer_than_their_rows_gets_fewer_of_them() -> None:
+    turns = Turns()
+    waiting = [*pictures("padded", "a", 1), *pictures("plain", "b", 1)]
+    calls: Counter[str] = Counter()
+    for _ in range(200):
+        served = turns.next(waiting)
+        turns.charge(served, 4.0 if served[0].owner == "padded" else 1.0)
+        calls[served[0].owner] += 1
+    assert 3 * calls["padded"] < calls["plain"] < 5 * calls["padded"]
+
+
 def test_pictures_of_one_owner_advance_together_whatever_their_groups() -> None:
     turns = Turns()
     waiting = [*pictures("me", "a", 6), *pictures("me", "b", 1), *pictures("me", "c", 2, operations=4.0)]

@@ -11,6 +11,7 @@ class Note(StrEnum):
     ONE_BY_ONE = "one_by_one"
     MADE_ROOM = "made_room"
     TILED_DECODE = "tiled_decode"
+    NOT_EXACT = "not_exact"
     FLOAT32_DECODE = "float32_decode"
 
     @property
@@ -23,6 +24,7 @@ _MESSAGES = {
     Note.ONE_BY_ONE: "Memory ran short: the picture was drawn by itself, which took longer.",
     Note.MADE_ROOM: "Memory ran short: other checkpoints had to leave it, which took longer.",
     Note.TILED_DECODE: "Memory ran short: the picture was decoded in tiles, between which colours may shift a little.",
+    Note.NOT_EXACT: "Decoded in tiles, this picture is not bit-equal to the same one decoded as a whole.",
     Note.FLOAT32_DECODE: "The decoder overflowed in half precision: the picture was decoded in float32.",
 }
 

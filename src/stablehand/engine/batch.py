@@ -27,6 +27,7 @@ from stablehand.engine.caps import Caps
 from stablehand.engine.checkpoints import Resident, Slot
 from stablehand.engine.conditioning import condition
 from stablehand.engine.devices import Placement
+from stablehand.engine.exact import Buckets
 from stablehand.engine.faults import DeviceLost, explain, first_line, is_device_lost, is_out_of_memory, not_finite
 from stablehand.engine.groups import GroupKey
 from stablehand.engine.pictures import Picture, decode_together, note_company
@@ -53,13 +54,14 @@ ASSUMED_SPEED = {"cuda": 5e13, "cpu": 1e11}
 class Batch:
     """All pictures of one device. Not thread-safe: one thread calls everything."""
 
-    def __init__(self, placement: Placement, residents: Residents) -> None:
+    def __init__(self, placement: Placement, residents: Residents, *, exact_rows: int | None = None) -> None:
         self._placement = placement
         self.residents = residents
         self._waiting: list[Seat] = []
         self._running: dict[str, Picture] = {}
         self._drawn: dict[str, Picture] = {}  #: finished latents, waiting for the decoder
         self._turns = Turns()
+        self._buckets = Buckets(placement, exact_rows)
         kind = placement.device.type
         self._assumed_speed = ASSUMED_SPEED[kind]
         self._caps = Caps(CALL_SECONDS[kind], ROWS_MOST)
@@ -228,7 +230,9 @@ class Batch:
             joining, condition([seat.this_pass for seat in joining], resident, known), strict=True
         ):
             autoencoder = self.residents.autoencoder(seat.extras, resident) or resident.autoencoder
-            begun.append(Picture(seat, resident, conditioning, start(seat, resident, autoencoder), autoencoder))
+            begins = start(seat, resident, autoencoder)
+            bucket = self._buckets.rows(resident, latent_shape(seat.this_pass.recipe, resident))
+            begun.append(Picture(seat, resident, conditioning, begins, autoencoder, bucket=bucket))
         seconds = time.perf_counter() - began
         for picture in begun:
             picture.device_seconds += seconds / len(begun)
@@ -266,14 +270,16 @@ class Batch:
         rows = sum(picture.rows for picture in pictures)
         start = time.perf_counter()
         try:
-            self._check_memory(rows * row_bytes(pictures[0].resident, key.shape))
-            denoised, finite = predict(pictures[0].resident, pictures)
+            at_once = self._buckets.at_once(key, [picture.rows for picture in pictures])
+            self._check_memory(at_once * row_bytes(pictures[0].resident, key.shape))
+            denoised, finite = predict(pictures[0].resident, pictures, self._buckets.divide)
         except Exception as error:
-            return self._shrink(self._caps, _kind(key), rows, pictures, error)
+            return self._shrink(self._caps, key, rows, pictures, error)
         seconds = time.perf_counter() - start
-        self._caps.succeeded(_kind(key), rows, seconds)
-        note_company(pictures, len(turn), self._caps.is_short(_kind(key), rows + rows // len(pictures)))
-        self._turns.charge(turn[: len(pictures)])
+        evaluated = self._buckets.evaluated(key, rows)
+        self._caps.succeeded(key, evaluated, seconds)
+        note_company(pictures, len(turn), self._caps.is_short(key, rows + rows // len(pictures)))
+        self._turns.charge(turn[: len(pictures)], evaluated / rows)
         ended: list[Ended] = []
         for picture, answer, is_sound in zip(pictures, denoised, finite, strict=True):
             picture.device_seconds += seconds * picture.rows / rows
@@ -289,7 +295,8 @@ class Batch:
         key, resident = pictures[0].group, pictures[0].resident
         memory_rows = int(MEMORY_SHARE * self._placement.free_bytes() / row_bytes(resident, key.shape))
         guess_seconds = row_operations(resident, key.shape) / self._assumed_speed
-        cap = self._caps.rows(_kind(key), memory_rows, guess_seconds)
+        cap = self._caps.rows(key, memory_rows, guess_seconds, least=key.bucket)
+        cap = min(cap, key.bucket or cap)
         rows = list(accumulate(picture.rows for picture in pictures))
         return pictures[: max(1, bisect_right(rows, cap))]
 
@@ -312,17 +319,18 @@ class Batch:
         picture_bytes = oldest.decode_bytes
         memory_pictures = int(MEMORY_SHARE * self._placement.free_bytes() / picture_bytes)
         guess_seconds = decoding.decode_operations(oldest.autoencoder, kind.shape) / self._assumed_speed
-        cap = self._decode_caps.rows(_kind(kind), memory_pictures, guess_seconds)
-        pictures = [oldest] if oldest.tiled else [picture for picture in alike if not picture.tiled][:cap]
+        cap = self._decode_caps.rows(kind, memory_pictures, guess_seconds)
+        is_alone = oldest.tiled or oldest.recipe.exact
+        pictures = [oldest] if is_alone else [picture for picture in alike if not picture.tiled][:cap]
         start = time.perf_counter()
         try:
             self._check_memory(len(pictures) * picture_bytes)
             decoded = decode_together(pictures)
         except Exception as error:
-            return self._shrink(self._decode_caps, _kind(kind), len(pictures), pictures, error)
+            return self._shrink(self._decode_caps, kind, len(pictures), pictures, error)
         seconds = time.perf_counter() - start
-        self._decode_caps.succeeded(_kind(kind), len(pictures), seconds)
-        note_company(pictures, len(alike), self._decode_caps.is_short(_kind(kind), len(pictures) + 1))
+        self._decode_caps.succeeded(kind, len(pictures), seconds)
+        note_company(pictures, len(alike), self._decode_caps.is_short(kind, len(pictures) + 1))
         ended: list[Ended] = []
         for picture, drawn in zip(pictures, decoded, strict=True):
             picture.device_seconds += seconds / len(pictures)
@@ -368,8 +376,7 @@ class Batch:
             pictures[0].note(Note.MADE_ROOM)
             return []
         if is_out_of_memory(error) and pictures[0].id in self._drawn and not pictures[0].tiled:
-            pictures[0].tiled = True
-            pictures[0].note(Note.TILED_DECODE)
+            pictures[0].decode_in_tiles()
             return []
         if not is_out_of_memory(error):
             caps.forgive(kind)
@@ -389,8 +396,3 @@ class Batch:
 def _waiting(picture: Picture) -> Waiting:
     operations = picture.rows * row_operations(picture.resident, picture.group.shape)
     return Waiting(picture.id, picture.owner, picture.group, operations)
-
-
-def _kind(key: GroupKey) -> GroupKey:
-    """What a call costs does not depend on whose it is."""
-    return replace(key, alone=None)

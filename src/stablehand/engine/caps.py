@@ -30,18 +30,18 @@ class Caps:
         self._most = most
         self._caps: OrderedDict[Hashable, _Cap] = OrderedDict()
 
-    def rows(self, key: Hashable, memory_rows: int, guess_seconds: float) -> int:
+    def rows(self, key: Hashable, memory_rows: int, guess_seconds: float, *, least: int = 1) -> int:
         """The cap, at least 1.
 
         ``memory_rows`` is what free memory is thought to allow at this moment, ``guess_seconds`` how long a row may
-        take; it counts only until a call has been measured.
+        take; it counts only until a call has been measured. ``least``: less than so many rows only after trouble.
         """
         cap = self._caps.setdefault(key, _Cap(self._most, self._most))
         self._caps.move_to_end(key)
         if len(self._caps) > KINDS_MOST:
             self._caps.popitem(last=False)
         patient_rows = int(self._call_seconds / (cap.seconds_per_row or guess_seconds))
-        return max(1, min(cap.rows, memory_rows, patient_rows))
+        return max(1, min(cap.rows, max(least, min(memory_rows, patient_rows))))
 
     def succeeded(self, key: Hashable, rows: int, seconds: float) -> None:
         """Fold one good call in; the time per row is smoothed, so one slow call does not shrink the cap."""

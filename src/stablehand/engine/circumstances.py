@@ -32,9 +32,17 @@ class Circumstances:
 
 
 def circumstances_of(
-    resident: Resident, autoencoder: Autoencoder, attention: Collection[str], *, overflowed: bool
+    resident: Resident,
+    autoencoder: Autoencoder,
+    attention: Collection[str],
+    *,
+    overflowed: bool,
+    bucket: int | None = None,
 ) -> Circumstances:
-    """Of a picture that ``resident`` has drawn; ``overflowed``: it had to be decoded in float32."""
+    """Of a picture that ``resident`` has drawn; ``overflowed``: it had to be decoded in float32.
+
+    ``bucket``: rows that its calls were filled up to.
+    """
     placement = resident.placement
     return Circumstances(
         software=software(),
@@ -47,6 +55,7 @@ def circumstances_of(
             "vae": _word(torch.float32 if overflowed else autoencoder.dtype),
         },
         attention=tuple(sorted(attention)),
+        bucket=bucket,
     )
 
 

@@ -3,6 +3,7 @@
 import math
 import os
 import platform
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,10 @@ import torch
 from stablehand.domain.errors import BadSettings
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+#: Turing chips without tensor cores, by the names of their cards: convolutions in float16 give them values that are not
+#: numbers, as their owners report for every program.
+_NO_FP16 = re.compile(r"\b(GTX 16\d\d|T500|T550|T600|T1000|T1200|T2000|MX450|MX550)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +70,11 @@ def choose(precision: str = "auto", threads: int | None = None) -> Placement:
     if torch.cuda.is_available():
         index = torch.cuda.current_device()
         properties = torch.cuda.get_device_properties(index)
-        torch.backends.cudnn.benchmark = False  # it picks kernels by timing, so pictures would differ after a restart
+        _compute_repeatably()
         return Placement(
             torch.device("cuda", index),
             properties.name,
-            "fp16" if precision == "auto" else precision,
+            gpu_precision(properties.name) if precision == "auto" else precision,
             properties.total_memory,
         )
     if precision == "fp16":
@@ -79,6 +84,19 @@ def choose(precision: str = "auto", threads: int | None = None) -> Placement:
     if precision == "auto":
         precision = "bf16" if _computes_bf16_fast() else "fp32"
     return Placement(torch.device("cpu"), cpu_name(), precision, _total_memory())
+
+
+def gpu_precision(name: str) -> str:
+    """The automatic precision of a CUDA device with this name."""
+    return "fp32" if _NO_FP16.search(name) else "fp16"
+
+
+def _compute_repeatably() -> None:
+    """The same call gives the same bits, before and after a restart, and fp32 is what it says."""
+    torch.backends.cudnn.benchmark = False  # it picks kernels by timing
+    torch.backends.cudnn.deterministic = True
+    # Torch rounds the inputs of float32 convolutions to 10 bits unless told not to; those of products it leaves alone.
+    torch.backends.cudnn.allow_tf32 = False
 
 
 def _computes_bf16_fast() -> bool:

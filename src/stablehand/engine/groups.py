@@ -16,7 +16,7 @@ class GroupKey:
     shape: tuple[int, int, int]  #: of one latent: channels, height, width
     chunks: int  #: prompt chunks, rounded up to a bucket
     control: tuple[str, ...] = ()  #: what else steers the network
-    alone: str | None = None  #: the id of a picture that must be bit-equal whatever else runs: it shares with nobody
+    bucket: int = 0  #: rows of every call, for pictures that must be bit-equal whatever else runs; 0: as many as come
 
 
 def context_bucket(chunks: int) -> int:

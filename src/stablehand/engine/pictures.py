@@ -28,13 +28,16 @@ from stablehand.engine.samplers import (
     plan_part,
     plan_sigmas,
 )
-from stablehand.engine.seats import PASS, REFINED, Finished, Seat
+from stablehand.engine.seats import BUCKET, PASS, REFINED, Finished, Seat
 from stablehand.engine.starts import NOTHING, Start, latent_shape
 from stablehand.engine.text import Words
 
 
 class Picture:
-    """One shot in one pass. ``state`` holds everything that is needed to go on elsewhere."""
+    """One shot in one pass. ``state`` holds everything that is needed to go on elsewhere.
+
+    ``bucket``: rows of the calls that it goes into if it is exact.
+    """
 
     def __init__(
         self,
@@ -43,6 +46,8 @@ class Picture:
         conditioning: Conditioning,
         begun: Start = NOTHING,
         autoencoder: Autoencoder | None = None,
+        *,
+        bucket: int = 1,
     ) -> None:
         self.seat = seat
         self.id = seat.picture_id
@@ -54,6 +59,7 @@ class Picture:
         self.device_seconds = seat.device_seconds
         self.notes = list(seat.notes)  #: what had to be done otherwise than asked for
         self.attention = seat.attention  #: kernels that computed its UNet's attention so far
+        self.filled: int | None = None  #: how many rows its last calls were filled up to, if they were
         self.tiled = False  #: decode it in pieces
         self.denoised: Tensor | None = None  #: the newest estimate of the finished latent
         self.recipe = recipe = seat.this_pass.recipe
@@ -69,6 +75,8 @@ class Picture:
             pixels_per_latent=resident.pixels_per_latent,
         )
         self.state = self._begin(noise) if seat.state is None else seat.state.copy_to(device)
+        if recipe.exact:  # one that was begun elsewhere goes on in calls of the size that it began with
+            self.state.numbers.setdefault(BUCKET, float(bucket))
         self._sampling = method.sample(self.state, Means(noise, resident.levels, recipe.sampler_options))
         self._ask: Ask | None = next(self._sampling, None)
 
@@ -151,7 +159,7 @@ class Picture:
             slot=self.resident.slot,
             shape=(self.state.latent.shape[0], self.state.latent.shape[1], self.state.latent.shape[2]),
             chunks=context_bucket(chunks_of(*self._contexts)),
-            alone=self.id if self.recipe.exact else None,
+            bucket=max(1, int(self.state.numbers[BUCKET])) if self.recipe.exact else 0,
         )
 
     def note(self, note: Note) -> None:
@@ -173,8 +181,17 @@ class Picture:
         """With the pixels, (height, width, 3), where they belong."""
         pixels = decoded if self.start.frame is None else self.start.frame.around(decoded)
         overflowed = Note.FLOAT32_DECODE in self.notes
-        by = circumstances_of(self.resident, self.autoencoder, self.attention, overflowed=overflowed)
+        by = circumstances_of(
+            self.resident, self.autoencoder, self.attention, overflowed=overflowed, bucket=self.filled
+        )
         return Finished(self.id, pixels, self.device_seconds, by, tuple(self.notes))
+
+    def decode_in_tiles(self) -> None:
+        """It was too large for the decoder; what is left of the memory depends on others."""
+        self.tiled = True
+        self.note(Note.TILED_DECODE)
+        if self.recipe.exact:
+            self.note(Note.NOT_EXACT)
 
     def answer(self, answer: Answer) -> None:
         """Hand the sampler what it asked for; it goes on to its next question or finishes."""

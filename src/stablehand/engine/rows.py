@@ -5,7 +5,7 @@ prompt, guidance scale) is a value per row.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,10 +13,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from stablehand.engine.checkpoints import Resident
+from stablehand.engine.groups import GroupKey
 from stablehand.engine.levels import Prediction
 from stablehand.engine.pictures import Picture
 from stablehand.engine.samplers import Answer, Ask
-from stablehand.engine.text import Words
+from stablehand.engine.text import CHUNK_POSITIONS, Words
 
 #: How beautiful the refiner is told its picture is, and the one that guidance pushes away from: the values its authors
 #: publish.
@@ -35,8 +36,46 @@ def row_operations(resident: Resident, shape: tuple[int, int, int]) -> float:
     return 0.25 * resident.unet_parameters * shape[1] * shape[2]
 
 
-def predict(resident: Resident, pictures: Sequence[Picture]) -> tuple[list[Answer], list[bool]]:
-    """One UNet call for pictures of one group.
+@dataclass(frozen=True, slots=True, eq=False)
+class Inputs:
+    """What the network is shown; the first dimension of everything counts rows."""
+
+    latents: Tensor  #: (n, channels, height, width)
+    timesteps: Tensor  #: (n,), float32: half precision would round them to the next few
+    contexts: Tensor  #: (n, positions, features)
+    mask: Tensor | None  #: (n, positions), which of them are not padding; None: all
+    guidance: Tensor | None  #: (n, width), for networks that are told the guidance scale
+    sizes: dict[str, Tensor] | None  #: for networks that are told sizes (SDXL)
+
+    def __len__(self) -> int:
+        return len(self.latents)
+
+    def take(self, rows: Sequence[int]) -> "Inputs":
+        """Some of them, in this order."""
+        chosen = list(rows)
+        return Inputs(
+            self.latents[chosen],
+            self.timesteps[chosen],
+            self.contexts[chosen],
+            None if self.mask is None else self.mask[chosen],
+            None if self.guidance is None else self.guidance[chosen],
+            None if self.sizes is None else {name: values[chosen] for name, values in self.sizes.items()},
+        )
+
+
+#: Into which calls rows go: (resident, group, rows, of each row its picture) to the rows of each call, where a row may
+#: stand more than once; None: all in one.
+Divide = Callable[[Resident, GroupKey, Inputs, Sequence[int]], list[list[int]] | None]
+
+
+def in_one_call(_resident: Resident, _key: GroupKey, _rows: Inputs, _pictures: Sequence[int]) -> None:
+    """How rows are divided when nothing else is asked for."""
+
+
+def predict(
+    resident: Resident, pictures: Sequence[Picture], divide: Divide = in_one_call
+) -> tuple[list[Answer], list[bool]]:
+    """Evaluate the UNet for pictures of one group.
 
     Returns, per picture, the denoised latent (C, h, w) in float32 with guidance applied, beside it the unguided one
     where there is guidance, and whether all of it is finite.
@@ -45,13 +84,16 @@ def predict(resident: Resident, pictures: Sequence[Picture]) -> tuple[list[Answe
     asks = [picture.ask for picture in pictures]
     sigmas = torch.tensor([ask.sigma for ask in asks], device=device)[:, None, None, None]
     latents = torch.stack([ask.latent for ask in asks])  # (n, C, h, w)
-    rows = _gather(pictures)
-    output = _evaluate(resident, pictures, rows, latents * (sigmas.square() + 1).rsqrt())
+    rows, key = _gather(pictures), pictures[0].group
+    inputs = _inputs(resident, pictures, rows, latents * (sigmas.square() + 1).rsqrt())
+    calls = divide(resident, key, inputs, [row.picture for row in rows])
+    output = call(resident, inputs) if calls is None else _in_calls(resident, inputs, calls)
     guided = [row.picture for row in rows if row.is_negative]
     uncond = output[len(rows) - len(guided) :]
     kernels = resident.attention.take()
     for picture in pictures:
         picture.attention |= kernels
+        picture.filled = _filled(key, calls)
     predicted = _wishes(rows, output, len(pictures))
     unguided: list[Tensor | None] = [None] * len(pictures)
     if guided:
@@ -83,30 +125,56 @@ def _gather(pictures: Sequence[Picture]) -> list[_Row]:
     return rows
 
 
-def _evaluate(resident: Resident, pictures: Sequence[Picture], rows: Sequence[_Row], scaled: Tensor) -> Tensor:
-    """What the network makes of each row, in float32; ``scaled`` (n, C, h, w) holds what each picture shows it."""
-    device, dtype = resident.placement.device, resident.placement.dtype
-    context, mask = _stack_contexts([row.words.context for row in rows])
-    # Timesteps stay float32: half precision would round them to the next few.
-    timesteps = torch.tensor(
-        [_timestep(resident, pictures[row.picture].ask) for row in rows], device=device, dtype=torch.float32
-    )
+def _inputs(resident: Resident, pictures: Sequence[Picture], rows: Sequence[_Row], scaled: Tensor) -> Inputs:
+    """``scaled`` (n, C, h, w): what each picture shows the network."""
+    contexts, mask = _stack_contexts([row.words.context for row in rows], pictures[0].group)
     shown = scaled
     if (beside := [picture.start.channels for picture in pictures])[0] is not None:
         shown = torch.cat([scaled, torch.stack([one for one in beside if one is not None])], dim=1)
+    return Inputs(
+        latents=shown[[row.picture for row in rows]],
+        timesteps=torch.tensor(
+            [_timestep(resident, pictures[row.picture].ask) for row in rows],
+            device=resident.placement.device,
+            dtype=torch.float32,
+        ),
+        contexts=contexts,
+        mask=mask,
+        guidance=_guidance(resident, pictures, rows) if resident.knows_guidance else None,
+        sizes=_sizes(resident, pictures, rows) if resident.knows_sizes else None,
+    )
+
+
+def call(resident: Resident, rows: Inputs) -> Tensor:
+    """One UNet call: what the network makes of each row, (n, C, h, w) in float32."""
+    dtype = resident.placement.dtype
     answers: Tensor = resident.attention.call(
-        (tuple(shown.shape[1:]), context.shape[1], mask is None),
+        (tuple(rows.latents.shape[1:]), rows.contexts.shape[1], rows.mask is None),
         lambda: resident.unet(
-            shown[[row.picture for row in rows]].to(dtype, memory_format=resident.placement.memory_format),
-            timesteps,
-            encoder_hidden_states=context.to(dtype),
-            encoder_attention_mask=mask,
-            timestep_cond=_guidance(resident, pictures, rows) if resident.knows_guidance else None,
-            added_cond_kwargs=_sizes(resident, pictures, rows) if resident.knows_sizes else None,
+            rows.latents.to(dtype, memory_format=resident.placement.memory_format),
+            rows.timesteps,
+            encoder_hidden_states=rows.contexts.to(dtype),
+            encoder_attention_mask=rows.mask,
+            timestep_cond=rows.guidance,
+            added_cond_kwargs=rows.sizes,
             return_dict=False,
         )[0],
     )
     return answers.float()
+
+
+def _filled(key: GroupKey, calls: Sequence[Sequence[int]] | None) -> int | None:
+    """How many rows each call was filled up to, if it was."""
+    return key.bucket if calls is not None and all(len(rows) == key.bucket for rows in calls) else None
+
+
+def _in_calls(resident: Resident, inputs: Inputs, calls: Sequence[Sequence[int]]) -> Tensor:
+    """Of each row the answer, whichever call it comes from."""
+    answers: dict[int, Tensor] = {}
+    for rows in calls:
+        for row, answer in zip(rows, call(resident, inputs.take(rows)), strict=True):
+            answers.setdefault(row, answer)
+    return torch.stack([answers[row] for row in range(len(inputs))])
 
 
 def _timestep(resident: Resident, ask: Ask) -> float:
@@ -129,6 +197,8 @@ def _wishes(rows: Sequence[_Row], output: Tensor, pictures: int) -> Tensor:
 
 def _wish(parts: Sequence[tuple[float, Tensor]], uncond: Tensor | None) -> Tensor:
     """uncond + sum of weight (part - uncond), as A1111 composes them; without an unguided answer, their mean."""
+    if len(parts) == 1 and parts[0][0] == 1.0:
+        return parts[0][1]  # as it is, whether or not a neighbour's prompt has several parts
     if uncond is None:
         total = sum(weight for weight, _ in parts) or 1.0
         return torch.stack([answer * (weight / total) for weight, answer in parts]).sum(dim=0)
@@ -167,20 +237,23 @@ def _guidance(resident: Resident, pictures: Sequence[Picture], rows: Sequence[_R
     """The guidance scale as LCM's networks take it: sines and cosines of 1000 (scale - 1) (Luo et al. 2023,
     arXiv 2310.04378, §3.3)."""
     width = int(resident.unet.config.time_cond_proj_dim)
-    device = resident.placement.device
-    scales = torch.tensor([pictures[row.picture].recipe.cfg_scale for row in rows], device=device)
-    rates = torch.exp(-math.log(10_000.0) / (width // 2 - 1) * torch.arange(width // 2, device=device))
-    angles = 1000.0 * (scales - 1.0)[:, None] * rates[None]
-    return torch.cat([angles.sin(), angles.cos()], dim=1).to(resident.placement.dtype)
+    rates = torch.exp(-math.log(10_000.0) / (width // 2 - 1) * torch.arange(width // 2))
+    # One by one, on the CPU: how sines are rounded may depend on how many are asked for at once.
+    angles = [1000.0 * (pictures[row.picture].recipe.cfg_scale - 1.0) * rates for row in rows]
+    told = torch.stack([torch.cat([own.sin(), own.cos()]) for own in angles])
+    return told.to(resident.placement.device, resident.placement.dtype)
 
 
-def _stack_contexts(contexts: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
+def _stack_contexts(contexts: Sequence[Tensor], key: GroupKey) -> tuple[Tensor, Tensor | None]:
     """(n, positions, features), padded with zeros, and a mask of what is not padding; no mask where there is none.
 
-    Padding is finite on purpose: the mask weighs it with zero, and zero times NaN is NaN.
+    Padding is finite on purpose: the mask weighs it with zero, and zero times NaN is NaN. Contexts of exact pictures
+    fill all that their group allows, and have a mask whenever one of the group might need it.
     """
     longest = max(len(context) for context in contexts)
-    if all(len(context) == longest for context in contexts):
+    if key.bucket:
+        longest = key.chunks * CHUNK_POSITIONS
+    if longest == CHUNK_POSITIONS or (not key.bucket and all(len(context) == longest for context in contexts)):
         return torch.stack(list(contexts)), None
     padded = [functional.pad(context, (0, 0, 0, longest - len(context))) for context in contexts]
     lengths = torch.tensor([len(context) for context in contexts], device=padded[0].device)

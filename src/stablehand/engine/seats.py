@@ -19,9 +19,9 @@ from stablehand.engine.faults import ParkedStateBroken
 from stablehand.engine.residents import NO_EXTRAS, Extras
 from stablehand.engine.samplers.state import SamplerState
 
-#: Names in a state's numbers: the pass that it belongs to, whether the refiner has taken over, and whether its latent
-#: is what the pass starts from rather than what has been drawn in it.
-PASS, REFINED, BETWEEN = "pass", "refined", "between"
+#: Names in a state's numbers: the pass that it belongs to, whether the refiner has taken over, whether its latent is
+#: what the pass starts from rather than what has been drawn in it, and how many rows its calls have if it is exact.
+PASS, REFINED, BETWEEN, BUCKET = "pass", "refined", "between", "bucket"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -69,13 +69,16 @@ class Turns:
             self._turn = furthest
         return self._in_order(groups[self._turn])
 
-    def charge(self, served: Sequence[Waiting]) -> None:
-        """Account for a call: these pictures, of those last passed to :meth:`next`, were in it."""
+    def charge(self, served: Sequence[Waiting], factor: float = 1.0) -> None:
+        """Account for a call: these pictures, of those last passed to :meth:`next`, were in it.
+
+        ``factor``: what it cost beside their operations; whoever goes in a half-empty call pays for all of it.
+        """
         used = dict.fromkeys(self._credit, 0.0)
         left_out = Counter(self._owners.values())
         self._left_out = {picture_id: calls + 1 for picture_id, calls in self._left_out.items()}
         for one in served:
-            used[one.owner] += one.operations
+            used[one.owner] += one.operations * factor
             left_out[one.owner] -= 1
             self._calls[one.id] += 1
             self._left_out[one.id] = 0

@@ -73,9 +73,10 @@ class _Seat:
 class NativeRuntime:
     """Pictures by the row engine, on this machine's device.
 
-    ``models_dir`` holds the checkpoints that are not built in. ``seats`` and ``threads`` default to what suits the
-    device, as does ``weights_bytes``, the memory that weights may take there. ``fetch`` brings weights that are not in
-    ``models_dir``. The encoders run in threads of their own, so that the device need not wait for them.
+    ``models_dir`` holds the checkpoints that are not built in. ``seats``, ``threads``, ``exact_rows`` (of a call for
+    exact pictures) and ``weights_bytes`` (the memory that weights may take there) default to what suits the device.
+    ``fetch`` brings weights that are not in ``models_dir``. The encoders run in threads of their own, so that the
+    device need not wait for them.
     """
 
     name = "native"
@@ -88,6 +89,7 @@ class NativeRuntime:
         seats: int | None = None,
         threads: int | None = None,
         *,
+        exact_rows: int | None = None,
         fetch: Fetch | None = None,
         weights_bytes: int | None = None,
     ) -> None:
@@ -97,6 +99,7 @@ class NativeRuntime:
         self._precision = precision
         self._seats = seats
         self._threads = threads
+        self._exact_rows = exact_rows
         self._seated: dict[str, _Seat] = {}
         self._placement: Placement | None = None
         self._batch: Batch | None = None
@@ -119,7 +122,8 @@ class NativeRuntime:
         if placement.device.type == "cuda":
             host = HostTier(int(free_memory_bytes() * _HOST_SHARE), pin=True)
         load = partial(load_checkpoint, tokenizers=self._models_dir / "tokenizers")
-        self._batch = Batch(placement, Residents(placement, budget_bytes, load, host=host))
+        residents = Residents(placement, budget_bytes, load, host=host)
+        self._batch = Batch(placement, residents, exact_rows=self._exact_rows)
         self._placement = placement
         self._encoders = ThreadPoolExecutor(_ENCODERS, thread_name_prefix="encode")
 

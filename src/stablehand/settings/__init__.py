@@ -88,6 +88,9 @@ class ComputeSettings(Section):
         None, ge=1, le=256, description="Pictures drawn at once. Default: measured on the device."
     )
     threads: int | None = Field(None, ge=1, description="CPU threads of the engine. Default: the machine's cores.")
+    exact_rows: int | None = Field(
+        None, ge=1, le=64, description="Rows of a call for `exact` pictures. Default: 2 on a CPU, 2 to 16 on a GPU."
+    )
     xformers: bool = Field(
         False, description="Memory-efficient attention; PyTorch's own is always used, so this changes nothing."
     )

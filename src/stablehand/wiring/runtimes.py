@@ -28,6 +28,7 @@ def runtime_factory(settings: Settings, fetch: Fetch | None = None) -> RuntimeFa
             precision=settings.compute.precision,
             seats=settings.compute.seats,
             threads=settings.compute.threads,
+            exact_rows=settings.compute.exact_rows,
             fetch=fetch,
         )
 
