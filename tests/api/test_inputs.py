@@ -6,6 +6,7 @@ import zlib
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
@@ -204,6 +205,18 @@ def test_orders_come_back_with_the_fields_they_were_made_of(site: Site) -> None:
     assert (large["width"], large["height"], large["options"]["upscaler"]) == (1920, 960, "Nearest")
     answer = site.client.post("/api/v1/jobs", json={**enlarge, "scale": 8})
     assert set(error_of(answer)["fields"]) == {"scale"}
+
+
+def test_greys_of_two_bytes_keep_their_shades(site: Site) -> None:
+    ramp = np.linspace(0, 65535, 256 * 2).astype(np.uint16).reshape(2, 256)
+    out = io.BytesIO()
+    Image.fromarray(ramp).save(out, "PNG")
+    assert Image.open(io.BytesIO(out.getvalue())).mode.startswith("I")
+    given = upload(site, out.getvalue()).get_json()
+    kept = site.services.store.input(owner(site.services).id, given["id"])
+    assert kept is not None
+    shades = np.asarray(Image.open(io.BytesIO(site.services.objects.get(kept.object_key))).convert("L"))
+    assert np.abs(shades.astype(int) - ramp / 257).max() <= 1
 
 
 def test_a_picture_that_is_lost_or_damaged_in_the_store_is_not_handed_out(site: Site) -> None:

@@ -6,6 +6,7 @@ import threading
 import warnings
 from dataclasses import dataclass
 
+import numpy as np
 from PIL import Image as PillowImage
 from PIL import ImageOps
 
@@ -63,7 +64,7 @@ def _cleaned(data: bytes) -> Cleaned:
         if getattr(file, "n_frames", 1) != 1:
             raise BadPicture("The picture has several frames.", hint=_HINT)
         file.load()
-        upright = ImageOps.exif_transpose(file)
+        upright = _of_bytes(ImageOps.exif_transpose(file))
     plain = upright.convert(_mode_of(upright))
     # Whatever else the file carried stays behind: only pixels are copied.
     bare = PillowImage.frombytes(plain.mode, plain.size, plain.tobytes())
@@ -71,6 +72,13 @@ def _cleaned(data: bytes) -> Cleaned:
     bare.save(out, "PNG", compress_level=_PNG_EFFORT)
     written = out.getvalue()
     return Cleaned(written, hashlib.sha256(written).hexdigest(), *bare.size)
+
+
+def _of_bytes(picture: PillowImage.Image) -> PillowImage.Image:
+    """Greys of two bytes (scans, depths) scaled to one; Pillow's own conversion would make nearly all of them white."""
+    if not picture.mode.startswith("I"):
+        return picture
+    return PillowImage.fromarray((np.asarray(picture, np.float32) / 257).round().clip(0, 255).astype(np.uint8))
 
 
 def _mode_of(picture: PillowImage.Image) -> str:
