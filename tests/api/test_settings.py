@@ -210,7 +210,7 @@ def test_tiers_are_set_each_for_itself(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(BadSettings) as refused:
         settings.load(data_dir=tmp_path)
     assert "tiers.normal.retention: unknown; did you mean tiers.normal.retention_days?" in refused.value.message
-    assert "tiers.gold: unknown" in refused.value.message
+    assert "tiers.gold.rank: field required" in refused.value.message
 
 
 def test_a_bucket_is_opened_as_it_is_told_and_its_secret_does_not_show(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from stablehand.adapters.doorbell import InProcessDoorbell
 from stablehand.domain.errors import LeaseLost, QueueFull, StablehandError
 from stablehand.domain.jobs import State
 from stablehand.domain.orders import JobOrder
+from stablehand.domain.tiers import SHIPPED
 from stablehand.protocol import Claim, Lease
 from stablehand.services import Limits, Services
 from stablehand.services.accounts import owner
@@ -161,7 +162,7 @@ def other(house: House) -> Iterator[Services]:
 
 
 def test_racing_orders_do_not_pass_the_accounts_limit(house: House) -> None:
-    house.services = replace(house.services, limits=Limits(max_size_shots=5))
+    house.services.store.tiers = SHIPPED.with_quotas(queued=5)
     answers = many(8, lambda: house.order(count=2))
     assert sum(isinstance(answer, QueueFull) for answer in answers) == 6
     assert house.services.store.queue_counts() == (4, 0)

@@ -10,7 +10,7 @@ from stablehand.domain.errors import IdempotencyConflict, InvalidFields, NoPool,
 from stablehand.domain.jobs import Job, State
 from stablehand.domain.orders import JobOrder
 from stablehand.domain.pools import Pool
-from stablehand.services import Limits
+from stablehand.domain.tiers import SHIPPED
 from stablehand.services.cancel import cancel
 from stablehand.services.jobs import list_jobs
 from stablehand.services.submit import submit
@@ -63,7 +63,7 @@ def test_a_thousand_pictures_are_one_order(house: House) -> None:
 
 
 def test_the_queue_of_an_account_is_bounded(house: House) -> None:
-    house.services = replace(house.services, limits=Limits(max_size_shots=5))
+    house.services.store.tiers = SHIPPED.with_quotas(queued=5)
     job = house.order(count=3)
     with pytest.raises(QueueFull):
         house.order(count=3)

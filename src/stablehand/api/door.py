@@ -14,6 +14,7 @@ from stablehand.api.options import Options
 from stablehand.api.schemas import Error
 from stablehand.domain.accounts import Account
 from stablehand.domain.errors import Forbidden
+from stablehand.domain.tiers import Tiers
 from stablehand.services import Services
 from stablehand.services.accounts import owner
 
@@ -40,6 +41,7 @@ class Door:
     waits: Budget = field(init=False)
     sockets: Budget = field(init=False)
     _owner: Account | None = None
+    _tiers: Tiers | None = None  # with which the account was read
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -51,8 +53,9 @@ class Door:
     def account(self) -> Account:
         """Whoever is asking. Without authentication that is the built-in owner."""
         with self._lock:
-            if self._owner is None:
-                self._owner = owner(self.services)
+            tiers = self.services.store.tiers
+            if self._owner is None or self._tiers is not tiers:
+                self._owner, self._tiers = owner(self.services), tiers
             return self._owner
 
     def check_admin(self) -> None:

@@ -13,6 +13,7 @@ from flask.typing import ResponseReturnValue
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
+from stablehand.api.schemas import HitOut
 from stablehand.domain import errors
 
 log = structlog.get_logger("stablehand.api")
@@ -57,6 +58,7 @@ STATUS: dict[type[errors.StablehandError], int] = {
     errors.CheckpointBroken: 409,
     errors.RecipeUnsupported: 409,
     errors.QueueFull: 429,
+    errors.QuotaSpent: 429,
     errors.Busy: 503,
     errors.StorageAway: 503,
     errors.StoreUnavailable: 503,
@@ -151,7 +153,11 @@ def install(app: Flask) -> None:
     @app.errorhandler(errors.StablehandError)
     def refused(error: errors.StablehandError) -> tuple[Response, int]:
         status = status_of(error)
-        response = jsonify(shape(error.code, error.message, error.hint, error.fields))
+        body = shape(error.code, error.message, error.hint, error.fields)
+        hit = getattr(error, "hit", None)
+        if hit is not None:
+            body["error"]["limit"] = HitOut.of(hit).model_dump(mode="json")
+        response = jsonify(body)
         retry_after = getattr(error, "retry_after_seconds", None)
         if retry_after is not None:
             response.headers["Retry-After"] = str(retry_after)

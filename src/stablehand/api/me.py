@@ -6,6 +6,7 @@ from flask_openapi.blueprint import APIBlueprint
 from stablehand.api.door import Door, blueprint, reply
 from stablehand.api.schemas import LimitsOut, MeOut
 from stablehand.domain.orders import LIMITS, PROMPT_MAX_CHARACTERS
+from stablehand.services.quotas import quotas_of
 
 
 def routes(door: Door) -> APIBlueprint:
@@ -15,13 +16,14 @@ def routes(door: Door) -> APIBlueprint:
     def read_me() -> Response:
         """Look at your account and its limits."""
         account = door.account
+        quotas = quotas_of(door.services, account)
         limits = LimitsOut(
-            steps=_whole("steps"),
-            count=_whole("count"),
+            steps=_whole("steps", quotas.steps),
+            count=_whole("count", quotas.count),
             side=_whole("width"),
             cfg_scale=LIMITS["cfg_scale"],
             prompt_length=PROMPT_MAX_CHARACTERS,
-            queued_shots=door.services.limits.max_size_shots,
+            queued_shots=quotas.queued,
         )
         me = MeOut(id=account.id, name=account.name, role=account.role, tiers=list(account.tiers), limits=limits)
         return reply(me)
@@ -29,6 +31,6 @@ def routes(door: Door) -> APIBlueprint:
     return api
 
 
-def _whole(field: str) -> tuple[int, int]:
+def _whole(field: str, most: int | None = None) -> tuple[int, int]:
     low, high = LIMITS[field]
-    return int(low), int(high)
+    return int(low), int(high) if most is None else min(int(high), most)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from stablehand.domain.agents import AgentState
 from stablehand.domain.jobs import State
+from stablehand.domain.quotas import Hit
 from stablehand.domain.recipes import Format
 
 
@@ -103,11 +104,25 @@ class DownloadQuery(Query):
     download: bool = Field(False, description="Answer as an attachment with a file name.")
 
 
+class HitOut(Out):
+    name: str = Field(description="Of the limit, as `GET /api/v1/me/limits` names it.")
+    most: float
+    used: float = Field(description="Without this order.")
+    asked: float = Field(description="By this order.")
+    over: float = Field(description="By how much it would be passed.")
+    frees_at: datetime | None = Field(description="When there is room for it; null when time alone makes none.")
+
+    @classmethod
+    def of(cls, hit: Hit) -> "HitOut":
+        return cls(name=hit.limit, most=hit.most, used=hit.used, asked=hit.asked, over=hit.over, frees_at=hit.frees_at)
+
+
 class ErrorBody(Out):
     code: str = Field(description="Stable; meant for programs.")
     message: str = Field(description="What happened.")
     hint: str = Field(description="What to do.")
     fields: dict[str, str] = Field(description="Field -> what it must be; every wrong one at once.")
+    limit: HitOut | None = Field(None, description="Which limit of the account was hit; only there if one was.")
 
 
 class Error(Out):
@@ -357,7 +372,7 @@ class LimitsOut(Out):
     side: tuple[int, int]
     cfg_scale: tuple[float, float]
     prompt_length: int
-    queued_shots: int
+    queued_shots: int | None
 
 
 class MeOut(Out):

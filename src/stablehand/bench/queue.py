@@ -26,6 +26,7 @@ from stablehand.bench.waits import submit_to_claim
 from stablehand.domain.checkpoints import Found
 from stablehand.domain.orders import JobOrder, make_recipe
 from stablehand.domain.pools import DEFAULT_POOL
+from stablehand.domain.tiers import SHIPPED
 from stablehand.services.identity import new_id
 from stablehand.store import DATABASE_NAME, Store
 from stablehand.store.jobs import NewJob
@@ -78,6 +79,7 @@ def run(
     for name in stores:
         with _place(name, database_url) as place:
             store = Store(place.url)
+            store.tiers = SHIPPED.with_quotas(queued=None)
             store.migrate()
             _furnish(store)
             waits.append({"store": name, **submit_to_claim(place.url, latencies)})  # while nothing else waits
@@ -226,7 +228,6 @@ def _fill(store: Store, depth: int) -> None:
                 recipe=recipe,
                 seeds=range(count),
             ),
-            max_size_shots=10**9,
         )
         queued += count
         number += 1
@@ -275,7 +276,9 @@ def _lane_heads_ms(store: Store, times: int = 100) -> float:
     """The statement that reads every lane with its oldest waits and its work, from the database to its rows here."""
     with store.engine.connect() as connection:
         driver = connection.connection.cursor()
-        compiled = lanes_query(is_postgresql=store.is_postgresql).compile(dialect=store.engine.dialect)
+        compiled = lanes_query(store.tiers.ranks, is_postgresql=store.is_postgresql).compile(
+            dialect=store.engine.dialect
+        )
         values = lane_parameters(DEFAULT_POOL.name, "nobody")
         given: Any = [values[name] for name in compiled.positiontup] if compiled.positiontup else values
         took = []

@@ -20,10 +20,15 @@ def simulate(
     frontier: Annotated[
         bool, typer.Option("--frontier", help="Vary how far idle agents help one large order, instead of the policy.")
     ] = False,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Take the tiers of these settings instead of the shipped ones.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
     show_list: Annotated[bool, typer.Option("--list", help="Name the scenarios that come along and end.")] = False,
 ) -> None:
     """Simulate a fleet under load: waits by tier, missed deadlines, switches, utilisation and cost."""
+    from stablehand.domain.tiers import SHIPPED
+    from stablehand.settings import load
     from stablehand.simulation.play import play
     from stablehand.simulation.policies import POLICIES
     from stablehand.simulation.scenarios import FRONTIER, SCENARIOS, with_idle_share
@@ -36,11 +41,12 @@ def simulate(
         if wanted not in POLICIES:
             raise typer.BadParameter(f"{wanted!r} is not a policy. Policies: {', '.join(POLICIES)}.")
     chosen = _scenario(name, scenario)
+    tiers = SHIPPED if config is None else load(config=config).tiers_in_force
     if frontier:
         played = {f"idle share {share:g}": (with_idle_share(chosen, share), "stablehand") for share in FRONTIER}
     else:
         played = {wanted: (chosen, wanted) for wanted in (policy or POLICIES)}
-    figures = {label: play(how, wanted, seed=seed).as_dict() for label, (how, wanted) in played.items()}
+    figures = {label: play(how, wanted, seed=seed, tiers=tiers).as_dict() for label, (how, wanted) in played.items()}
     if as_json:
         result = {"scenario": chosen.name, "seed": seed, "seconds": chosen.seconds, "policies": figures}
         typer.echo(json.dumps(result))

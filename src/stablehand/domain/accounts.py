@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from stablehand.domain.tiers import TIERS
-
 #: ``owner``: the built-in account of whoever runs the machine, an administrator who cannot be demoted.
 Role = Literal["owner", "admin", "user"]
 #: Unconfirmed: nobody has shown yet that the address is theirs. Only an active account may sign in or use its keys.
@@ -29,12 +27,6 @@ class Account:
     @property
     def is_admin(self) -> bool:
         return self.role in ("owner", "admin")
-
-
-def tiers_of(tier: str) -> tuple[str, ...]:
-    """The tiers that an account of this tier may use, best first: its own and all below."""
-    names = tuple(known.name for known in TIERS)
-    return names[names.index(tier) :] if tier in names else names[-1:]
 
 
 def account_state(*, suspended: bool, has_address: bool, confirmed: bool) -> AccountState:

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil
 
+from stablehand.domain.tiers import Tier
+
 #: Work should be begun by half its deadline: the other half is for loading and for what arrives meanwhile.
 DEADLINE_SHARE = 0.5
 
@@ -27,6 +29,14 @@ class PoolLoad:
     queued_seconds: Mapping[float, float]  #: tier deadline in seconds -> queued device-seconds, needed loads among them
     running: int  #: shots that agents hold
     busy_agents: float = 0.0  #: agents that draw or load, averaged over the last while
+
+
+def by_deadline(due: Iterable[tuple[Tier, float]]) -> dict[float, float]:
+    """Tier deadline in seconds -> device-seconds, from the device-seconds of each tier; some may share a deadline."""
+    sums: dict[float, float] = {}
+    for tier, seconds in due:
+        sums[tier.deadline_seconds] = sums.get(tier.deadline_seconds, 0.0) + seconds
+    return sums
 
 
 def wanted_agents(load: PoolLoad, scaling: Scaling) -> int:

@@ -5,6 +5,10 @@ holds the one table from these classes to HTTP statuses.
 """
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stablehand.domain.quotas import Hit
 
 
 class StablehandError(Exception):
@@ -71,9 +75,50 @@ class QueueFull(StablehandError):
 
     code = "queue_full"
 
-    def __init__(self, message: str, *, hint: str = "", retry_after_seconds: int = 30) -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", retry_after_seconds: int | None = 30, hit: "Hit | None" = None
+    ) -> None:
         super().__init__(message, hint=hint)
         self.retry_after_seconds = retry_after_seconds
+        self.hit = hit
+
+
+class QuotaSpent(StablehandError):
+    """The account has had as much as it may have within a day.
+
+    ``retry_after_seconds``: None when waiting does not help, because the order alone is too large.
+    """
+
+    code = "quota_spent"
+
+    def __init__(self, message: str, *, hint: str, retry_after_seconds: int | None, hit: "Hit") -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_seconds = retry_after_seconds
+        self.hit = hit
+
+
+class OverLimit(InvalidFields):
+    """Fields are valid, but ask for more than this account may have; ``fields`` names every one of them."""
+
+    code = "over_limit"
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__(fields, hint="Order less, or ask whoever runs the service for more.")
+        self.message = f"This is more than your account may order: {', '.join(sorted(fields))}."
+
+
+class NotAllowed(Forbidden):
+    """The account may not use this checkpoint, or order this kind; ``fields`` names all that it may not."""
+
+    code = "not_allowed"
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        names = ", ".join(sorted(fields))
+        super().__init__(
+            f"Your account may not order this: {names}.",
+            hint="Choose what the fields name, or ask whoever runs the service.",
+            fields=fields,
+        )
 
 
 class Busy(StablehandError):

@@ -1,7 +1,6 @@
-"""The numbers that bound the queue and the trash."""
+"""The numbers that bound the queue and the trash; what an account may have is in domain.quotas."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from stablehand.domain.seats import PREMIUM_SEATS
 
@@ -13,13 +12,9 @@ class Limits:
     timeout_seconds: float = 600.0  #: how long one attempt at a shot may run
     retry_count: int = 3  #: how many errors of a shot are followed by another attempt
     park_seconds: float = 30.0  #: how often agents save the states of running shots; 0: never
-    max_size_shots: int = 10_000  #: queued shots an account may have
-    max_running_shots: int | None = None  #: shots of one account that agents may hold at once; None: any number
     premium_seats: int = PREMIUM_SEATS  #: seats of each agent that normal shots leave free
     poll_seconds: float = 1.5  #: how often a waiting request looks by itself, doorbell or not
     trash_days: float = 30.0  #: deleted pictures can be restored for so long
-    #: tier -> pictures of it go to the trash after so long, unless they are starred; None: never
-    retention_days: Mapping[str, float | None] = field(default_factory=dict)
     upload_hours: float = 1.0  #: uploaded bytes that nobody delivered are swept after this
     idempotency_hours: float = 24.0  #: an Idempotency-Key is remembered for so long
     attempts_days: float = 30.0  #: failed attempts are remembered for so long, those of dead letters for longer

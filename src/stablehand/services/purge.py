@@ -20,7 +20,7 @@ def purge(services: Services) -> int:
     services.store.forget_empty_tallies(hours=limits.idempotency_hours)
     while services.store.forget_ended_parked():
         continue
-    while services.store.trash_expired(limits.retention_days):
+    while services.store.trash_expired():
         continue
     while services.store.sweep_inputs(unused_hours=UNUSED_HOURS):
         continue

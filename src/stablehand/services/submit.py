@@ -38,7 +38,8 @@ def submit(services: Services, account: Account, order: JobOrder, *, idempotency
 
     Raises:
         InvalidFields: every wrong field at once; nothing is stored.
-        NoPool, QueueFull, IdempotencyConflict.
+        OverLimit, NotAllowed: more than the account may ever order. QueueFull, QuotaSpent: more than it may now.
+        NoPool, IdempotencyConflict.
     """
     remembered = None
     if idempotency_key is not None:
@@ -89,7 +90,7 @@ def enqueue(
 ) -> Job:
     """Put a checked job into the queue. ``letters``: ids of the dead letters that it answers.
 
-    Raises NoPool, QueueFull, IdempotencyConflict; Conflict when such a letter is gone.
+    Raises as ``submit`` does, but for InvalidFields; Conflict when such a letter is gone.
     """
     pool = route(services.pools, recipe.checkpoint)
     if pool is None:
@@ -108,7 +109,7 @@ def enqueue(
         retry_of=retry_of,
         letters=letters,
     )
-    job_id, is_new = services.store.submit(new, max_size_shots=services.limits.max_size_shots, remembered=remembered)
+    job_id, is_new = services.store.submit(new, remembered=remembered)
     if is_new:
         announce(services, Changes(jobs={job_id: account.id}, requeued={pool.name}))
     return told(services, job_id)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from platformdirs import user_data_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -21,8 +21,12 @@ from pydantic_settings import (
 )
 
 from stablehand.domain.errors import BadSettings
+from stablehand.domain.quotas import Quotas
+from stablehand.domain.tiers import Tiers
 from stablehand.settings.file import FILE_NAME as FILE_NAME
 from stablehand.settings.file import from_file
+from stablehand.settings.section import Section
+from stablehand.settings.tiers import TiersSettings
 from stablehand.settings.values import DatabaseUrl, Hosts, Origins, PoolName, RedisUrl
 
 PREFIX = "STABLEHAND_"
@@ -32,8 +36,6 @@ def _absolute(path: Path) -> Path:
     return path.expanduser().absolute()
 
 
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ApiSettings(Section):
@@ -187,20 +189,6 @@ class MailSettings(Section):
     """Nothing to set in this version."""
 
 
-class TierSettings(Section):
-    retention_days: float | None = Field(
-        None,
-        ge=0,
-        le=36_500,
-        description="Days after which its pictures go to the trash, unless they are starred. Default: never.",
-    )
-
-
-class TiersSettings(Section):
-    premium: TierSettings = TierSettings()
-    normal: TierSettings = TierSettings()
-
-
 class AuthSettings(Section):
     secret_key: SecretStr | None = Field(
         None, description="Key for signatures, at least 32 characters. Default: made once into the data directory."
@@ -247,6 +235,10 @@ class Settings(BaseSettings):
     @property
     def objects_dir(self) -> Path:
         return _absolute(self.storage.output_dir) if self.storage.output_dir else self._data_dir / "objects"
+
+    @property
+    def tiers_in_force(self) -> Tiers:
+        return self.tiers.in_force(Quotas(queued=self.queue.max_size, running=self.queue.max_running))
 
     def with_storage(self, **values: Any) -> "Settings":
         """The same settings but for these of the section ``storage``. Raises BadSettings."""

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from itertools import chain, product
 from typing import Any
 
-from stablehand.domain.tiers import TIERS
+from stablehand.domain.tiers import Tiers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +26,8 @@ class Waits:
 class Figures:
     """Of one policy. Shots submitted, and pictures drawn, during the warm-up do not count."""
 
-    premium_p95_s: float
-    normal_p95_s: float
+    premium_p95_s: float  #: of the best tier
+    normal_p95_s: float  #: of the plain one
     missed_share: float  #: of all shots
     switches_per_100: float  #: checkpoints loaded for 100 pictures
     shots_per_second: float  #: pictures drawn
@@ -50,26 +50,28 @@ class Figures:
 class WaitBook:
     """Collects waits by crowd and tier."""
 
-    def __init__(self, crowds: list[str]) -> None:
+    def __init__(self, crowds: list[str], tiers: Tiers) -> None:
+        self._tiers = tiers
         self._names = crowds
-        self._begun = [[array("d") for _ in TIERS] for _ in crowds]
-        self._done = [[array("d") for _ in TIERS] for _ in crowds]
+        self._begun = [[array("d") for _ in tiers] for _ in crowds]
+        self._done = [[array("d") for _ in tiers] for _ in crowds]
 
     def add(self, crowd: int, rank: int, begun_seconds: float, done_seconds: float) -> None:
         self._begun[crowd][rank].append(begun_seconds)
         self._done[crowd][rank].append(done_seconds)
 
     def of_tiers(self) -> dict[str, Waits]:
-        return {tier.name: self._waits(range(len(self._names)), [rank]) for rank, tier in enumerate(TIERS)}
+        return {tier.name: self._waits(range(len(self._names)), [rank]) for rank, tier in enumerate(self._tiers)}
 
     def of_crowds(self) -> dict[str, Waits]:
-        return {name: self._waits([crowd], range(len(TIERS))) for crowd, name in enumerate(self._names)}
+        return {name: self._waits([crowd], range(len(self._tiers))) for crowd, name in enumerate(self._names)}
 
     def _waits(self, crowds: Iterable[int], ranks: Iterable[int]) -> Waits:
         places = list(product(crowds, ranks))
         begun = sorted(chain.from_iterable(self._begun[crowd][rank] for crowd, rank in places))
         done = sorted(chain.from_iterable(self._done[crowd][rank] for crowd, rank in places))
-        missed = sum(wait > TIERS[rank].deadline_seconds for crowd, rank in places for wait in self._done[crowd][rank])
+        deadlines = [tier.deadline_seconds for tier in self._tiers]
+        missed = sum(wait > deadlines[rank] for crowd, rank in places for wait in self._done[crowd][rank])
         return Waits(
             shots=len(done),
             p50_s=round(quantile(done, 0.5), 3),

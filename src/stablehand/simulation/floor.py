@@ -5,10 +5,10 @@ from functools import partial
 from itertools import islice
 
 from stablehand.domain.seats import Candidate, fill
-from stablehand.domain.tiers import PREMIUM
 from stablehand.simulation.agents import Phase, SimAgent
 from stablehand.simulation.clock import Clock
 from stablehand.simulation.lane import SimLane, SimShot
+from stablehand.simulation.load import BEST
 from stablehand.simulation.policies import SimPolicy
 from stablehand.simulation.pool import SimPool
 
@@ -139,7 +139,7 @@ class Floor:
             for shot in lane.in_order():
                 name = str(shot.number)
                 looked_at[name] = shot
-                yield Candidate(shot_id=name, account_id=str(shot.account), is_premium=shot.rank == PREMIUM.rank)
+                yield Candidate(shot_id=name, account_id=str(shot.account), is_premium=shot.rank == BEST)
 
         chosen = fill(candidates(), limits=limits, held=len(agent.running), holds_alone=False)
         for name in chosen:

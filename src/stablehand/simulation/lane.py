@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from heapq import heappop, heappush
 
 from stablehand.domain.lanes import LaneView
-from stablehand.domain.tiers import PREMIUM, TIERS
+from stablehand.domain.tiers import Tiers
 from stablehand.domain.urgency import account_urgency, counted_seconds, lane_urgency
-from stablehand.simulation.load import SimJob
+from stablehand.simulation.load import BEST, SimJob
 
 
 class SimShot:
@@ -32,7 +32,7 @@ class SimShot:
         self.number = number
         self.account = job.account
         self.crowd = job.crowd
-        self.rank = job.rank  #: of its tier
+        self.rank = job.rank  #: place of its tier, 0 for the best
         self.checkpoint = job.checkpoint
         self.cost = job.cost  #: 1 for an average shot
         self.arrived_at = job.at
@@ -65,19 +65,20 @@ class SimLane:
     """
 
     __slots__ = ("_accounts", "_order", "_seconds_each", "_sinces", "checkpoint", "heads", "holders", "name", "queued",
-                 "work")  # fmt: skip
+                 "tiers", "work")  # fmt: skip
 
-    def __init__(self, checkpoint: int, seconds_each: float) -> None:
+    def __init__(self, checkpoint: int, seconds_each: float, tiers: Tiers) -> None:
+        self.tiers = tiers
         self.checkpoint = checkpoint
         self.name = f"c{checkpoint:06}"
         self.holders = 0  #: live agents that hold the checkpoint or load it
         self.queued = 0.0  #: cost of all that waits
         self.work = 0.0  #: device-seconds, an account counting a few shots only
-        self.heads: list[tuple[float, _Queue] | None] = [None] * len(TIERS)
+        self.heads: list[tuple[float, _Queue] | None] = [None] * len(tiers)
         self._seconds_each = seconds_each
         self._order: list[tuple[tuple[int, float, int], SimShot]] = []
-        self._accounts: list[dict[int, _Queue]] = [{} for _ in TIERS]
-        self._sinces: list[list[tuple[float, int]]] = [[] for _ in TIERS]  # heaps with entries that are out of date
+        self._accounts: list[dict[int, _Queue]] = [{} for _ in tiers]
+        self._sinces: list[list[tuple[float, int]]] = [[] for _ in tiers]  # heaps with entries that are out of date
 
     def __len__(self) -> int:
         return len(self._order)
@@ -123,13 +124,13 @@ class SimLane:
         return self.queued * self._seconds_each
 
     def has_work(self, *, premium_only: bool) -> bool:
-        return self.heads[PREMIUM.rank] is not None if premium_only else len(self._order) > 0
+        return self.heads[BEST] is not None if premium_only else len(self._order) > 0
 
     def view(self, now: float, load_seconds: float, holders: int, *, premium_only: bool = False) -> LaneView:
         """The lane as the agent sees it that needs ``load_seconds``, beside ``holders`` others."""
         urgencies = []
-        for tier, head in zip(TIERS, self.heads, strict=True):
-            if head is not None and (tier is PREMIUM or not premium_only):
+        for tier, head in zip(self.tiers, self.heads, strict=True):
+            if head is not None and (tier is self.tiers.best or not premium_only):
                 queue = head[1]
                 claimed_at = queue.claimed_at
                 urgencies.append(

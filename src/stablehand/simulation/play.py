@@ -4,7 +4,7 @@ from functools import cache, partial
 from random import Random
 
 from stablehand.domain.shares import tag_shots
-from stablehand.domain.tiers import TIERS
+from stablehand.domain.tiers import SHIPPED, Tiers
 from stablehand.simulation.clock import Clock
 from stablehand.simulation.figures import Figures, WaitBook
 from stablehand.simulation.floor import Floor
@@ -16,24 +16,25 @@ from stablehand.simulation.pool import SimPool
 from stablehand.simulation.scenario import Scenario
 
 
-def play(scenario: Scenario, policy: str, *, seed: int = 0) -> Figures:
+def play(scenario: Scenario, policy: str, *, seed: int = 0, tiers: Tiers = SHIPPED) -> Figures:
     """Run the scenario to its end and say how it went. ``policy``: a name in :data:`~.policies.POLICIES`."""
-    return _Play(scenario, policy, seed).run()
+    return _Play(scenario, policy, seed, tiers).run()
 
 
 class _Play:
-    def __init__(self, scenario: Scenario, policy: str, seed: int) -> None:
+    def __init__(self, scenario: Scenario, policy: str, seed: int, tiers: Tiers) -> None:
+        self._tiers = tiers
         self._scenario = scenario
         self._clock = Clock()
         self._seed = seed
-        self._waits = WaitBook(names(scenario))
+        self._waits = WaitBook(names(scenario), tiers)
         self._clocks: dict[int, float] = {}  # account -> where its fair share stands
         self._virtual_time = 0.0
         self._shots = self._jobs = self._submitted = self._drawn = self._repeated = 0
         fate = Random(seed + 1)  # of machines: the load stays the same whatever happens to them
         self._floors = []
         for plan in scenario.pools:
-            pool = SimPool(plan)
+            pool = SimPool(plan, tiers)
             floor = Floor(
                 pool,
                 POLICIES[policy](pool, scenario.idle_share),
@@ -46,7 +47,7 @@ class _Play:
         self._floor_of = cache(partial(_route, self._floors))
 
     def run(self) -> Figures:
-        for job in jobs(self._scenario, Random(self._seed)):
+        for job in jobs(self._scenario, Random(self._seed), self._tiers):
             if job.at >= self._scenario.seconds:
                 break
             self._clock.run_until(job.at)
@@ -60,7 +61,7 @@ class _Play:
             [job.cost * floor.pool.plan.drawing.seconds_each] * job.shots,
             virtual_time=self._virtual_time,
             finish=self._clocks.get(job.account, 0.0),
-            weight=TIERS[job.rank].weight,
+            weight=self._tiers.all[job.rank].weight,
         )
         self._clocks[job.account] = tagged.finish
         self._jobs += 1
@@ -102,8 +103,8 @@ class _Play:
         cost_an_hour = cost / now * 3600
         drawn_an_hour = self._drawn / counted_seconds * 3600
         return Figures(
-            premium_p95_s=tiers["premium"].p95_s,
-            normal_p95_s=tiers["normal"].p95_s,
+            premium_p95_s=tiers[self._tiers.best.name].p95_s,
+            normal_p95_s=tiers[self._tiers.plain.name].p95_s,
             missed_share=round(missed / shots, 5) if shots else 0.0,
             switches_per_100=round(100 * sum(pool.loads for pool in pools) / max(1, self._drawn), 2),
             shots_per_second=round(self._drawn / counted_seconds, 3),

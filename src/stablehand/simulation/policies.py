@@ -6,9 +6,9 @@ from heapq import heappop, heappush
 from typing import Protocol
 
 from stablehand.domain.lanes import IDLE_SHARE, LaneView, choose_lane, choose_ranked
-from stablehand.domain.tiers import PREMIUM, TIERS
 from stablehand.simulation.agents import SimAgent
 from stablehand.simulation.lane import SimLane, SimShot
+from stablehand.simulation.load import BEST
 from stablehand.simulation.pool import SimPool
 
 
@@ -38,8 +38,8 @@ class Stablehand:
     def __init__(self, pool: SimPool, idle_share: float | None) -> None:
         self._pool = pool
         self._idle_share = IDLE_SHARE if idle_share is None else idle_share
-        self._ranked: list[list[tuple[float, int]]] = [[] for _ in TIERS]  # (since, checkpoint), sorted
-        self._since: list[dict[int, float]] = [{} for _ in TIERS]
+        self._ranked: list[list[tuple[float, int]]] = [[] for _ in pool.tiers]  # (since, checkpoint), sorted
+        self._since: list[dict[int, float]] = [{} for _ in pool.tiers]
 
     def key(self, shot: SimShot) -> tuple[int, float, int]:
         return (shot.rank, shot.tag, shot.number)
@@ -71,7 +71,7 @@ class Stablehand:
             ),
             self._others(agent, now, premium_only=premium_only),
             busy_share=self._pool.busy_share,
-            premium_deadline_seconds=PREMIUM.deadline_seconds,
+            premium_deadline_seconds=self._pool.tiers.best.deadline_seconds,
             agents=len(self._pool.agents),
             idle_share=self._idle_share,
         )
@@ -84,7 +84,7 @@ class Stablehand:
                 [view],
                 resident=(),
                 busy_share=self._pool.busy_share,
-                premium_deadline_seconds=PREMIUM.deadline_seconds,
+                premium_deadline_seconds=self._pool.tiers.best.deadline_seconds,
                 agents=len(self._pool.agents),
                 idle_share=self._idle_share,
             )
@@ -94,7 +94,7 @@ class Stablehand:
     def _others(self, agent: SimAgent, now: float, *, premium_only: bool) -> Iterator[LaneView]:
         """The lanes whose checkpoint is not resident, the most urgent first: what waits longest, tier by tier."""
         seen = set(agent.resident)
-        tiers = (PREMIUM,) if premium_only else TIERS
+        tiers = (self._pool.tiers.best,) if premium_only else self._pool.tiers.all
         places = [0] * len(tiers)
         while True:
             best: tuple[float, int] | None = None
@@ -152,7 +152,7 @@ class Fifo:
     def choose(self, agent: SimAgent, now: float, *, premium_only: bool) -> SimLane | None:
         del agent, now
         lane = self._heads.first()
-        return None if lane is None or (premium_only and lane.first().rank != PREMIUM.rank) else lane
+        return None if lane is None or (premium_only and lane.first().rank != BEST) else lane
 
     def helps(self, agent: SimAgent, lane: SimLane, now: float) -> bool:
         del agent, lane, now

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from stablehand.domain.busy import counted_share, learn_busy_share
+from stablehand.domain.demand import by_deadline
 from stablehand.domain.seats import Seating, seating
-from stablehand.domain.tiers import TIERS
+from stablehand.domain.tiers import Tiers
 from stablehand.simulation.agents import Phase, SimAgent
 from stablehand.simulation.lane import SimLane
 from stablehand.simulation.scenario import PoolPlan
@@ -13,8 +14,9 @@ from stablehand.simulation.scenario import PoolPlan
 class SimPool:
     """``hungry`` are the agents with room for which nothing that waits is worth claiming, longest waiting first."""
 
-    def __init__(self, plan: PoolPlan) -> None:
+    def __init__(self, plan: PoolPlan, tiers: Tiers) -> None:
         self.plan = plan
+        self.tiers = tiers
         self.limits: Seating = seating(
             plan.drawing.seats, seats_max=plan.drawing.seats_max, premium_seats=plan.drawing.premium_seats
         )
@@ -30,7 +32,7 @@ class SimPool:
         self.interrupted = 0
         self.starting = 0  #: agents that were asked for and are not there yet
         self.boot_seconds = 0.0  #: that agents took to start
-        self.queued_cost: list[float] = [0.0, 0.0]
+        self.queued_cost: list[float] = [0.0] * len(tiers)
         self.demands: list[tuple[float, int]] = []  #: (when, agents wanted)
         self._hungry_by_checkpoint: dict[int, dict[int, SimAgent]] = {}
         self._looked_at = 0.0
@@ -38,7 +40,7 @@ class SimPool:
     def lane(self, checkpoint: int) -> SimLane:
         lane = self.lanes.get(checkpoint)
         if lane is None:
-            lane = self.lanes[checkpoint] = SimLane(checkpoint, self.plan.drawing.seconds_each)
+            lane = self.lanes[checkpoint] = SimLane(checkpoint, self.plan.drawing.seconds_each, self.tiers)
         return lane
 
     def load_seconds(self, agent: SimAgent, checkpoint: int) -> float:
@@ -105,7 +107,7 @@ class SimPool:
         for lane in self.lanes.values():
             if len(lane) > 0 and lane.holders == 0:
                 due[lane.first().rank] += self.plan.load_seconds + self.plan.download_seconds
-        return {tier.deadline_seconds: seconds for tier, seconds in zip(TIERS, due, strict=True)}
+        return by_deadline(zip(self.tiers, due, strict=True))
 
     def live(self) -> list[SimAgent]:
         return [agent for agent in self.agents.values() if agent.phase is Phase.READY]

@@ -4,7 +4,6 @@ from sqlalchemy import select
 
 from stablehand.domain.accounts import OWNER_NAME, Account
 from stablehand.domain.errors import NotFound
-from stablehand.domain.tiers import TIERS
 from stablehand.store.models import AccountRow
 from stablehand.store.rows import account_from
 from stablehand.store.transactions import Transactions
@@ -17,7 +16,7 @@ class Accounts(Transactions):
             row = tx.session.get(AccountRow, account_id)
             if row is None:
                 raise NotFound("There is no such account.", hint="It may have been removed.")
-            return account_from(row)
+            return account_from(row, tx.tiers)
 
     def owner(self, new_id: str) -> Account:
         """The built-in owner; made under ``new_id`` when there is none yet."""
@@ -25,11 +24,11 @@ class Accounts(Transactions):
         with self.reading() as tx:
             row = tx.session.scalar(query)
             if row is not None:
-                return account_from(row)
+                return account_from(row, tx.tiers)
         with self.writing() as tx:
             tx.alone("accounts by name")
             row = tx.session.scalar(query)
             if row is None:
-                row = AccountRow(id=new_id, name=OWNER_NAME, role="owner", tier=TIERS[0].name, created_at=tx.now)
+                row = AccountRow(id=new_id, name=OWNER_NAME, role="owner", tier=tx.tiers.best.name, created_at=tx.now)
                 tx.session.add(row)
-            return account_from(row)
+            return account_from(row, tx.tiers)

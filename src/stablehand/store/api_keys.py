@@ -89,7 +89,7 @@ class ApiKeys(Transactions):
             if row.expires_at is not None and row.expires_at <= tx.now:
                 return None
             unused = row.last_used_at is None or tx.now - row.last_used_at > timedelta(minutes=SEEN_MINUTES)
-            answer = _key_from(row), account_from(account)
+            answer = _key_from(row), account_from(account, tx.tiers)
         if unused:
             with self.writing() as tx:
                 tx.session.execute(update(ApiKeyRow).where(ApiKeyRow.key_hash == key_hash).values(last_used_at=tx.now))

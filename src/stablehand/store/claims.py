@@ -22,7 +22,6 @@ from stablehand.domain.lanes import choose_lane
 from stablehand.domain.recipes import Kind, Recipe
 from stablehand.domain.seats import PREMIUM_SEATS, Candidate, Seating, fill, seating
 from stablehand.domain.standings import seats_granted
-from stablehand.domain.tiers import PREMIUM
 from stablehand.store.breakers import Admissions, admissions, note_probes
 from stablehand.store.changes import Changes
 from stablehand.store.columns import table_of
@@ -185,7 +184,7 @@ class _Claim:
                 [lane for lane in lanes if lane.checkpoint_id in at_hand or not (coming or self._had_choice)],
                 resident=at_hand,
                 busy_share=fleet.busy_share,
-                premium_deadline_seconds=PREMIUM.deadline_seconds,
+                premium_deadline_seconds=self._tx.tiers.best.deadline_seconds,
                 agents=fleet.ready,
             )
             if chosen is None:
@@ -235,7 +234,7 @@ class _Claim:
                     Candidate(
                         shot_id=shot.id,
                         account_id=shot.account_id,
-                        is_premium=shot.tier_rank == PREMIUM.rank,
+                        is_premium=shot.tier_rank == self._tx.tiers.best.rank,
                         losses=shot.losses,
                     )
                     for shot in shots

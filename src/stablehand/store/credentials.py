@@ -68,7 +68,7 @@ class CredentialStore(Transactions):
             tx.session.flush()
             _add_credentials(tx, account, new)
             note(tx, deed)
-            return account_from(account)
+            return account_from(account, tx.tiers)
 
     @repeatable
     def claim_owner(self, claim: SignUp, deed: Deed) -> Account:
@@ -92,7 +92,7 @@ class CredentialStore(Transactions):
                 .values(revoked_at=tx.now)
             )
             note(tx, deed)
-            return account_from(owner)
+            return account_from(owner, tx.tiers)
 
     @repeatable
     def save_credentials(self, changed: Credentials, deed: Deed | None = None) -> None:

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
-from stablehand.domain.demand import PoolLoad
+from stablehand.domain.demand import PoolLoad, by_deadline
 from stablehand.domain.loads import load_seconds
-from stablehand.domain.tiers import TIERS
 from stablehand.store.lanes import fleet_of
 from stablehand.store.models import IS_RUNNING, IS_WAITING, CheckpointRow, LoadRow, ShotRow, TallyRow
 from stablehand.store.transactions import Transaction, Transactions
@@ -25,24 +24,29 @@ class Demands(Transactions):
         """What waits and runs in a pool; read from the tallies, so that its cost does not grow with the queue."""
         with self.reading() as tx:
             fleet = fleet_of(tx, pool)
-            queued = dict.fromkeys((tier.rank for tier in TIERS), 0.0)
+            queued = dict.fromkeys(tx.tiers.ranks, 0.0)
             for rank, seconds in tx.session.execute(
                 select(TallyRow.tier_rank, func.sum(TallyRow.seconds))
                 .where(IS_WAITING, TallyRow.pool == pool)
                 .group_by(TallyRow.tier_rank)
             ).tuples():
-                queued[rank] += max(0.0, seconds)
+                queued[_in_force(tx, rank)] += max(0.0, seconds)
             for rank, seconds in _missing_loads(tx, pool, set(fleet.holders)):
-                queued[rank] += seconds
+                queued[_in_force(tx, rank)] += seconds
             running, busy = tx.session.execute(
                 select(func.count(), func.count(ShotRow.agent_id.distinct())).where(IS_RUNNING, ShotRow.pool == pool)
             ).one()
             load = PoolLoad(
-                queued_seconds={tier.deadline_seconds: queued[tier.rank] for tier in TIERS},
+                queued_seconds=by_deadline((tier, queued[tier.rank]) for tier in tx.tiers),
                 running=running,
                 busy_agents=busy,
             )
             return PoolDemand(load, fleet.ready)
+
+
+def _in_force(tx: Transaction, rank: int) -> int:
+    """The rank itself, or that of the plain tier while shots of a tier that is gone have not been adopted."""
+    return rank if rank in tx.tiers.ranks else tx.tiers.plain.rank
 
 
 def _missing_loads(tx: Transaction, pool: str, held: set[str]) -> list[tuple[int, float]]:

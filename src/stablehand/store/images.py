@@ -15,7 +15,6 @@ from stablehand.domain.manifests import Manifest
 from stablehand.domain.notes import Note
 from stablehand.domain.pages import Page, decode_cursor, encode_cursor
 from stablehand.domain.recipes import Recipe
-from stablehand.domain.tiers import TIER_BY_NAME
 from stablehand.store.breakers import Lane, picture_drawn
 from stablehand.store.changes import Changes
 from stablehand.store.columns import table_of
@@ -103,7 +102,7 @@ class _Wanted:
             "cost": shot.cost,
             "device_seconds": picture.device_seconds,
             "estimate_seconds": shot.estimate_seconds,
-            "weight": TIER_BY_NAME[shot.tier].weight,
+            "weight": shot.weight,
             "corrected": False,
             "family": shot.family,
             "device": device_of(self.agent),
@@ -164,7 +163,7 @@ _DELIVERED_SHOTS = (
         _shots.c.token,
         _shots.c.agent_id,
         _shots.c.incarnation,
-        _jobs.c.tier,
+        _shots.c.weight,
         _jobs.c.recipe,
         _checkpoints.c.family,
         _checkpoints.c.sha256,

@@ -7,19 +7,16 @@ from datetime import timedelta
 
 from sqlalchemy import delete, func, insert, select
 
-from stablehand.domain.errors import Conflict, IdempotencyConflict, NotFound, QueueFull
+from stablehand.domain.errors import Conflict, IdempotencyConflict, NotFound
 from stablehand.domain.estimates import Calibration
 from stablehand.domain.jobs import TERMINAL, Job, Shot, ShotError, State
 from stablehand.domain.notes import Note
 from stablehand.domain.pace import cost_of
 from stablehand.domain.pages import Page, decode_cursor, encode_cursor
 from stablehand.domain.recipes import Recipe
-from stablehand.domain.tiers import TIER_BY_NAME
 from stablehand.store.changes import Changes
-from stablehand.store.lanes import fleet_of
 from stablehand.store.measures import measured_calibration, reckoned_seconds
 from stablehand.store.models import (
-    IS_QUEUED,
     IS_RUNNING,
     IS_WAITING,
     AccountRow,
@@ -32,6 +29,7 @@ from stablehand.store.models import (
     TallyRow,
 )
 from stablehand.store.places import Places
+from stablehand.store.quotas import admit
 from stablehand.store.rows import Progress, error_from, job_from, no_progress, notes_from, shot_from
 from stablehand.store.settling import notice, settle
 from stablehand.store.tags import tags_for
@@ -41,9 +39,6 @@ from stablehand.store.transactions import ONLY_ROW, Transaction, Transactions, r
 #: what a job may come with in a list; without its images it shows the first few
 PARTS = frozenset({"shots", "images"})
 FIRST_IMAGES = 8
-
-#: seconds after which an order that did not fit may be tried again
-RETRY_AFTER_LEAST, RETRY_AFTER_MOST = 5, 3600
 
 #: what ``list_jobs`` may be asked for besides a single state
 STATE_GROUPS: dict[str, tuple[State, ...]] = {
@@ -78,24 +73,20 @@ class Remembered:
 
 class Jobs(Transactions):
     @repeatable
-    def submit(self, new: NewJob, *, max_size_shots: int, remembered: Remembered | None = None) -> tuple[str, bool]:
+    def submit(self, new: NewJob, *, remembered: Remembered | None = None) -> tuple[str, bool]:
         """Write job, shots and outbox entry; returns the job's id and whether it is a new one.
 
         Raises:
-            QueueFull, IdempotencyConflict; Conflict when a dead letter that it answers is gone.
+            As ``admit``, IdempotencyConflict; Conflict when a dead letter that it answers is gone.
         """
         with self.writing() as tx:
             # One order of an account at a time: two together could pass its limit, or share an Idempotency-Key.
-            tx.session.get_one(AccountRow, new.account_id, with_for_update=ONLY_ROW)
+            account = tx.session.get_one(AccountRow, new.account_id, with_for_update=ONLY_ROW)
             if remembered is not None:
                 known = _remembered_job(tx, new.account_id, remembered)
                 if known is not None:
                     return known, False
-            queued = tx.session.scalar(
-                select(func.count()).select_from(ShotRow).where(ShotRow.account_id == new.account_id, IS_QUEUED)
-            )
-            if (queued or 0) + len(new.seeds) > max_size_shots:
-                raise _queue_full(tx, new, queued or 0, max_size_shots)
+            admit(tx, account, new.recipe, len(new.seeds), new.pool)
             job = JobRow(
                 id=new.id,
                 account_id=new.account_id,
@@ -240,23 +231,8 @@ class Jobs(Transactions):
             return measured_calibration(tx)
 
 
-def _queue_full(tx: Transaction, new: NewJob, queued: int, max_size_shots: int) -> QueueFull:
-    over = queued + len(new.seeds) - max_size_shots
-    checkpoint = tx.session.get_one(CheckpointRow, new.recipe.checkpoint_id)
-    wait_seconds = over * reckoned_seconds(tx, checkpoint.family, cost_of(new.recipe))
-    wait_seconds /= max(1, fleet_of(tx, new.pool).ready)
-    return QueueFull(
-        f"You have {queued} queued pictures of at most {max_size_shots}; with these {len(new.seeds)} it would be {over}"
-        " too many.",
-        hint="Wait until some are done, cancel some, or order fewer."
-        if len(new.seeds) <= max_size_shots
-        else "Order fewer at once.",
-        retry_after_seconds=round(min(RETRY_AFTER_MOST, max(RETRY_AFTER_LEAST, wait_seconds))),
-    )
-
-
 def _insert_shots(tx: Transaction, job: JobRow, new: NewJob) -> None:
-    tier = TIER_BY_NAME[job.tier]
+    tier = tx.tiers.get(job.tier)
     cost = cost_of(new.recipe)
     checkpoint = tx.session.get_one(CheckpointRow, job.checkpoint_id)
     seconds = reckoned_seconds(tx, checkpoint.family, cost)
@@ -268,6 +244,7 @@ def _insert_shots(tx: Transaction, job: JobRow, new: NewJob) -> None:
         "state": State.QUEUED.value,
         "pool": job.pool,
         "tier_rank": tier.rank,
+        "weight": tier.weight,
         "kind": new.recipe.kind,
         "cost": cost,
         "estimate_seconds": seconds,

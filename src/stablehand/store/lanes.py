@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -24,7 +25,7 @@ from stablehand.domain.agents import AgentState, state_of
 from stablehand.domain.lanes import LaneView
 from stablehand.domain.loads import load_seconds
 from stablehand.domain.standings import Standing
-from stablehand.domain.tiers import TIERS
+from stablehand.domain.tiers import Tiers
 from stablehand.domain.urgency import COUNTED_SHOTS, account_urgency, lane_urgency
 from stablehand.store.columns import UtcTime, table_of
 from stablehand.store.holdings import is_due
@@ -39,8 +40,6 @@ ACCOUNTS_COUNTED = 32
 LOADS_ASKED = 8
 
 _HERE = "FROM tallies AS s WHERE s.queued > 0 AND s.pool = :pool AND s.checkpoint_id = lane.id"
-
-_SINCE = {tier.rank: f"(SELECT MIN(waiting_since) {_HERE} AND s.tier_rank = {tier.rank})" for tier in TIERS}
 
 _QUEUED_SECONDS = "SUM(seconds)"
 _WORK_SECONDS = "SUM(CASE WHEN queued > :counted THEN seconds * :counted / queued ELSE seconds END)"
@@ -64,39 +63,16 @@ _QUERY = """
     FROM lane {beside} WHERE lane.id IS NOT NULL
     """
 
-_COLUMNS: tuple[ColumnClause[Any], ...] = (
-    column("checkpoint_id", Text),
-    column("size_bytes", Integer),
-    *(column(f"since_{tier.rank}", UtcTime) for tier in TIERS),
-    column("queued_seconds", Float),
-    column("work_seconds", Float),
-    column("own_load", Float),
-    column("others_load", Float),
-)
-
 # All in one go over a lane's accounts, most of what the statement costs, where the database has a way to say so. Only
 # of a lane with more accounts than are counted, each tier's oldest wait is looked up by itself.
-_ON_POSTGRESQL = text(
-    _QUERY.format(
-        since=", ".join(
-            f"CASE WHEN work.accounts < :accounts THEN work.since_{rank} ELSE {since} END AS since_{rank}"
-            for rank, since in _SINCE.items()
-        ),
-        sums="work.queued_seconds, work.work_seconds",
-        beside=f"CROSS JOIN LATERAL (SELECT COUNT(*) AS accounts, {_QUEUED_SECONDS} AS queued_seconds,"  # noqa: S608
-        f" {_WORK_SECONDS} AS work_seconds, "
-        + ", ".join(f"MIN(waiting_since) FILTER (WHERE tier_rank = {rank}) AS since_{rank}" for rank in _SINCE)
-        + f" FROM {_COUNTED}) AS work",
-    )
-).columns(*_COLUMNS)
-_ON_SQLITE = text(
-    _QUERY.format(
-        since=", ".join(f"{since} AS since_{rank}" for rank, since in _SINCE.items()),
-        sums=f"(SELECT {_QUEUED_SECONDS} FROM {_COUNTED}) AS queued_seconds,"  # noqa: S608
-        f" (SELECT {_WORK_SECONDS} FROM {_COUNTED}) AS work_seconds",
-        beside="",
-    )
-).columns(*_COLUMNS)
+_BESIDE_ON_POSTGRESQL = (
+    f"CROSS JOIN LATERAL (SELECT COUNT(*) AS accounts, {_QUEUED_SECONDS} AS queued_seconds,"  # noqa: S608
+    f" {_WORK_SECONDS} AS work_seconds, {{oldest}} FROM {_COUNTED}) AS work"
+)
+_SUMS_ON_SQLITE = (
+    f"(SELECT {_QUEUED_SECONDS} FROM {_COUNTED}) AS queued_seconds,"  # noqa: S608
+    f" (SELECT {_WORK_SECONDS} FROM {_COUNTED}) AS work_seconds"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +138,12 @@ _AGENTS = select(
 
 def lane_views(tx: Transaction, pool: str, agent_id: str, fleet: Fleet, closed: Collection[str] = ()) -> list[LaneView]:
     """Every lane of the pool in which shots wait. ``closed``: checkpoints whose lane has an open breaker."""
-    rows = tx.core.execute(lanes_query(is_postgresql=tx.is_postgresql), lane_parameters(pool, agent_id))
+    query = lanes_query(tx.tiers.ranks, is_postgresql=tx.is_postgresql)
+    rows = tx.core.execute(query, lane_parameters(pool, agent_id))
     return [
         LaneView(
             checkpoint_id=row.checkpoint_id,
-            urgency=_urgency(tx.now, row._mapping),
+            urgency=_urgency(tx.tiers, tx.now, row._mapping),
             work_seconds=row.work_seconds,
             queued_seconds=row.queued_seconds,
             load_seconds=load_seconds(
@@ -179,9 +156,39 @@ def lane_views(tx: Transaction, pool: str, agent_id: str, fleet: Fleet, closed: 
     ]
 
 
-def lanes_query(*, is_postgresql: bool) -> TextualSelect:
-    """The statement that reads every lane with its oldest waits and its work."""
-    return _ON_POSTGRESQL if is_postgresql else _ON_SQLITE
+@lru_cache(maxsize=8)
+def lanes_query(ranks: tuple[int, ...], *, is_postgresql: bool) -> TextualSelect:
+    """The statement that reads every lane with its oldest waits and its work. ``ranks``: of the tiers in force.
+
+    Each rank stands in the text, so that it is found by one look-up in the index.
+    """
+    looked_up = {rank: f"(SELECT MIN(waiting_since) {_HERE} AND s.tier_rank = {int(rank)})" for rank in ranks}
+    if is_postgresql:
+        oldest = (f"MIN(waiting_since) FILTER (WHERE tier_rank = {int(rank)}) AS since_{rank}" for rank in ranks)
+        parts = {
+            "since": ", ".join(
+                f"CASE WHEN work.accounts < :accounts THEN work.since_{rank} ELSE {since} END AS since_{rank}"
+                for rank, since in looked_up.items()
+            ),
+            "sums": "work.queued_seconds, work.work_seconds",
+            "beside": _BESIDE_ON_POSTGRESQL.format(oldest=", ".join(oldest)),
+        }
+    else:
+        parts = {
+            "since": ", ".join(f"{since} AS since_{rank}" for rank, since in looked_up.items()),
+            "sums": _SUMS_ON_SQLITE,
+            "beside": "",
+        }
+    columns: tuple[ColumnClause[Any], ...] = (
+        column("checkpoint_id", Text),
+        column("size_bytes", Integer),
+        *(column(f"since_{rank}", UtcTime) for rank in ranks),
+        column("queued_seconds", Float),
+        column("work_seconds", Float),
+        column("own_load", Float),
+        column("others_load", Float),
+    )
+    return text(_QUERY.format(**parts)).columns(*columns)
 
 
 def lane_parameters(pool: str, agent_id: str) -> dict[str, object]:
@@ -195,7 +202,7 @@ def lane_parameters(pool: str, agent_id: str) -> dict[str, object]:
     }
 
 
-def _urgency(now: datetime, row: RowMapping) -> float:
+def _urgency(tiers: Tiers, now: datetime, row: RowMapping) -> float:
     """Of the account that waits longest in each tier: whoever has waited less is less urgent."""
     return lane_urgency(
         account_urgency(
@@ -203,7 +210,7 @@ def _urgency(now: datetime, row: RowMapping) -> float:
             since_claim_seconds=None,
             tier_deadline_seconds=tier.deadline_seconds,
         )
-        for tier in TIERS
+        for tier in tiers
         if (since := row[f"since_{tier.rank}"]) is not None
     )
 

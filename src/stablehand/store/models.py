@@ -30,6 +30,7 @@ class AccountRow(Table):
     tier: Mapped[str] = mapped_column(default="normal")  #: the best it may use
     created_at: Mapped[datetime]
     suspended_at: Mapped[datetime | None]
+    quotas: Mapped[dict[str, Any] | None]  #: domain.quotas.read_own: those of its own, in place of its tier's
     finish_tag: Mapped[float] = mapped_column(default=0.0)  #: its clock, in virtual seconds; see domain.shares
     owed_tag: Mapped[float] = mapped_column(default=0.0)  #: by which that clock goes back once nothing of it is queued
 
@@ -143,6 +144,7 @@ class ShotRow(Table):
     state: Mapped[str] = mapped_column(String(16))
     pool: Mapped[str]
     tier_rank: Mapped[int]
+    weight: Mapped[float] = mapped_column(default=1.0)  #: of its tier when it was ordered; its tag was reckoned with it
     kind: Mapped[str] = mapped_column(String(16), default="text")  #: of its recipe; not every agent knows each
     tag: Mapped[float]  #: place inside its lane and tier; the smallest is claimed first
     cost: Mapped[float]  #: domain.pace.cost_of its recipe
@@ -370,12 +372,13 @@ class ChargeRow(Table):
         Index("charges_by_kind", "family", "device", "size_class", "number"),
         Index("charges_by_family", "family", "number"),
         Index("charges_uncorrected", "account_id", sqlite_where=_UNCORRECTED, postgresql_where=_UNCORRECTED),
+        Index("charges_of_account", "account_id", "created_at"),
         {"sqlite_autoincrement": True},
     )
 
     number: Mapped[int] = mapped_column(Number, primary_key=True)
     shot_id: Mapped[str] = mapped_column(ForeignKey("shots.id"), unique=True)
-    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), index=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
     job_id: Mapped[str]
     agent_id: Mapped[str]
     checkpoint_id: Mapped[str]

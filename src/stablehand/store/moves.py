@@ -4,7 +4,6 @@ from sqlalchemy import bindparam, select, update
 
 from stablehand.domain.errors import Conflict, NotFound
 from stablehand.domain.moves import Waiting, new_tags, rearranged
-from stablehand.domain.tiers import TIER_BY_NAME
 from stablehand.store.changes import Changes
 from stablehand.store.models import IS_QUEUED, AccountRow, JobRow, ShotRow
 from stablehand.store.transactions import ONLY_ROW, Transaction, Transactions, repeatable
@@ -41,7 +40,7 @@ class Moves(Transactions):
                     ShotRow.token == 0,
                     ShotRow.account_id == account_id,
                     ShotRow.pool == job.pool,
-                    ShotRow.tier_rank == TIER_BY_NAME[job.tier].rank,
+                    ShotRow.tier_rank == tx.tiers.get(job.tier).rank,
                 )
                 .order_by(ShotRow.id)
                 .with_for_update(skip_locked=True)

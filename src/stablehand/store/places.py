@@ -18,7 +18,6 @@ from stablehand.domain.loads import load_seconds
 from stablehand.domain.pools import DEFAULT_POOL
 from stablehand.domain.recipes import Recipe
 from stablehand.domain.standings import Standing, standing_shown
-from stablehand.domain.tiers import TIERS
 from stablehand.domain.waiting import Wait, why_waiting
 from stablehand.store.breakers import breaker_from, ready_agents
 from stablehand.store.conducts import conduct_of
@@ -42,8 +41,6 @@ from stablehand.store.transactions import Transaction
 
 #: Shots before a job that are counted; of more it is only said how many there are at most.
 COUNTED = 1000
-
-_WEIGHTS = {tier.rank: tier.weight for tier in TIERS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +184,7 @@ class Places:
 
     def _elsewhere_seconds(self, shot: ShotRow) -> float:
         """Work of other lanes that is due before this shot: of a better tier, or of an account's earlier share."""
-        share = max(0.0, shot.tag - virtual_time(self._tx)) * _WEIGHTS[shot.tier_rank]
+        share = max(0.0, shot.tag - virtual_time(self._tx)) * shot.weight
         tallies = self._tx.session.execute(
             select(TallyRow.tier_rank, TallyRow.seconds).where(
                 IS_WAITING,

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from sqlalchemy import Row
 
-from stablehand.domain.accounts import Account, Role, tiers_of
+from stablehand.domain.accounts import Account, Role
 from stablehand.domain.agents import Agent, AgentDevice, state_of
 from stablehand.domain.checkpoints import Checkpoint
 from stablehand.domain.images import Image
@@ -15,6 +15,7 @@ from stablehand.domain.jobs import Job, QueuePlace, Shot, ShotError, State
 from stablehand.domain.notes import Note, read_notes
 from stablehand.domain.recipes import Format, Recipe
 from stablehand.domain.standings import standing_shown
+from stablehand.domain.tiers import Tiers
 from stablehand.store.conducts import conduct_of
 from stablehand.store.models import AccountRow, AgentRow, CheckpointRow, ImageRow, JobRow, ShotRow
 
@@ -27,13 +28,13 @@ def no_progress(shot_id: str) -> float:
     return 0.0
 
 
-def account_from(row: AccountRow) -> Account:
+def account_from(row: AccountRow, tiers: Tiers) -> Account:
     return Account(
         id=row.id,
         name=row.name,
         role=cast(Role, row.role),
         tier=row.tier,
-        tiers=tiers_of(row.tier),
+        tiers=tiers.below(row.tier),
         created_at=row.created_at,
     )
 

@@ -55,7 +55,7 @@ class Sessions(Transactions):
             unseen = tx.now - row.last_seen_at
             if unseen > timedelta(days=idle_days):
                 return None
-            answer = account_from(account)
+            answer = account_from(account, tx.tiers)
         if unseen > timedelta(minutes=SEEN_MINUTES):
             with self.writing() as tx:
                 tx.session.execute(update(SessionRow).where(SessionRow.id == session_id).values(last_seen_at=tx.now))

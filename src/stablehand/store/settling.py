@@ -10,7 +10,6 @@ from sqlalchemy import bindparam, delete, select, update
 from stablehand.domain.attempts import ATTEMPTS_KEPT, Ending, Kind
 from stablehand.domain.jobs import ShotError, State, roll_up
 from stablehand.domain.shares import GivenBack
-from stablehand.domain.tiers import TIERS
 from stablehand.store.changes import Changes
 from stablehand.store.columns import table_of
 from stablehand.store.models import IS_QUEUED, AttemptRow, DeadLetterRow, JobRow, ShotRow
@@ -19,8 +18,6 @@ from stablehand.store.rows import error_to, shot_from
 from stablehand.store.tags import give_back
 from stablehand.store.tallies import came, move_of, withdrawn
 from stablehand.store.transactions import ONLY_ROW, Transaction
-
-_WEIGHTS = {tier.rank: tier.weight for tier in TIERS}
 
 _jobs, _shots = table_of(JobRow).c, table_of(ShotRow).c
 _LOCKED_JOBS = (
@@ -120,7 +117,7 @@ def leave_queue(tx: Transaction, shots: Iterable[ShotRow], changes: Changes) -> 
 def _unused(shot: ShotRow, leased_at: datetime | None, now: datetime) -> GivenBack:
     """What an account was charged for a shot that ends without a picture, less the time an agent has had it."""
     used = 0.0 if leased_at is None else (now - leased_at).total_seconds()
-    return GivenBack(shot.tag, max(0.0, shot.estimate_seconds - used) / _WEIGHTS[shot.tier_rank])
+    return GivenBack(shot.tag, max(0.0, shot.estimate_seconds - used) / shot.weight)
 
 
 def settle(tx: Transaction, job_ids: Iterable[str], changes: Changes) -> None:

@@ -37,6 +37,8 @@ from stablehand.store.moves import Moves
 from stablehand.store.outbox import Outbox
 from stablehand.store.parking import Parking
 from stablehand.store.patience import ImpatientConnection
+from stablehand.store.quotas import QuotaBook
+from stablehand.store.ranks import Ranks
 from stablehand.store.sessions import Sessions
 from stablehand.store.sweeping import Sweeping
 from stablehand.store.tallies import Tallies
@@ -55,6 +57,8 @@ _BROKEN_FILE = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 
 class Store(
     Jobs,
+    QuotaBook,
+    Ranks,
     Moves,
     Claims,
     Leases,

@@ -1,6 +1,6 @@
 """Sweeping what has served its time: old rows, pictures beyond their retention, objects that no row speaks of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlalchemy import delete, insert, select, update
@@ -36,9 +36,10 @@ class Sweeping(Transactions):
             old = tx.now - timedelta(days=outbox_days)
             tx.session.execute(delete(OutboxRow).where(OutboxRow.created_at < old, OutboxRow.delivered_at < old))
 
-    def trash_expired(self, retention_days: Mapping[str, float | None], *, at_most: int = 500) -> int:
+    def trash_expired(self, *, at_most: int = 500) -> int:
         """Move pictures to the trash that their tier keeps no longer; returns how many. Starred ones stay."""
         gone = 0
+        retention_days = {tier.name: tier.retention_days for tier in self.tiers}
         if all(days is None for days in retention_days.values()):
             return gone
         with self.writing() as tx:

@@ -17,6 +17,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
+from stablehand.domain.tiers import SHIPPED, Tiers
 from stablehand.store.connections import CONNECTIONS, TIMEOUT_SECONDS, WRITES, Contended, in_our_words, make_engine
 
 #: How often a transaction is tried in all when others get in its way, and the longest first pause in between.
@@ -36,11 +37,14 @@ _S = TypeVar("_S", bound="Transactions")
 
 
 class Transaction:
-    """``writes``: False for one that may only look."""
+    """``writes``: False for one that may only look. ``tiers``: in force as long as it lasts."""
 
-    def __init__(self, session: Session, *, writes: bool, clock: Callable[[], datetime] | None) -> None:
+    def __init__(
+        self, session: Session, *, writes: bool, clock: Callable[[], datetime] | None, tiers: Tiers = SHIPPED
+    ) -> None:
         self.session = session
         self.writes = writes
+        self.tiers = tiers
         self._clock = clock
 
     @functools.cached_property
@@ -74,7 +78,10 @@ class Transaction:
 
 
 class Transactions:
-    """Opens transactions. ``clock`` stands in for the database's clock in tests."""
+    """Opens transactions. ``clock`` stands in for the database's clock in tests.
+
+    ``tiers`` are those in force; whoever puts others there should call ``adopt_tiers``.
+    """
 
     def __init__(
         self,
@@ -87,6 +94,7 @@ class Transactions:
         self.url = url
         self.engine = make_engine(url, connections=connections, timeout_seconds=timeout_seconds)
         self._clock = clock
+        self.tiers = SHIPPED
         self._writer = threading.Lock()
         self.is_postgresql = self.engine.dialect.name == "postgresql"
         # One snapshot for all statements of a reader, as SQLite's WAL gives it by itself.
@@ -100,7 +108,7 @@ class Transactions:
     def reading(self) -> Iterator[Transaction]:
         """A consistent view of the database; does not wait for writers. Raises StoreUnavailable."""
         with in_our_words(), Session(self._readers) as session:
-            yield Transaction(session, writes=False, clock=self._clock)
+            yield Transaction(session, writes=False, clock=self._clock, tiers=self.tiers)
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
@@ -118,7 +126,7 @@ class Transactions:
             Session(connection, expire_on_commit=False) as session,
             session.begin(),
         ):
-            yield Transaction(session, writes=True, clock=self._clock)
+            yield Transaction(session, writes=True, clock=self._clock, tiers=self.tiers)
 
     def close(self) -> None:
         self.engine.dispose()

@@ -18,7 +18,6 @@ from stablehand.api import Options, Readiness, create_app
 from stablehand.domain.limits import Limits
 from stablehand.domain.notices import KINDS
 from stablehand.domain.pools import DEFAULT_POOL, Pool
-from stablehand.domain.tiers import NORMAL, PREMIUM
 from stablehand.ports import Sink
 from stablehand.services import Services
 from stablehand.services.agents import hash_token, register_agent
@@ -53,11 +52,13 @@ log = structlog.get_logger("stablehand")
 def open_store(settings: Settings) -> Store:
     """The database that the settings name; not connected to yet."""
     url = settings.storage.database_url
-    return Store(
+    store = Store(
         url.get_secret_value() if url else Store.url_of(settings.database_path),
         connections=settings.storage.database_connections,
         timeout_seconds=settings.storage.database_timeout,
     )
+    store.tiers = settings.tiers_in_force
+    return store
 
 
 def open_services(settings: Settings) -> Services:
@@ -75,14 +76,8 @@ def open_services(settings: Settings) -> Services:
             timeout_seconds=settings.queue.timeout,
             retry_count=settings.queue.retry_count,
             park_seconds=settings.queue.park_seconds,
-            max_size_shots=settings.queue.max_size,
-            max_running_shots=settings.queue.max_running,
             premium_seats=settings.queue.premium_seats,
             trash_days=settings.storage.trash_days,
-            retention_days={
-                PREMIUM.name: settings.tiers.premium.retention_days,
-                NORMAL.name: settings.tiers.normal.retention_days,
-            },
         ),
         pools=pools(settings),
         default_checkpoint=settings.models.default_model,
