@@ -10,7 +10,7 @@ from datetime import datetime
 from math import ceil
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, select, true
 
 from stablehand.domain.errors import NotAllowed, NotFound, OverLimit, QueueFull, QuotaSpent
 from stablehand.domain.pace import cost_of
@@ -164,7 +164,12 @@ def _used(tx: Transaction, account_id: str, *, with_the_day: bool) -> _Used:
         *_within_the_day(tx, account_id)
     )
     parts = [part.subquery(f"part_{place}") for place, part in enumerate((queued, running, charged))]
-    row = tx.session.execute(select(*(column for part in parts for column in part.c))).one()
+    waiting, drawn, delivered = parts
+    row = tx.session.execute(
+        select(*(column for part in parts for column in part.c)).select_from(
+            waiting.join(drawn, true()).join(delivered, true())
+        )
+    ).one()
     return _Used(row[0], row[2], row[1] + row[3], row[4], row[5])
 
 
