@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from stablehand.domain.accounts import Account
 from stablehand.domain.jobs import Job
 from stablehand.domain.orders import JobOrder
+from stablehand.domain.tiers import SHIPPED
 from stablehand.protocol import Lease
 from stablehand.services import Limits
 from stablehand.services.agents import hash_token, register_agent
@@ -248,7 +249,7 @@ def test_normal_shots_leave_as_many_seats_free_as_is_set(house: House) -> None:
 
 
 def test_an_account_may_be_kept_from_having_too_many_at_once(house: House) -> None:
-    house.services = replace(house.services, limits=Limits(max_running_shots=3))
+    house.services.store.tiers = SHIPPED.with_quotas(running=3)
     hog, light = account(house, "hog"), account(house, "light")
     large = order(house, hog, 200)
     hand, other = (hand_with(house, name, "alpha", seats=16) for name in ("hand", "other"))
@@ -268,7 +269,7 @@ def test_an_account_may_be_kept_from_having_too_many_at_once(house: House) -> No
 def test_a_full_account_with_many_lanes_bars_nobody_from_the_last_one(house: House) -> None:
     names = [f"lane-{number}" for number in range(12)]
     house.services.store.note_scan([found(name) for name in names])
-    house.services = replace(house.services, limits=Limits(max_running_shots=2))
+    house.services.store.tiers = SHIPPED.with_quotas(running=2)
     hog, light = account(house, "hog"), account(house, "light")
     hand = hand_with(house, "hand", *names, seats=16)
     for name in names[:-1]:

@@ -71,8 +71,9 @@ def test_racing_agents_get_each_shot_exactly_once(house: House) -> None:
 
 
 def test_agents_that_race_do_not_pass_an_accounts_limit_together(house: House) -> None:
-    house.services = replace(house.services, limits=Limits(max_running_shots=5))
-    other = replace(beside(house.services), limits=house.services.limits)
+    house.services.store.tiers = SHIPPED.with_quotas(running=5)
+    other = beside(house.services)
+    other.store.tiers = house.services.store.tiers
     house.order(count=60)
     hands = [house.agent(f"agent-{index}", seats=16) for index in range(6)]
     for hand in hands[3:]:

@@ -57,7 +57,7 @@ def test_no_account_holds_more_than_its_cap_and_nobody_waits_for_it(
     queue: list[Candidate], cap: int, flying: int
 ) -> None:
     healthy = [Candidate(shot_id=c.shot_id, account_id=c.account_id, is_premium=True) for c in queue]
-    ids = fill(healthy, limits=seating(100), held=0, holds_alone=False, in_flight={"x": flying}, account_cap=cap)
+    ids = fill(healthy, limits=seating(100), held=0, holds_alone=False, left={"x": cap - flying, "y": cap, "z": cap})
     for account, before in (("x", flying), ("y", 0), ("z", 0)):
         mine = [candidate for candidate in healthy if candidate.account_id == account]
         taken = sum(candidate.shot_id in ids for candidate in mine)

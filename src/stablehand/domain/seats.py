@@ -45,8 +45,7 @@ def fill(
     limits: Seating,
     held: int,
     holds_alone: bool,
-    in_flight: Mapping[str, int] | None = None,
-    account_cap: int | None = None,
+    left: Mapping[str, int] | None = None,
 ) -> list[str]:
     """Ids of the shots an agent gets, given the next ones in claim order and how many it holds.
 
@@ -58,18 +57,18 @@ def fill(
         limits: how far the agent may be filled.
         held: shots it holds already.
         holds_alone: one of them runs alone.
-        in_flight: account id -> shots that agents hold of it; needed only with ``account_cap``.
-        account_cap: shots of one account that may be held by agents at once; those of a full account are passed over.
+        left: account id -> how many more of its shots agents may hold; those of a full account are passed over. One
+            that is not named may have any number.
     """
     chosen: list[str] = []
     if holds_alone:
         return chosen
-    flying = dict(in_flight or {})
+    room = dict(left or {})
     for candidate in candidates:
         total = held + len(chosen)
         if total >= limits.premium:
             break
-        if account_cap is not None and flying.get(candidate.account_id, 0) >= account_cap:
+        if room.get(candidate.account_id, 1) <= 0:
             continue
         if runs_alone(candidate.losses):
             if total == 0:
@@ -78,5 +77,6 @@ def fill(
         if not candidate.is_premium and total >= limits.normal:
             break  # after the first normal shot no premium one comes
         chosen.append(candidate.shot_id)
-        flying[candidate.account_id] = flying.get(candidate.account_id, 0) + 1
+        if candidate.account_id in room:
+            room[candidate.account_id] -= 1
     return chosen

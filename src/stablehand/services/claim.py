@@ -30,7 +30,6 @@ def claim(services: Services, agent: Agent, message: Claim) -> Leases:
             memory=Memory(message.resident, message.loading, is_fresh=False),
             lease_seconds=services.limits.lease_seconds,
             premium_seats=services.limits.premium_seats,
-            account_cap=services.limits.max_running_shots,
         )
         # The board must not say that a picture which goes on had only begun.
         services.feed.note_progress({lease.shot_id: lease.parked.progress for lease in leased if lease.parked})

@@ -58,6 +58,5 @@ def list_jobs(
         states=states,
         progress=services.feed.progress_now(),
         include=parts,
-        max_running=services.limits.max_running_shots,
     )
     return replace(page, items=tuple(with_space(services, job) for job in page.items))

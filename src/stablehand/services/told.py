@@ -14,7 +14,6 @@ def told(services: Services, job_id: str, *, account_id: str | None = None) -> J
         account_id=account_id,
         # Read off the board before the rows: a shot that runs in these may be delivered before they are put together.
         progress=services.feed.progress_now(),
-        max_running=services.limits.max_running_shots,
     )
     return with_space(services, job)
 

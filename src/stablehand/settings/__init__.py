@@ -36,8 +36,6 @@ def _absolute(path: Path) -> Path:
     return path.expanduser().absolute()
 
 
-
-
 class ApiSettings(Section):
     host: str = Field(
         "127.0.0.1", description="Address to listen on. Anything but loopback needs `api.authentication`."

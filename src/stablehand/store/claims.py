@@ -5,14 +5,13 @@ tier and tag. What makes a claim exclusive: the rows are locked as they are chos
 locked are passed over.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import takewhile
 from typing import Any, get_args
 
-from sqlalchemy import Integer, Row, bindparam, exists, func, literal, or_, select, update
+from sqlalchemy import Integer, Row, bindparam, exists, literal, or_, select, update
 
 from stablehand.domain.attempts import runs_alone
 from stablehand.domain.busy import counted_share
@@ -31,10 +30,11 @@ from stablehand.store.holdings import Memory, agent_row, is_touch_due, leases_of
 from stablehand.store.lanes import Fleet, fleet_of, has_queued, lane_views
 from stablehand.store.models import AgentRow, CheckpointRow, JobRow, ParkedRow, ShotRow
 from stablehand.store.parking import Offer, offer_parked
+from stablehand.store.quotas import Caps, QuotaBook
 from stablehand.store.rows import checkpoint_from, error_from
 from stablehand.store.settling import settle
 from stablehand.store.tallies import claimed, move_of
-from stablehand.store.transactions import Transaction, Transactions, repeatable
+from stablehand.store.transactions import Transaction, repeatable
 
 #: A lane whose shots others have taken meanwhile is followed by the next best one, but not for ever.
 LANES_TRIED = 8
@@ -61,7 +61,7 @@ class Leased:
     parked: Offer | None = None  #: a saved state to go on from
 
 
-class Claims(Transactions):
+class Claims(QuotaBook):
     @repeatable
     def claim(
         self,
@@ -72,7 +72,6 @@ class Claims(Transactions):
         memory: Memory,
         lease_seconds: float,
         premium_seats: int = PREMIUM_SEATS,
-        account_cap: int | None = None,
     ) -> tuple[list[Leased], bool, Changes]:
         """Give up to ``seats`` shots to an agent; also says whether it should drain.
 
@@ -81,7 +80,6 @@ class Claims(Transactions):
 
         Args:
             premium_seats: seats that normal shots leave free.
-            account_cap: shots of one account that agents may hold at once; None: any number.
 
         Raises:
             UnknownIncarnation, Superseded.
@@ -118,7 +116,7 @@ class Claims(Transactions):
                 free=free,
                 limits=_limits(agent, held, free, premium_seats),
                 admitted=admitted,
-                account_cap=account_cap,
+                caps=self.caps(tx),
             ).fill(fleet, memory.resident)
             leased = _lease(tx, agent, chosen, lease_seconds, changes)
             note_probes(tx, agent.pool, admitted, [shot.id for shot in chosen])
@@ -153,7 +151,7 @@ class _Claim:
         free: int,
         limits: Seating,
         admitted: Admissions,
-        account_cap: int | None,
+        caps: Caps | None,
     ) -> None:
         self._tx = tx
         self._agent = agent
@@ -162,8 +160,7 @@ class _Claim:
         self._occupied = _occupied(agent, held, free)
         self._limits = limits
         self._admitted = admitted
-        self._account_cap = account_cap
-        self._running: Counter[str] | None = None  #: account id -> shots that agents hold of it, once that is asked
+        self._caps = caps
         self._chosen: list[Row[Any]] = []
         self._had_choice = False  #: the lane that the policy named had shots; from then on nothing more is loaded
         self._waits_alone = False  #: the next shot must run alone, and the agent is not empty yet
@@ -179,7 +176,7 @@ class _Claim:
         coming = set() if newest is None else {newest.checkpoint_id} - set(resident)
         at_hand = coming or set(resident)
         # Lanes in which full accounts alone wait give nothing, however many they are.
-        for _ in range(LANES_TRIED if self._account_cap is None else len(lanes)):
+        for _ in range(LANES_TRIED if self._caps is None else len(lanes)):
             chosen = choose_lane(
                 [lane for lane in lanes if lane.checkpoint_id in at_hand or not (coming or self._had_choice)],
                 resident=at_hand,
@@ -207,9 +204,9 @@ class _Claim:
         """The next shots of a lane, as far as there are seats for them."""
         taken = self._occupied + len(self._chosen)
         free = 1 if checkpoint_id in self._admitted.one else self._limits.premium - taken
-        query, flying = _NEXT, self._in_flight()
-        if self._account_cap is not None and flying:
-            full = [account_id for account_id, count in flying.items() if count >= self._account_cap]
+        query, chosen_of = _NEXT, [shot.account_id for shot in self._chosen]
+        if self._caps is not None:
+            full = [account_id for account_id, left in self._caps.left(chosen_of).items() if left == 0]
             query = query.where(_shots.c.account_id.not_in(full))
         if not set(get_args(Kind)) <= set(self._agent.kinds):
             query = query.where(_shots.c.kind.in_(self._agent.kinds))
@@ -219,7 +216,7 @@ class _Claim:
                 "pool": self._agent.pool,
                 "checkpoint_id": checkpoint_id,
                 "now": self._tx.now,
-                "most": free if self._account_cap is None else PASSED_OVER * free,
+                "most": free if self._caps is None else PASSED_OVER * free,
             },
         ).all()
         if shots:
@@ -242,20 +239,10 @@ class _Claim:
                 limits=self._limits,
                 held=taken,
                 holds_alone=self._holds_alone,
-                in_flight=flying,
-                account_cap=self._account_cap,
+                left=None if self._caps is None else self._caps.left(chosen_of, {shot.account_id for shot in shots}),
             )
         )
         return [shot for shot in shots if shot.id in chosen][:free]
-
-    def _in_flight(self) -> Counter[str] | None:
-        """account id -> shots that agents hold of it, with those of this claim; only where there is a limit."""
-        if self._account_cap is None:
-            return None
-        if self._running is None:
-            self._tx.alone("shots of one account")  # two claims side by side could pass the limit together
-            self._running = Counter(dict(self._tx.core.execute(_RUNNING_OF_ACCOUNTS).tuples().all()))
-        return self._running + Counter(shot.account_id for shot in self._chosen)
 
 
 def _occupied(agent: AgentRow, held: Sequence[ShotRow], free: int) -> int:
@@ -345,11 +332,6 @@ _NEXT = (
     .order_by(_shots.c.tier_rank, _shots.c.tag, _shots.c["index"])
     .limit(bindparam("most", type_=Integer))
     .with_for_update(skip_locked=True)
-)
-_RUNNING_OF_ACCOUNTS = (
-    select(_shots.c.account_id, func.count())
-    .where(_shots.c.state == literal("running", literal_execute=True))
-    .group_by(_shots.c.account_id)
 )
 _LEASE = (
     update(_shots)

@@ -132,15 +132,11 @@ class Jobs(Transactions):
         *,
         account_id: str | None = None,
         progress: Progress = no_progress,
-        max_running: int | None = None,
     ) -> Job:
-        """One job with everything in it; of ``account_id``, when given. Raises NotFound.
-
-        ``max_running``: shots of one account that agents may hold at once, which may be why it waits.
-        """
+        """One job with everything in it; of ``account_id``, when given. Raises NotFound."""
         with self.reading() as tx:
             row = _job_row(tx, job_id, account_id)
-            return _assemble(tx, [row], progress, max_running=max_running)[0]
+            return _assemble(tx, [row], progress)[0]
 
     def job_state(self, job_id: str, account_id: str) -> State:
         """Only the state of a job. Raises NotFound."""
@@ -162,9 +158,8 @@ class Jobs(Transactions):
         states: Sequence[State],
         progress: Progress,
         include: Collection[str],
-        max_running: int | None = None,
     ) -> Page[Job]:
-        """Newest first. ``include``: of ``PARTS``, what they come with; ``max_running`` as for ``job``.
+        """Newest first. ``include``: of ``PARTS``, what they come with.
 
         Raises InvalidFields for a bad cursor.
         """
@@ -180,7 +175,7 @@ class Jobs(Transactions):
             more = len(rows) > limit
             rows = rows[:limit]
             return Page(
-                items=tuple(_assemble(tx, rows, progress, include, max_running=max_running)),
+                items=tuple(_assemble(tx, rows, progress, include)),
                 next_cursor=encode_cursor("jobs", rows[-1].number) if more else None,
             )
 
@@ -302,8 +297,6 @@ def _assemble(
     rows: Sequence[JobRow],
     progress: Progress,
     include: Collection[str] = PARTS,
-    *,
-    max_running: int | None = None,
 ) -> list[Job]:
     ids = [row.id for row in rows]
     shots: dict[str, list[ShotRow]] = {job_id: [] for job_id in ids}
@@ -321,7 +314,7 @@ def _assemble(
             images[job_id] += tx.session.scalars(shown.where(ImageRow.job_id == job_id).limit(FIRST_IMAGES))
     counts = _counts(tx, ids)
     notes = _notes(tx, ids)
-    places = Places(tx, progress, max_running)
+    places = Places(tx, progress)
     return [
         job_from(
             row,

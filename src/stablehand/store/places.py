@@ -27,6 +27,7 @@ from stablehand.store.models import (
     IS_QUEUED,
     IS_RUNNING,
     IS_WAITING,
+    AccountRow,
     AgentRow,
     BreakerRow,
     CheckpointRow,
@@ -35,6 +36,7 @@ from stablehand.store.models import (
     ShotRow,
     TallyRow,
 )
+from stablehand.store.quotas import quotas_of
 from stablehand.store.rows import Progress
 from stablehand.store.tags import virtual_time
 from stablehand.store.transactions import Transaction
@@ -60,11 +62,9 @@ class _Ahead:
 class Places:
     """Answers for several jobs in one transaction, reading what they share once."""
 
-    def __init__(self, tx: Transaction, progress: Progress, max_running: int | None = None) -> None:
-        """``max_running``: shots of one account that agents may hold at once; None: any number."""
+    def __init__(self, tx: Transaction, progress: Progress) -> None:
         self._tx = tx
         self._progress = progress
-        self._max_running = max_running
         self._agents: dict[str, Sequence[AgentRow]] = {}  # by pool
         self._rates: dict[RateKey, Rate | None] = {}
         self._running: dict[str, float] = {}  # pool -> reckoned seconds until what runs now is done
@@ -116,16 +116,17 @@ class Places:
                 is_bound=ahead.is_bound,
                 other_lanes=self._tx.session.scalar(others) or 0,
                 retry_seconds=max(0.0, (not_before - self._tx.now).total_seconds()),
-                running_most=self._max_running if self._is_full(job.account_id) else None,
+                running_most=self._reached(job.account_id),
             )
         )
 
-    def _is_full(self, account_id: str) -> bool:
-        """Whether agents hold as many shots of the account as they may."""
-        if self._max_running is None:
-            return False
+    def _reached(self, account_id: str) -> int | None:
+        """How many shots of the account agents may hold at once, if they hold so many."""
+        most = quotas_of(self._tx, self._tx.session.get_one(AccountRow, account_id)).running
+        if most is None:
+            return None
         running = select(func.count()).select_from(ShotRow).where(IS_RUNNING, ShotRow.account_id == account_id)
-        return (self._tx.session.scalar(running) or 0) >= self._max_running
+        return most if (self._tx.session.scalar(running) or 0) >= most else None
 
     def _why_closed(self, pool: str, checkpoint: CheckpointRow) -> str | None:
         row = self._tx.session.get(BreakerRow, (pool, checkpoint.id))

@@ -4,13 +4,15 @@ Asked under the lock of the account's row, so that two orders at once cannot pas
 was delivered is read by one statement: a picture that is delivered meanwhile is seen as one of both, never as neither.
 """
 
-from collections.abc import Mapping
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, true
+from sqlalchemy import ColumnElement, exists, func, select, true
 
 from stablehand.domain.errors import NotAllowed, NotFound, OverLimit, QueueFull, QuotaSpent
 from stablehand.domain.pace import cost_of
@@ -24,6 +26,9 @@ from stablehand.store.transactions import ONLY_ROW, Transaction, Transactions, r
 
 #: seconds after which an order that did not fit into the queue may be tried again
 RETRY_AFTER_LEAST, RETRY_AFTER_MOST = 5, 3600
+
+#: how long claims believe that no account has quotas of its own before they look again
+OWN_KNOWN_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +102,49 @@ def admit(tx: Transaction, account: AccountRow, recipe: Recipe, count: int, pool
         )
 
 
+class Caps:
+    """How many more shots of each account agents may be given: of those that its tier or its own quotas hold back.
+
+    Read under a lock of its own: two claims side by side could pass a limit together.
+    """
+
+    def __init__(self, tx: Transaction) -> None:
+        tx.alone("shots of one account")
+        self._tx = tx
+        self._running = Counter(dict(tx.core.execute(_RUNNING_OF_ACCOUNTS).tuples().all()))
+        self._most: dict[str, int | None] = {}
+
+    def left(self, chosen: Iterable[str], among: Iterable[str] = ()) -> dict[str, int]:
+        """account id -> how many more, of those that hold some and of ``among``; one without a limit is not named.
+
+        ``chosen``: accounts of the shots that this claim has given already, once for each.
+        """
+        taken = self._running + Counter(chosen)
+        asked = {*taken, *among}
+        if unknown := asked - self._most.keys():
+            rows = self._tx.session.scalars(select(AccountRow).where(AccountRow.id.in_(unknown)))
+            self._most |= dict.fromkeys(unknown) | {row.id: quotas_of(self._tx, row).running for row in rows}
+        return {name: max(0, most - taken[name]) for name in asked if (most := self._most[name]) is not None}
+
+
+_RUNNING_OF_ACCOUNTS = select(ShotRow.account_id, func.count()).where(IS_RUNNING).group_by(ShotRow.account_id)
+
+
 class QuotaBook(Transactions):
+    #: when it was looked whether any account has quotas of its own, in monotonic seconds, and what came of it
+    _own_looked: tuple[float, bool] = (float("-inf"), False)
+
+    def caps(self, tx: Transaction) -> Caps | None:
+        """None while nobody's running shots are limited, as far as was known moments ago."""
+        if all(tier.quotas.running is None for tier in tx.tiers):
+            looked_at, found = self._own_looked
+            if time.monotonic() - looked_at > OWN_KNOWN_SECONDS:
+                found = bool(tx.session.scalar(select(exists().where(AccountRow.quotas.is_not(None)))))
+                self._own_looked = (time.monotonic(), found)
+            if not found:
+                return None
+        return Caps(tx)
+
     def allowance(self, account_id: str) -> Allowance:
         """Raises NotFound."""
         with self.reading() as tx:
@@ -140,6 +187,7 @@ class QuotaBook(Transactions):
         """
         with self.writing() as tx:
             account = _account(tx, account_id, lock=True)
+            self._own_looked = (float("-inf"), False)
             account.quotas = {**({} if forget else account.quotas or {}), **own} or None
 
 

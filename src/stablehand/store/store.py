@@ -37,7 +37,6 @@ from stablehand.store.moves import Moves
 from stablehand.store.outbox import Outbox
 from stablehand.store.parking import Parking
 from stablehand.store.patience import ImpatientConnection
-from stablehand.store.quotas import QuotaBook
 from stablehand.store.ranks import Ranks
 from stablehand.store.sessions import Sessions
 from stablehand.store.sweeping import Sweeping
@@ -57,7 +56,6 @@ _BROKEN_FILE = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 
 class Store(
     Jobs,
-    QuotaBook,
     Ranks,
     Moves,
     Claims,
