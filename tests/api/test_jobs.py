@@ -218,7 +218,33 @@ def test_a_full_queue_says_how_full_it_is(make: Make) -> None:
     assert (answer.status_code, error["code"]) == (429, "queue_full")
     assert "2 queued pictures of at most 3" in error["message"]
     assert error["hint"] == "Order fewer at once."
+    assert error["limit"] == {"name": "queued", "most": 3, "used": 2, "asked": 4, "over": 3, "frees_at": None}
+    assert "Retry-After" not in answer.headers, "so many never fit"
+    answer = site.client.post("/api/v1/jobs", json={"prompt": "more", "checkpoint": "tiny", "count": 2})
     assert 5 <= int(answer.headers["Retry-After"]) <= 3600
+
+
+def test_limits_are_seen_before_they_are_hit(make: Make) -> None:
+    site = make(yaml="tiers: {premium: {pictures_a_day: 3, steps: 30, checkpoints: ['t*'], retention_days: 9}}")
+    site.order(count=2, steps=5)
+    told = site.client.get("/api/v1/me/limits").get_json()
+    assert told["tier"] == {"name": "premium", "deadline_seconds": 15, "weight": 4, "retention_days": 9}
+    assert (told["steps"], told["pixels"], told["checkpoints"], told["kinds"]) == (30, None, ["t*"], None)
+    used = {entry["name"]: (entry["used"], entry["most"], entry["left"]) for entry in told["used"]}
+    assert used["pictures_a_day"] == (2, 3, 1)
+    assert used["queued"] == (2, 10_000, 9_998)
+    assert used["running"] == (0, None, None)
+    assert site.client.get("/api/v1/me").get_json()["limits"]["steps"] == [1, 30]
+    for body, status, code in (
+        ({"steps": 31}, 422, "over_limit"),
+        ({"checkpoint": "other"}, 422, "invalid_fields"),
+        ({"count": 2}, 429, "quota_spent"),
+    ):
+        answer = site.client.post("/api/v1/jobs", json={"prompt": "x", "checkpoint": "tiny", "steps": 5, **body})
+        assert (answer.status_code, answer.get_json()["error"]["code"]) == (status, code)
+    assert answer.get_json()["error"]["limit"]["name"] == "pictures_a_day"
+    assert int(answer.headers["Retry-After"]) == 24 * 3600, "nothing was delivered: it counts for a day from then on"
+    site.client.post("/api/v1/jobs", json={"prompt": "x", "checkpoint": "tiny", "steps": 5})
 
 
 def test_pools_come_from_the_settings(make: Make) -> None:

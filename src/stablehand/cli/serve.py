@@ -1,5 +1,6 @@
 """serve: the whole service on this machine."""
 
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import typer
@@ -22,11 +23,12 @@ def serve(
     from stablehand import __version__
     from stablehand.api import server
     from stablehand.cli import logs
-    from stablehand.settings import load
+    from stablehand.settings import file_of, load
     from stablehand.wiring import exposure, folders, serving
 
     given: dict[str, Any] = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    settings = load(data_dir=data_dir, config=config, command_line={"api": given})
+    read = partial(load, data_dir=data_dir, config=config, command_line={"api": given})
+    settings = read()
     logs.set_up(settings.observability)
     exposure.check_exposure(settings)
     exposure.check_role(settings, role, no_agent=no_agent)
@@ -39,7 +41,12 @@ def serve(
     url = f"http://[{address}]:{bound_port}" if ":" in address else f"http://{address}:{bound_port}"
     arguments = ["--data-dir", str(settings.data_dir), *(("--config", str(config.absolute())) if config else ())]
     whole = serving.Serving(
-        settings, server_url=url, with_agent=not no_agent, child_arguments=tuple(arguments), role=role
+        settings,
+        server_url=url,
+        with_agent=not no_agent,
+        child_arguments=tuple(arguments),
+        role=role,
+        reread=(file_of(config, settings.data_dir), read),
     )
 
     def ready() -> None:

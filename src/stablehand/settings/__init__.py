@@ -24,6 +24,7 @@ from stablehand.domain.errors import BadSettings
 from stablehand.domain.quotas import Quotas
 from stablehand.domain.tiers import Tiers
 from stablehand.settings.file import FILE_NAME as FILE_NAME
+from stablehand.settings.file import file_of as file_of
 from stablehand.settings.file import from_file
 from stablehand.settings.section import Section
 from stablehand.settings.tiers import TiersSettings

@@ -13,16 +13,20 @@ FILE_NAME = "stablehand.yaml"
 FOREIGN_ROOT = "stable-diffusion-webui"
 
 
+def file_of(config: Path | None, data_dir: Path) -> Path:
+    """Where the settings file lies, or would lie: as the command line says, else the environment, else the default."""
+    from_environment = os.environ.get("STABLEHAND_CONFIG")
+    return config or (Path(from_environment) if from_environment else data_dir / FILE_NAME)
+
+
 def from_file(config: Path | None, data_dir: Path) -> dict[str, Any]:
     """The YAML file's sections; none when there is no file. Relative paths in it are meant from the file's own folder.
 
     Raises BadSettings.
     """
-    from_environment = os.environ.get("STABLEHAND_CONFIG")
-    named = config or (Path(from_environment) if from_environment else None)
-    path = named or data_dir / FILE_NAME
+    path = file_of(config, data_dir)
     if not path.is_file():
-        if named:
+        if config or os.environ.get("STABLEHAND_CONFIG"):
             raise BadSettings(f"The configuration file {path} does not exist.", hint="Check the path after --config.")
         return {}
     try:

@@ -15,6 +15,7 @@ from stablehand.domain.pace import cost_of
 from stablehand.domain.pages import Page, decode_cursor, encode_cursor
 from stablehand.domain.recipes import Recipe
 from stablehand.store.changes import Changes
+from stablehand.store.idempotency_row import IdempotencyRow
 from stablehand.store.measures import measured_calibration, reckoned_seconds
 from stablehand.store.models import (
     IS_RUNNING,
@@ -22,7 +23,6 @@ from stablehand.store.models import (
     AccountRow,
     CheckpointRow,
     DeadLetterRow,
-    IdempotencyRow,
     ImageRow,
     JobRow,
     ShotRow,

@@ -391,13 +391,3 @@ class ChargeRow(Table):
     device: Mapped[str] = mapped_column(default="")  #: name of the agent's device
     size_class: Mapped[str] = mapped_column(default="")
     created_at: Mapped[datetime]
-
-
-class IdempotencyRow(Table):
-    __tablename__ = "idempotency_keys"
-
-    account_id: Mapped[str] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(primary_key=True)
-    fingerprint: Mapped[str]
-    job_id: Mapped[str]
-    created_at: Mapped[datetime] = mapped_column(index=True)

@@ -6,11 +6,11 @@ from datetime import timedelta
 from sqlalchemy import delete, insert, select, update
 
 from stablehand.domain.retention import cutoffs, ids_in
+from stablehand.store.idempotency_row import IdempotencyRow
 from stablehand.store.models import (
     AttemptRow,
     DeadLetterRow,
     DoomedObjectRow,
-    IdempotencyRow,
     ImageRow,
     JobRow,
     ParkedRow,

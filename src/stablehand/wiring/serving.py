@@ -18,6 +18,7 @@ from stablehand.api import Options, Readiness, create_app
 from stablehand.domain.limits import Limits
 from stablehand.domain.notices import KINDS
 from stablehand.domain.pools import DEFAULT_POOL, Pool
+from stablehand.domain.tiers import Tiers
 from stablehand.ports import Sink
 from stablehand.services import Services
 from stablehand.services.agents import hash_token, register_agent
@@ -32,6 +33,7 @@ from stablehand.store import Store
 from stablehand.wiring.folders import secret_key
 from stablehand.wiring.lines import open_broadcast, open_doorbell
 from stablehand.wiring.objects import open_objects, pictures_origin
+from stablehand.wiring.reloading import SettingsWatch
 
 STATIC_DIR = Path(__file__).parents[1] / "static"
 
@@ -164,8 +166,12 @@ class Serving:
         with_agent: bool,
         child_arguments: tuple[str, ...],
         role: Role = "all",
+        reread: tuple[Path, Callable[[], Settings]] | None = None,
     ) -> None:
+        """``reread``: the settings file to watch, and what reads all settings again."""
         self._settings = settings
+        self._reread = reread
+        self._watch: SettingsWatch | None = None
         self._server_url = server_url
         self._role = role
         self._with_agent = with_agent and role == "all"
@@ -205,6 +211,10 @@ class Serving:
             self._default_model.start()
         if self._courier is not None:
             self._courier.start()
+        if self._reread is not None:
+            path, read = self._reread
+            self._watch = SettingsWatch(self._settings, read, path, self._put_in_force)
+            self._watch.start()
         self._child = self._make_child() if self._with_agent else None
         if self._role in WITH_LIVE and self._role != "all" and not services.broadcast.reaches_others:
             log.warning(
@@ -221,6 +231,8 @@ class Serving:
         if self._child is not None:
             self._child.stop()
             expire_agent(self._services, self._child_id)
+        if self._watch is not None:
+            self._watch.stop()
         if self._courier is not None:
             self._courier.stop()
         self._live.stop()
@@ -231,6 +243,10 @@ class Serving:
         self._services.feed.board.close()
         self._services.doorbell.close()
         self._services.broadcast.close()
+
+    def _put_in_force(self, tiers: Tiers) -> None:
+        self._services.store.tiers = tiers
+        self._services.store.adopt_tiers()
 
     def _make_child(self) -> AgentChild:
         token = secrets.token_urlsafe(32)
