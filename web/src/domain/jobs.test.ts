@@ -41,7 +41,7 @@ it('tells what went otherwise, and for how many of several pictures', () => {
   const notes = [{ code: 'tiled_decode', message: 'Memory ran short.', pictures: 1 }]
   expect(notesOf(aJob({ notes }))).toEqual(['Memory ran short.'])
   expect(notesOf(aJob({ notes, shots: [aShot(), aShot({ index: 1 })] }))).toEqual([
-    'Memory ran short. So it was with 1 of 2 pictures.',
+    'Memory ran short (1 of 2 pictures).',
   ])
   expect(notesOf(aJob())).toEqual([])
 })

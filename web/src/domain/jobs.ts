@@ -112,6 +112,6 @@ export function tally(job: Job): string {
 /** What went otherwise, for people: with how many of the job's pictures, where it has several. */
 export function notesOf(job: Job): string[] {
   return job.notes.map(({ message, pictures }) =>
-    job.count === 1 ? message : `${message} So it was with ${pictures} of ${countOf(job.count, 'picture')}.`,
+    job.count === 1 ? message : `${message.replace(/\.$/, '')} (${pictures} of ${countOf(job.count, 'picture')}).`,
   )
 }
