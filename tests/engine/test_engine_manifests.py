@@ -68,15 +68,24 @@ def attend(paths: AttentionPaths, kind: int, backend: SDPBackend | None = None) 
     return paths.take()
 
 
-def test_the_kernel_that_is_told_is_the_one_that_computes() -> None:
-    """Torch raises when the only kernel that it is left with cannot compute: the one told of can."""
+@pytest.mark.parametrize("backend", [None, SDPBackend.MATH, SDPBackend.FLASH_ATTENTION])
+def test_the_kernel_that_is_told_is_the_one_that_the_profiler_sees(backend: SDPBackend | None) -> None:
+    with torch.inference_mode(), torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        [told] = attend(AttentionPaths(), 1, backend)
+    seen = {event.key for event in profile.key_averages()}
+    operations = {
+        "flash": "aten::_scaled_dot_product_flash_attention_for_cpu",
+        "math": "aten::_scaled_dot_product_attention_math",
+    }
+    assert operations[told] in seen
+    assert not {name for kernel, name in operations.items() if kernel != told} & seen
+
+
+def test_a_kind_of_call_is_watched_once_and_not_every_kind_is_kept() -> None:
     paths = AttentionPaths()
     assert paths.take() == frozenset()
     assert attend(paths, 1, SDPBackend.MATH) == {"math"}
-    [chosen] = attend(paths, 2)
-    backend = {"math": SDPBackend.MATH, "flash": SDPBackend.FLASH_ATTENTION}[chosen]
-    assert attend(paths, 3, backend) == {chosen}
-    assert attend(paths, 1) == {"math"}, "a kind of call that has been seen is not watched again"
+    assert attend(paths, 1, SDPBackend.FLASH_ATTENTION) == {"math"}, "it is taken to do as the first one did"
     for kind in range(KINDS_MOST + 10):
         attend(paths, 1000 + kind)
     assert len(paths._known) <= KINDS_MOST

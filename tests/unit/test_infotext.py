@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stablehand.domain.infotext import format_infotext, parse_infotext, write_infotext
-from stablehand.domain.recipes import Recipe
+from stablehand.domain.recipes import Addon, Recipe
 
 RECIPE = Recipe(
     prompt="a photo of an (astronaut:1.2) riding a horse, masterpiece",
@@ -130,3 +132,18 @@ def test_every_recipe_can_be_read_back(prompt: str, negative: str, seed: int, un
 @given(st.text())
 def test_no_text_breaks_the_parser(text: str) -> None:
     assert {"Prompt", "Negative prompt", "Clip skip"} <= set(parse_infotext(text))
+
+
+def test_weights_beside_the_checkpoint_are_named_with_their_hashes() -> None:
+    addons = (
+        Addon(kind="vae", id="v", name="mse"),
+        Addon(kind="embedding", id="e", name="easynegative"),
+        Addon(kind="embedding", id="n", name="not hashed yet"),
+    )
+    text = write_infotext(
+        replace(RECIPE, addons=addons), None, "0.1.0", {"v": "735e4c3a44" * 6, "e": "c74b4e810b03" * 5}
+    )
+    assert "VAE hash: 735e4c3a44, VAE: mse, " in text
+    assert ', TI hashes: "easynegative: c74b4e810b03", Version: ' in text
+    found = parse_infotext(text)
+    assert (found["VAE hash"], found["TI hashes"]) == ("735e4c3a44", "easynegative: c74b4e810b03")

@@ -7,7 +7,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 
 import type { Connect, Plugin } from 'vite'
 
-import { aManifest } from '../src/domain/fixtures'
 import type { JobOrder } from '../src/domain/orders'
 import type { Image } from '../src/domain/images'
 import type { Job } from '../src/domain/jobs'
@@ -94,7 +93,7 @@ export function mockedServer(): Plugin {
         const words = url.searchParams.get('search') ?? ''
         return list(images.filter((other) => (other.deleted_at !== null) === trashed && other.recipe.prompt.includes(words)))
       }
-      case 'GET images/id': return image ? { status: 200, body: { ...image, manifest: aManifest() } } : refusal(404, 'not_found')
+      case 'GET images/id': return image ? { status: 200, body: { ...image, manifest: null } } : refusal(404, 'not_found')
       case 'DELETE images/id': if (image) image.deleted_at = new Date().toISOString(); return { status: 204 }
       case 'POST images/id/restore': if (image) image.deleted_at = null; return { status: 200, body: image }
       case 'PATCH images/id': return { status: 200, body: Object.assign(image ?? {}, body) }

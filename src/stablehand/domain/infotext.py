@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 
-from stablehand.domain.infotext_keys import noise_parameters, part_parameters
+from stablehand.domain.infotext_keys import Hashes, noise_parameters, part_parameters
 from stablehand.domain.recipes import Recipe
 from stablehand.domain.samplers import AUTOMATIC_SCHEDULES
 
@@ -48,12 +48,15 @@ _SIZE = re.compile(r"(\d+)x(\d+)")
 _EMPHASIS = re.compile(r"(?<!\\)[(\[]")
 
 
-def write_infotext(recipe: Recipe, checkpoint_sha256: str | None, version: str) -> str:
+def write_infotext(
+    recipe: Recipe, checkpoint_sha256: str | None, version: str, addon_hashes: Hashes | None = None
+) -> str:
     """The infotext of one picture. ``recipe`` carries the picture's own seed; ``version`` is Stablehand's own.
 
     Automatic is written as the schedule it means where the sampler has a favourite, as A1111 does. The version is not
     a bare number, because readers would take a low one for an ancient A1111 and change the meaning of the rest.
     """
+    hashes = addon_hashes or {}
     schedule = recipe.schedule
     if schedule == "Automatic":
         schedule = AUTOMATIC_SCHEDULES.get(recipe.sampler, schedule)
@@ -69,9 +72,9 @@ def write_infotext(recipe: Recipe, checkpoint_sha256: str | None, version: str) 
             "Size": f"{recipe.width}x{recipe.height}",
             "Model hash": checkpoint_sha256[:10] if checkpoint_sha256 else None,
             "Model": recipe.checkpoint,
-            **noise_parameters(recipe),
+            **noise_parameters(recipe, hashes),
             "RNG": recipe.noise.source if recipe.noise.source != "GPU" else None,
-            **part_parameters(recipe),
+            **part_parameters(recipe, hashes),
             "Version": f"Stablehand {version}",
         },
     )

@@ -1,15 +1,21 @@
 """What infotext says of a recipe's further parts, under the keys and in the order that A1111's readers know."""
 
+from collections.abc import Mapping
+
 from stablehand.domain.recipes import Hires, Recipe, Source
 
+#: id of an addon -> its SHA-256, of those whose hash is known
+Hashes = Mapping[str, str]
 
-def noise_parameters(recipe: Recipe) -> dict[str, object]:
+
+def noise_parameters(recipe: Recipe, hashes: Hashes) -> dict[str, object]:
     """Between the checkpoint and the source of noise."""
     noise = recipe.noise
     found: dict[str, object] = {}
-    vae = next((addon.name for addon in recipe.addons if addon.kind == "vae"), None)
+    vae = next((addon for addon in recipe.addons if addon.kind == "vae"), None)
     if vae is not None:
-        found["VAE"] = vae
+        found |= {"VAE hash": hashes[vae.id][:10]} if vae.id in hashes else {}
+        found["VAE"] = vae.name
     if noise.subseed_strength:
         found |= {"Variation seed": noise.subseed, "Variation seed strength": noise.subseed_strength}
     if noise.seed_resize_from_w and noise.seed_resize_from_h:
@@ -25,7 +31,7 @@ def noise_parameters(recipe: Recipe) -> dict[str, object]:
     return found
 
 
-def part_parameters(recipe: Recipe) -> dict[str, object]:
+def part_parameters(recipe: Recipe, hashes: Hashes) -> dict[str, object]:
     """After the source of noise."""
     found: dict[str, object] = {}
     if recipe.source is not None and recipe.kind == "inpaint":
@@ -36,6 +42,9 @@ def part_parameters(recipe: Recipe) -> dict[str, object]:
             found["Postprocess upscale by"] = recipe.width / recipe.source.width
     if recipe.hires is not None:
         found |= _hires(recipe.hires)
+    words = [addon for addon in recipe.addons if addon.kind == "embedding" and addon.id in hashes]
+    if words:
+        found["TI hashes"] = ", ".join(f"{addon.name}: {hashes[addon.id][:12]}" for addon in words)
     if recipe.text.emphasis != "Original":
         found["Emphasis"] = recipe.text.emphasis
     found |= _sampler(recipe)

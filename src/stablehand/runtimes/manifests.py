@@ -42,6 +42,11 @@ def painted_manifest(order: Order, runtime: str) -> Manifest:
     return Manifest(runtime=runtime, software=_software(), exact=order.recipe.exact)
 
 
+def addon_hashes(order: Order) -> dict[str, str]:
+    """id -> SHA-256 of what is used beside the checkpoint, as far as it is known."""
+    return {addon.id: addon.sha256 for addon in order.addons if addon.sha256 is not None}
+
+
 def _of_machine(circumstances: Circumstances) -> dict[str, Any]:
     return {
         "software": MappingProxyType({**_software(), **circumstances.software}),

@@ -28,7 +28,7 @@ from stablehand.domain.recipes import Kind
 from stablehand.ports import Broken, Drawn, Fetch, Loaded, Order, Parked
 from stablehand.protocol import Device
 from stablehand.runtimes.encode import encode
-from stablehand.runtimes.manifests import drawn_manifest, resized_manifest
+from stablehand.runtimes.manifests import addon_hashes, drawn_manifest, resized_manifest
 from stablehand.runtimes.parcel import BrokenParcel, unwrap, wrap
 from stablehand.runtimes.supplies import Places, Supplies
 
@@ -352,7 +352,7 @@ def _draw(
     order: Order, pixels: NDArray[np.uint8], device_seconds: float, manifest: Manifest, notes: Sequence[Note] = ()
 ) -> Drawn:
     recipe = order.recipe
-    infotext = write_infotext(recipe, order.checkpoint.sha256, stablehand.__version__)
+    infotext = write_infotext(recipe, order.checkpoint.sha256, stablehand.__version__, addon_hashes(order))
     image = Pictures.fromarray(pixels)
     # A picture that went on elsewhere is the same picture, and so is its file.
     in_file = replace(manifest, resumed=False)

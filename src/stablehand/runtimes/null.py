@@ -20,7 +20,7 @@ from stablehand.domain.recipes import Kind, Recipe
 from stablehand.ports import Broken, Drawn, Loaded, Order, Parked
 from stablehand.protocol import Device
 from stablehand.runtimes.encode import encode
-from stablehand.runtimes.manifests import painted_manifest
+from stablehand.runtimes.manifests import addon_hashes, painted_manifest
 from stablehand.runtimes.parcel import BrokenParcel, unwrap, wrap
 
 #: pixels of a preview's longer side
@@ -201,7 +201,7 @@ def paint(recipe: Recipe, size: tuple[int, int] | None = None) -> Pictures.Image
 
 def _finish(seat: _Seat) -> Drawn | Broken:
     recipe = seat.order.recipe
-    infotext = write_infotext(recipe, seat.order.checkpoint.sha256, __version__)
+    infotext = write_infotext(recipe, seat.order.checkpoint.sha256, __version__, addon_hashes(seat.order))
     manifest = painted_manifest(seat.order, NullRuntime.name)
     return Drawn(
         shot_id=seat.order.shot_id,
