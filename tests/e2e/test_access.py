@@ -8,9 +8,14 @@ from playwright.sync_api import expect
 from tests.e2e.browsing import OpenPage, objections
 from tests.running import RunningService
 
-SCREENS = {"Create": "/", "Queue": "/queue", "Gallery": "/gallery"}
+SCREENS = {"Create": "/", "Queue": "/queue", "Gallery": "/gallery", "Agents": "/agents"}
 #: what tells that a screen has its content
-SHOWN = {"Create": "a balloon that takes its time", "Queue": "a castle by the sea", "Gallery": "Gallery"}
+SHOWN = {
+    "Create": "a balloon that takes its time",
+    "Queue": "a castle by the sea",
+    "Gallery": "Gallery",
+    "Agents": "Agent",
+}
 
 
 @pytest.fixture(scope="module")

@@ -99,6 +99,7 @@ export function mockedServer(): Plugin {
       case 'PATCH images/id': return { status: 200, body: Object.assign(image ?? {}, body) }
       case 'GET images/id/file':
       case 'GET images/id/thumbnail': return image ? { status: 200, body: picture(image), type: 'image/svg+xml' } : refusal(404, 'not_found')
+      case 'GET admin/id': return list([])
       case 'GET checkpoints': return list([{ id: 'c1', name: 'postcard', family: 'sd1', sha256: null, native_size: 256, resident: true, builtin: true, default: true, size_bytes: 23_000_000 }])
       case 'GET samplers': return list(['DPM++ 2M', 'Euler a', 'Euler', 'DDIM'].map((name) => ({ name, aliases: [] })))
       // Nothing is kept: a picture to start from shows as one that is no longer there.
@@ -108,7 +109,7 @@ export function mockedServer(): Plugin {
       case 'GET status': return { status: 200, body: {
         version: 'mocked', ready: true, authentication: false, queue: { queued: 0, running: 0 },
         agents: [{ name: 'pretended', pool: 'default', state: 'ready', runtime: 'null', seats: 8, running: 0,
-          device: { kind: 'cpu', name: 'CPU', precision: 'fp32' }, resident: ['postcard'], error: '' }],
+          device: { kind: 'cpu', name: 'CPU', precision: 'fp32' }, resident: ['postcard'], reason: '', error: '' }],
       } }
       default: return refusal(404, 'not_found')
     }

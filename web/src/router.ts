@@ -5,6 +5,7 @@ import CreateView from './views/CreateView.vue'
 const screens = {
   queue: () => import('./views/QueueView.vue'),
   gallery: () => import('./views/GalleryView.vue'),
+  agents: () => import('./views/AgentsView.vue'),
 }
 
 /** Fetches the other screens ahead of need: they open at once, and even while the server is away. */
@@ -30,6 +31,7 @@ export const routes: RouteRecordRaw[] = [
     props: { trashed: false },
     meta: { title: 'Gallery' },
   },
+  { path: '/agents', name: 'agents', component: screens.agents, meta: { title: 'Agents' } },
   { path: '/:rest(.*)*', name: 'lost', component: () => import('./views/LostView.vue'), meta: { title: 'Nothing here' } },
 ]
 

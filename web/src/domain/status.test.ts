@@ -6,7 +6,7 @@ const REASON = 'CUDA was asked for, but this machine has none.'
 
 function told(...agents: Partial<Agent>[]): Status {
   const agent: Agent = {
-    name: 'local', pool: 'local', state: 'ready', runtime: 'native', device: null, seats: 4, running: 0, resident: [], error: '',
+    name: 'local', pool: 'local', state: 'ready', runtime: 'native', device: null, seats: 4, running: 0, resident: [], reason: '', error: '',
   }
   return {
     version: '1', ready: true, queue: { queued: 0, running: 0 }, authentication: false,

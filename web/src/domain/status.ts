@@ -3,13 +3,15 @@
 export interface Agent {
   name: string
   pool: string
-  state: 'starting' | 'ready' | 'draining' | 'gone'
+  state: 'starting' | 'ready' | 'draining' | 'paused' | 'gone'
   runtime: string
   device: { kind: string; name: string; precision: string } | null
   seats: number
   running: number
   /** Names of checkpoints in memory. */
   resident: string[]
+  /** Why it is drained or paused; empty while it is not. */
+  reason: string
   /** Why its device is not ready; empty while nothing is wrong. */
   error: string
 }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 
-import { doneIn, roughly, whyWaiting } from './waiting'
+import { doneIn, glued, roughly, whyWaiting } from './waiting'
 
 const PLACE = { ahead: 3, eta_seconds: 42, eta_low_seconds: 40, eta_high_seconds: 45, reason: null }
 
@@ -17,6 +17,10 @@ it('counts who is ahead', () => {
   expect(whyWaiting(PLACE, 'ready')).toBe('3 pictures ahead, done in about 42 s')
   expect(whyWaiting({ ...PLACE, ahead: 1, eta_seconds: null }, 'ready')).toBe('1 picture ahead')
   expect(whyWaiting({ ...PLACE, ahead: 0, eta_seconds: 1 }, 'ready')).toBe('Next in line, done in a moment')
+})
+
+it('leaves no unit alone on a line', () => {
+  expect(glued('Done in about 46 s (30 to 71 s). 3 min, 4 pictures')).toBe('Done in about 46\u00a0s (30 to 71\u00a0s). 3\u00a0min, 4 pictures')
 })
 
 it.each([[0, 'a moment'], [89, 'about 89 s'], [120, 'about 2 min'], [7200, 'about 2 h']])('says %i s as %s', (seconds, text) => {

@@ -24,6 +24,11 @@ export function doneIn(place: QueuePlace): string {
   return from === to ? roughly(eta) : `${roughly(eta)} (${from === 0 ? 'up' : from} to ${to} ${unit})`
 }
 
+/** With numbers that stay on the line of their unit. */
+export function glued(text: string): string {
+  return text.replace(/(\d) (?=(?:s|min|h)\b)/g, '$1\u00a0')
+}
+
 /** A duration as people say it: "a moment", "about 40 s", "about 3 min", "about 2 h". */
 export function roughly(seconds: number): string {
   if (seconds < 2) return 'a moment'
