@@ -43,3 +43,23 @@ def test_agents_from_the_command_line(site: Site, tmp_path: Path) -> None:
     assert run("agents", "remove", "test-agent", *where).returncode == 0
     assert run("agents", "list", *where).stdout == ""
     assert "no such agent" in run("agents", "resume", "test-agent", *where).stderr
+
+
+def test_limits_from_the_command_line(site: Site, tmp_path: Path) -> None:
+    where = ("--data-dir", str(tmp_path / "site-0"))
+    site.order(count=2)
+    told = run("limits", "set", "owner", "queued=3", "steps=none", "checkpoints=t*,other", *where).stdout.splitlines()
+    assert told[0] == "owner: tier premium"
+    assert told[1].split() == ["queued", "3", "2", "used", "its", "own"]
+    refused = site.client.post("/api/v1/jobs", json={"prompt": "x", "checkpoint": "tiny", "count": 2})
+    assert refused.get_json()["error"]["limit"]["most"] == 3
+    assert [entry["is_own"] for entry in site.client.get("/api/v1/me/limits").get_json()["used"]] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert run("limits", "set", "owner", "queued=many", *where).returncode == 2
+    assert run("limits", "show", "nobody", *where).returncode == 2
+    assert "its own" not in run("limits", "reset", "owner", *where).stdout
+    site.order(count=2)

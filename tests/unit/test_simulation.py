@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from stablehand.domain.demand import Scaling
+from stablehand.domain.tiers import SHIPPED, Tier, Tiers
 from stablehand.simulation.figures import Figures, quantile
 from stablehand.simulation.play import play
 from stablehand.simulation.scenario import Crowd, Drawing, Growth, Interruptions, Order, PoolPlan, Scenario
@@ -50,6 +51,40 @@ def test_one_large_order_does_not_make_the_others_wait() -> None:
     reserved = play(with_idle_share(scenario, 0.0), "stablehand")
     assert reserved.shots_per_second < figures.shots_per_second
     assert reserved.crowds["light"].p95_s < figures.crowds["light"].p95_s
+
+
+def test_twenty_light_accounts_hardly_notice_five_thousand_shots_of_another() -> None:
+    """One checkpoint each, four agents of four seats; the hog has enough queued to outlast the whole time."""
+    empty = Scenario(
+        name="empty",
+        seconds=240,
+        pools=(
+            PoolPlan(
+                agents=4,
+                slots=21,
+                load_seconds=1,
+                drawing=Drawing(mode="join", seats=4, premium_seats=1, fixed_seconds=1.0, shot_seconds=0.0),
+            ),
+        ),
+        crowds=(Crowd(name="light", shots_a_second=2, accounts=20, premium_share=0.1, checkpoints=(0, 19), zipf=0),),
+    )
+    crowded = replace(empty, orders=(Order(name="hog", shots=5_000, checkpoint=20, at=20),))
+    alone, beside = play(empty, "stablehand"), play(crowded, "stablehand")
+    assert beside.crowds["hog"].missed_share < 1, "it is drawn as well"
+    assert beside.drawn > 2 * alone.drawn, "with all that the others leave spare"
+    assert beside.crowds["light"].p95_s <= 3 * alone.crowds["light"].p95_s
+    assert beside.tiers["premium"].p95_s <= 3 * alone.tiers["premium"].p95_s
+    assert beside.tiers["premium"].missed_share == 0
+
+
+def test_other_tiers_are_simulated_as_they_are_set() -> None:
+    scenario = shortened("eight-5s-3slot-9", 300)
+    patient = SHIPPED.changed("premium", deadline_seconds=600.0)
+    assert play(scenario, "stablehand", tiers=SHIPPED) == play(scenario, "stablehand")
+    assert play(scenario, "stablehand", tiers=patient) != play(scenario, "stablehand")
+    three = Tiers((*SHIPPED, Tier(name="bulk", rank=7, weight=0.5, deadline_seconds=86_400.0)))
+    figures = play(scenario, "stablehand", tiers=three)
+    assert (figures.tiers["normal"].shots, figures.tiers["bulk"].shots > 0) == (0, True)
 
 
 def test_one_large_order_alone_gets_every_agent() -> None:

@@ -12,6 +12,7 @@ from stablehand.cli.bench import bench
 from stablehand.cli.dead_letters import dead_letters
 from stablehand.cli.describe import openapi, reference, settings, version
 from stablehand.cli.doctor import doctor
+from stablehand.cli.limits import limits
 from stablehand.cli.migrate import migrate
 from stablehand.cli.models import models
 from stablehand.cli.outbox import outbox
@@ -35,6 +36,7 @@ app.add_typer(agents, name="agents")
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(outbox, name="outbox")
 app.add_typer(models, name="models")
+app.add_typer(limits, name="limits")
 app.add_typer(bench, name="bench")
 
 

@@ -193,3 +193,24 @@ def queue(
         typer.echo("  ".join(f"{name} {value}" for name, value in row.items()))
     for row in result["submit_to_claim"]:
         typer.echo("  ".join(f"{name} {value}" for name, value in row.items()))
+
+
+@bench.command()
+def hog(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    lights: Annotated[int, typer.Option(min=1, help="Accounts that order single pictures now and then.")] = 20,
+    shots: Annotated[int, typer.Option(min=1000, help="Pictures that the hog has queued.")] = 5_000,
+    seconds: Annotated[float, typer.Option(min=5, help="How long each of the two phases lasts.")] = 60.0,
+    seed: Annotated[int, typer.Option(help="Of the light accounts' orders.")] = 0,
+) -> None:
+    """How long light accounts wait beside one with thousands of queued pictures, through a real server."""
+    from stablehand.bench import hog as measured
+
+    say = lambda line: typer.echo(line, err=True)  # noqa: E731
+    result = measured.run(lights=lights, hog_shots=shots, seconds=seconds, seed=seed, say=say)
+    if as_json:
+        typer.echo(json.dumps(result))
+        return
+    for name, value in result.items():
+        typer.echo(f"{name:<26}{value}")

@@ -12,8 +12,9 @@ from datetime import datetime
 from math import ceil
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, select, true
+from sqlalchemy import ColumnElement, exists, func, or_, select, true
 
+from stablehand.domain.accounts import Account
 from stablehand.domain.errors import NotAllowed, NotFound, OverLimit, QueueFull, QuotaSpent
 from stablehand.domain.pace import cost_of
 from stablehand.domain.quotas import DAY, Hit, Quotas, Usage, recipe_problems
@@ -22,6 +23,7 @@ from stablehand.domain.tiers import Tier
 from stablehand.store.lanes import fleet_of
 from stablehand.store.measures import reckoned_seconds
 from stablehand.store.models import IS_QUEUED, IS_RUNNING, AccountRow, ChargeRow, CheckpointRow, ShotRow
+from stablehand.store.rows import account_from
 from stablehand.store.transactions import ONLY_ROW, Transaction, Transactions, repeatable
 
 #: seconds after which an order that did not fit into the queue may be tried again
@@ -173,6 +175,14 @@ class QuotaBook(Transactions):
                     ),
                 ),
             )
+
+    def account_named(self, name: str) -> Account:
+        """An account by its name or id. Raises NotFound."""
+        with self.reading() as tx:
+            row = tx.session.scalar(select(AccountRow).where(or_(AccountRow.name == name, AccountRow.id == name)))
+            if row is None:
+                raise NotFound("There is no such account.", hint="Its name is shown with the account itself.")
+            return account_from(row, tx.tiers)
 
     def quotas(self, account_id: str) -> Quotas:
         """Raises NotFound."""

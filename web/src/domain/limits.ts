@@ -1,0 +1,61 @@
+/** What the account may have, and what is left of it. */
+
+export interface Usage {
+  name: 'queued' | 'running' | 'pictures_a_day' | 'device_seconds_a_day'
+  /** null: no limit of this kind. */
+  most: number | null
+  used: number
+  left: number | null
+  /** When time gives some of it back; null when there is nothing to give. */
+  frees_at: string | null
+  is_own: boolean
+}
+
+export interface Allowance {
+  tier: { name: string; deadline_seconds: number; weight: number; retention_days: number | null }
+  used: Usage[]
+  pixels: number | null
+  steps: number | null
+  count: number | null
+  checkpoints: string[] | null
+  kinds: string[] | null
+}
+
+const WHOLE = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
+
+const WORDS: Record<Usage['name'], string> = {
+  queued: 'pictures may wait',
+  running: 'may be drawn at once',
+  pictures_a_day: 'pictures left today',
+  device_seconds_a_day: 'seconds of drawing left today',
+}
+
+/** Short facts for the foot of the queue: what is left of each limit, and what a picture may be. */
+export function limitFacts(allowance: Allowance): string[] {
+  return [
+    `Tier ${allowance.tier.name}`,
+    ...allowance.used.filter((usage) => usage.most !== null).map(usageFact),
+    ...(allowance.steps === null ? [] : [`up to ${allowance.steps} steps`]),
+    ...(allowance.count === null ? [] : [`up to ${allowance.count} pictures a job`]),
+    ...(allowance.pixels === null ? [] : [`up to ${megapixels(allowance.pixels)} megapixels`]),
+    ...(allowance.kinds === null ? [] : [`only ${allowance.kinds.join(', ')}`]),
+    ...(allowance.checkpoints === null ? [] : [`only the checkpoints ${allowance.checkpoints.join(', ')}`]),
+    ...(allowance.tier.retention_days === null ? [] : [`pictures are kept ${allowance.tier.retention_days} days`]),
+  ]
+}
+
+function usageFact(usage: Usage): string {
+  const most = WHOLE.format(usage.most ?? 0)
+  if (usage.name === 'running') return `${most} ${WORDS.running}`
+  if (usage.name === 'queued') return `${WHOLE.format(usage.used)} of ${most} ${WORDS.queued}`
+  const more = usage.frees_at === null ? '' : `, more from ${timeOf(usage.frees_at)}`
+  return `${WHOLE.format(Math.floor(usage.left ?? 0))} of ${most} ${WORDS[usage.name]}${more}`
+}
+
+function timeOf(moment: string): string {
+  return new Date(moment).toLocaleTimeString('en', { hour: '2-digit', minute: '2-digit', hour12: false })
+}
+
+function megapixels(pixels: number): string {
+  return new Intl.NumberFormat('en', { maximumFractionDigits: 2 }).format(pixels / 1e6)
+}
