@@ -1,6 +1,7 @@
 """The native runtime parks: another one goes on at the same step and comes to the same picture, bit for bit."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,9 @@ def evaluations(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     calls: list[int] = []
     real = rows.predict
 
-    def count(resident: Any, pictures: Any) -> Any:
+    def count(resident: Any, pictures: Any, *more: Any) -> Any:
         calls.append(len(pictures))
-        return real(resident, pictures)
+        return real(resident, pictures, *more)
 
     monkeypatch.setattr(batches, "predict", count)
     return calls
@@ -172,6 +173,17 @@ def test_a_parcel_is_for_one_order() -> None:
     for other in (order(cfg_scale=3.0), order(prompt="other")):
         with pytest.raises(BrokenParcel, match="recipe"):
             unwrap(parcel, other, "native", "fp32")
+    changed = order().checkpoint.model_copy(update={"sha256": "cd" * 32})
+    unknown = order().checkpoint.model_copy(update={"sha256": None})
+    for refiner in (changed, unknown):
+        beside = replace(order(), refiner=refiner.model_copy(update={"id": "c2"}))
+        assert unwrap(wrap(beside, "native", "fp32", b"contents"), beside, "native", "fp32")[0] == b"contents"
+        other = replace(beside, refiner=order().checkpoint.model_copy(update={"id": "c2"}))
+        if refiner is changed:
+            with pytest.raises(BrokenParcel, match="c2 have changed"):
+                unwrap(wrap(beside, "native", "fp32", b"contents"), other, "native", "fp32")
+        else:
+            unwrap(wrap(beside, "native", "fp32", b"contents"), other, "native", "fp32")
     for end in range(len(parcel)):
         with pytest.raises(BrokenParcel):
             unwrap(parcel[:end], order(), "native", "fp32")

@@ -11,6 +11,7 @@ from typing import Any
 
 from stablehand import __version__
 from stablehand.ports import Order
+from stablehand.protocol import AddonRef, CheckpointRef
 
 _MAGIC = b"SHP1"
 _LENGTH = struct.Struct("<I")
@@ -23,6 +24,7 @@ class BrokenParcel(Exception):
 def wrap(order: Order, runtime: str, precision: str, contents: bytes, **facts: float | list[Any]) -> bytes:
     """A parcel of ``contents`` for :func:`unwrap`; ``facts`` travel in its label as JSON."""
     label = {**_label(order, runtime, precision), **facts, "sha256": hashlib.sha256(contents).hexdigest()}
+    label["weights"] = _weights(order)
     text = json.dumps(label, sort_keys=True).encode()
     return _MAGIC + _LENGTH.pack(len(text)) + text + contents
 
@@ -43,6 +45,11 @@ def unwrap(parcel: bytes, order: Order, runtime: str, precision: str) -> tuple[b
     for name, value in _label(order, runtime, precision).items():
         if label.get(name) != value:
             raise BrokenParcel(f"its {name} is {label.get(name)!r}, not {value!r}")
+    found = label.get("weights")
+    known: dict[str, str] = found if isinstance(found, dict) else {}
+    for name, sha256 in _weights(order).items():
+        if known.get(name, sha256) != sha256:
+            raise BrokenParcel(f"the weights {name} have changed since")
     return contents, label
 
 
@@ -54,3 +61,10 @@ def _label(order: Order, runtime: str, precision: str) -> dict[str, Any]:
         "recipe": order.recipe.fingerprint,
         "checkpoint": order.checkpoint.id,
     }
+
+
+def _weights(order: Order) -> dict[str, str]:
+    """id -> SHA-256 of all that the order is drawn with, as far as it is known by now."""
+    refs: list[CheckpointRef | AddonRef] = [order.checkpoint, *order.addons]
+    refs += [] if order.refiner is None else [order.refiner]
+    return {ref.id: ref.sha256 for ref in refs if ref.sha256 is not None}
