@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from stablehand.services.rescan import SCAN
 from stablehand.store.outbox import Undelivered
 from tests.api.site import Site
 
@@ -123,3 +124,10 @@ def test_notices_that_were_given_up_are_listed_and_tried_anew(site: Site) -> Non
     assert site.client.post(f"/api/v1/admin/notices/{dead['id']}/redeliver").status_code == 404
     assert site.client.get("/api/v1/admin/notices").get_json()["items"] == []
     assert [again.id for again in store.claim_notices(1)] == [notice.id]
+
+
+def test_the_models_folder_is_looked_at_when_somebody_asks(site: Site) -> None:
+    heard = site.services.doorbell.heard()
+    answer = site.client.post("/api/v1/checkpoints/scan")
+    assert (answer.status_code, answer.get_data()) == (204, b"")
+    assert site.services.doorbell.wait(SCAN, 0, since=heard)

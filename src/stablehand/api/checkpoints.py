@@ -9,6 +9,7 @@ from stablehand.api.views import addon_out, checkpoint_out
 from stablehand.domain.pages import page_of
 from stablehand.services.addons import list_addons
 from stablehand.services.catalogue import default_checkpoint, list_checkpoints, resident_checkpoints
+from stablehand.services.rescan import rescan
 
 
 def routes(door: Door) -> APIBlueprint:
@@ -29,6 +30,13 @@ def routes(door: Door) -> APIBlueprint:
             for checkpoint in page.items
         ]
         return reply(CheckpointPage(items=items, next_cursor=page.next_cursor))
+
+    @api.post("/checkpoints/scan", responses={204: None})
+    def scan_folder() -> Response:
+        """Look for new, changed and missing files at once, not at the next round; for administrators."""
+        door.check_admin()
+        rescan(door.services)
+        return Response(status=204)
 
     @api.get("/addons", responses={200: AddonPage})
     def browse_addons(query: AddonQuery) -> Response:

@@ -13,6 +13,7 @@ from stablehand.services.catalogue import Scan, hash_next, scan
 from stablehand.services.expire import expire, judge_lanes
 from stablehand.services.orphans import find_orphans
 from stablehand.services.purge import purge
+from stablehand.services.rescan import SCAN, rescan
 from stablehand.store.leading import Lead
 
 #: what the leader leads in
@@ -50,6 +51,7 @@ class Upkeep:
 
     def stop(self) -> None:
         self._stopping.set()
+        rescan(self._services)  # wakes the round that waits
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join()
@@ -72,6 +74,7 @@ class Upkeep:
         next_purge = time.monotonic()
         next_orphans = next_purge + ORPHANS_FIRST_SECONDS
         while not self._stopping.is_set() and lead.holds():
+            heard = self._services.doorbell.heard()
             _try("scan the models folder", lambda: self._report(scan(self._services, self._models_dir)))
             while not self._stopping.is_set() and _try("hash a checkpoint", self._hash_next):
                 pass
@@ -83,7 +86,8 @@ class Upkeep:
             if time.monotonic() >= next_orphans:
                 _try("find orphans", lambda: find_orphans(self._services, datetime.now(UTC)))
                 next_orphans = time.monotonic() + ORPHANS_EVERY_SECONDS
-            self._stopping.wait(SCAN_EVERY_SECONDS)
+            if not self._stopping.is_set():
+                self._services.doorbell.wait(SCAN, SCAN_EVERY_SECONDS, since=heard)
 
     def _verify_tallies(self) -> None:
         for difference in self._services.store.verify_tallies():
