@@ -31,6 +31,9 @@ def test_an_agent_is_drained_and_a_dead_letter_is_dealt_with(make_service: Servi
     expect(agent).to_contain_text("Drained")
     expect(agent).to_contain_text("New cables.")
     assert objections(page) == []
+    page.emulate_media(color_scheme="dark")
+    expect(page.locator("html.dark")).to_have_count(1)
+    assert objections(page) == []
 
     letter.get_by_role("button", name="Try again").click()
     expect(letter).to_have_count(0)

@@ -1,5 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from stablehand.domain.agents import GONE_AFTER, AgentState, state_of, waiting_reason
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -40,3 +42,9 @@ def test_a_device_that_does_not_start_is_named_until_another_is_ready() -> None:
     assert waiting_reason([AgentState.GONE], errors=["", "no driver."]) == "The agent cannot start: no driver."
     assert waiting_reason([AgentState.STARTING], errors=["no driver."]) == "The agent cannot start: no driver."
     assert waiting_reason([AgentState.READY], errors=["no driver."]) is None
+
+
+@pytest.mark.parametrize("state", [AgentState.PAUSED, AgentState.DRAINING])
+def test_who_waits_is_told_why_the_agents_rest(state: AgentState) -> None:
+    assert str(waiting_reason([state], reasons=["", "New cables."])).endswith(" New cables.")
+    assert str(waiting_reason([state])).endswith(".")

@@ -78,25 +78,24 @@ def state_of(
 
 
 def waiting_reason(
-    states: Iterable[AgentState], *, errors: Iterable[str] = (), pauses: Iterable[str] = ()
+    states: Iterable[AgentState], *, errors: Iterable[str] = (), reasons: Iterable[str] = ()
 ) -> str | None:
     """Why nothing in a pool moves, as a sentence for the person who waits; None while an agent is ready.
 
     ``errors`` says of agents that could not get their device ready why not; it outranks all but a ready agent, since
-    such an agent is started again and again and would otherwise look as if it only needed patience. ``pauses`` says of
-    paused agents why they are.
+    such an agent is started again and again and would otherwise look as if it only needed patience. ``reasons`` says of
+    paused and drained agents why they are.
     """
     seen = set(states)
     if AgentState.READY in seen:
         return None
     if failure := next((error for error in errors if error), None):
         return f"The agent cannot start: {failure}"
+    why = next((reason for reason in reasons if reason), "")
     if AgentState.STARTING in seen:
         return "The agent is getting its device ready."
     if AgentState.PAUSED in seen:
-        return " ".join(
-            ("Every agent that could draw this is paused.", next((why for why in pauses if why), ""))
-        ).strip()
+        return f"Every agent that could draw this is paused. {why}".strip()
     if AgentState.DRAINING in seen:
-        return "Every agent is being drained and takes no new work. Resume or restart one of them."
+        return f"Every agent is being drained and takes no new work. {why or 'Resume or restart one of them.'}"
     return "No agent is connected yet. It starts by itself with `stablehand serve`, or run `stablehand agent`."

@@ -97,7 +97,7 @@ class Places:
         standstill = waiting_reason(
             [self._state_of(agent) for agent in agents],
             errors=[agent.error for agent in agents],
-            pauses=[agent.standing_reason for agent in agents if agent.standing == Standing.PAUSED],
+            reasons=[agent.standing_reason for agent in agents if agent.standing != Standing.WORKING],
         )
         if standstill is not None:
             is_empty = not agents and job.pool != DEFAULT_POOL.name
