@@ -135,7 +135,7 @@ def test_a_picture_that_does_not_fit_alone_fails_and_its_neighbours_do_not(
 def test_out_of_memory_in_the_decoder_shrinks_its_batch(
     batch: Batch, resident: Resident, undisturbed: Callable[[int], np.ndarray]
 ) -> None:
-    batch._decode_caps = Caps(call_seconds=1.0, most=8)  # as on a GPU
+    batch._decodes.caps = Caps(call_seconds=1.0, most=8)  # as on a GPU
     resident.autoencoder.network = Troubled(resident.autoencoder.network, before=no_more_than(1))
     add_seeds(batch, 3)
     results = run(batch)

@@ -8,7 +8,6 @@ again, in smaller company.
 import time
 from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 from types import MappingProxyType
@@ -23,14 +22,15 @@ from stablehand.domain.errors import CheckpointBroken, CheckpointUnreadable, Dev
 from stablehand.domain.notes import Note
 from stablehand.domain.recipes import Recipe
 from stablehand.engine import decode as decoding
-from stablehand.engine.caps import Caps
+from stablehand.engine.caps import ASSUMED_SPEED, CALL_SECONDS, MEMORY_SHARE, ROWS_MOST, Caps
 from stablehand.engine.checkpoints import Resident, Slot
 from stablehand.engine.conditioning import condition
+from stablehand.engine.decodes import Call, Decodes, kind_of
 from stablehand.engine.devices import Placement
 from stablehand.engine.exact import Buckets
 from stablehand.engine.faults import DeviceLost, explain, first_line, is_device_lost, is_out_of_memory, not_finite
 from stablehand.engine.groups import GroupKey
-from stablehand.engine.pictures import Picture, decode_together, note_company
+from stablehand.engine.pictures import Picture, note_company
 from stablehand.engine.residents import NO_EXTRAS, Extras, Residents
 from stablehand.engine.rows import predict, row_bytes, row_operations
 from stablehand.engine.samplers.state import SamplerState
@@ -39,22 +39,13 @@ from stablehand.engine.starts import latent_shape, start
 from stablehand.engine.turns import Turns, Waiting
 from stablehand.engine.upscaling import is_latent, upscale_latent, upscale_pixels
 
-#: Share of the free memory that one call may be planned to take.
-MEMORY_SHARE = 0.6
-#: Rows in one UNet call and pictures in one decoder call, however much memory there is: more gains nothing, and on a
-#: CPU a second picture in the decoder only pushes the first out of the cache.
-ROWS_MOST = 64
-DECODED_MOST = {"cuda": 8, "cpu": 1}
-#: How long one call should take.
-CALL_SECONDS = {"cuda": 0.25, "cpu": 0.6}
-#: Floating-point operations per second, until calls have been measured.
-ASSUMED_SPEED = {"cuda": 5e13, "cpu": 1e11}
-
 
 class Batch:
     """All pictures of one device. Not thread-safe: one thread calls everything."""
 
-    def __init__(self, placement: Placement, residents: Residents, *, exact_rows: int | None = None) -> None:
+    def __init__(
+        self, placement: Placement, residents: Residents, *, exact_rows: int | None = None, beside: bool | None = None
+    ) -> None:
         self._placement = placement
         self.residents = residents
         self._waiting: list[Seat] = []
@@ -62,10 +53,9 @@ class Batch:
         self._drawn: dict[str, Picture] = {}  #: finished latents, waiting for the decoder
         self._turns = Turns()
         self._buckets = Buckets(placement, exact_rows)
-        kind = placement.device.type
-        self._assumed_speed = ASSUMED_SPEED[kind]
-        self._caps = Caps(CALL_SECONDS[kind], ROWS_MOST)
-        self._decode_caps = Caps(CALL_SECONDS[kind], DECODED_MOST[kind])
+        self._assumed_speed = ASSUMED_SPEED[placement.device.type]
+        self._caps = Caps(CALL_SECONDS[placement.device.type], ROWS_MOST)
+        self._decodes = Decodes(placement, beside=beside)
         self._no_room_beside: set[Slot] | None = None  #: what was in use when weights last did not fit
 
     def add(
@@ -147,7 +137,20 @@ class Batch:
         ended, has_loaded = self._admit()
         if has_loaded:
             return ended
-        return ended + (self._decode() if self._drawn else self._step() if self._running else [])
+        # Finished latents come first: in turn, or beside the steps where the device can do both.
+        begins = self._decodes.wants(self._drawn)
+        if begins:
+            ended += self._decode()
+        for call in self._decodes.take(must_wait=not self._running or self._decodes.lags(self._drawn)):
+            ended += self._hand_on(call)
+        return ended + (self._step() if self._running and (self._decodes.beside or not begins) else [])
+
+    def close(self) -> None:
+        """Give all memory back; what is not done is lost."""
+        for picture_id in self.ids():
+            self.drop(picture_id)
+        self._decodes.close()
+        self.residents.clear()
 
     # Joining
 
@@ -308,32 +311,31 @@ class Batch:
     # Decoding
 
     def _decode(self) -> list[Ended]:
-        """One call of the decoder, for the finished latents that can share it with the oldest one."""
-        oldest = next(iter(self._drawn.values()))
-        kind = replace(oldest.group, chunks=0)
-        alike = [
-            picture
-            for picture in self._drawn.values()
-            if replace(picture.group, chunks=0) == kind and picture.autoencoder is oldest.autoencoder
-        ]
-        picture_bytes = oldest.decode_bytes
-        memory_pictures = int(MEMORY_SHARE * self._placement.free_bytes() / picture_bytes)
-        guess_seconds = decoding.decode_operations(oldest.autoencoder, kind.shape) / self._assumed_speed
-        cap = self._decode_caps.rows(kind, memory_pictures, guess_seconds)
-        is_alone = oldest.tiled or oldest.recipe.exact
-        pictures = [oldest] if is_alone else [picture for picture in alike if not picture.tiled][:cap]
-        start = time.perf_counter()
+        """Begin one call of the decoder, for the finished latents that can share it with the oldest one."""
+        pictures, alike = self._decodes.choose(self._decodes.undecoded(self._drawn))
         try:
-            self._check_memory(len(pictures) * picture_bytes)
-            decoded = decode_together(pictures)
+            self._decodes.begin(pictures, alike)
         except Exception as error:
-            return self._shrink(self._decode_caps, kind, len(pictures), pictures, error)
-        seconds = time.perf_counter() - start
-        self._decode_caps.succeeded(kind, len(pictures), seconds)
-        note_company(pictures, len(alike), self._decode_caps.is_short(kind, len(pictures) + 1))
+            return self._shrink(self._decodes.caps, kind_of(pictures[0]), len(pictures), pictures, error)
+        return []
+
+    def _hand_on(self, call: Call) -> list[Ended]:
+        """Pixels have come: those pictures end, or go into their next pass. Who was dropped meanwhile is not missed."""
+        present = [picture for picture in call.pictures if self._drawn.get(picture.id) is picture]
+        if not present:
+            return []
+        try:
+            decoded = call.finish()
+        except Exception as error:
+            return self._shrink(self._decodes.caps, call.kind, len(present), present, error)
+        seconds, count = call.seconds, len(call.pictures)
+        self._decodes.caps.succeeded(call.kind, count, seconds)
+        note_company(present, call.alike, self._decodes.caps.is_short(call.kind, count + 1))
         ended: list[Ended] = []
-        for picture, drawn in zip(pictures, decoded, strict=True):
-            picture.device_seconds += seconds / len(pictures)
+        for picture, drawn in zip(call.pictures, decoded, strict=True):
+            if picture not in present:
+                continue
+            picture.device_seconds += seconds / count
             if drawn is None:
                 ended.append(self._fail(picture, not_finite("decoding")))
             elif picture.seat.has_next_pass:
@@ -387,7 +389,7 @@ class Batch:
         return Failed(picture.id, error)
 
     def _slots_in_use(self) -> set[Slot]:
-        pictures = (*self._running.values(), *self._drawn.values())
+        pictures = (*self._running.values(), *self._drawn.values(), *self._decodes.pictures())
         return {picture.resident.slot for picture in pictures} | {
             slot for picture in pictures if (slot := self.residents.slot_of(picture.autoencoder)) is not None
         }

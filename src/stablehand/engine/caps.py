@@ -4,6 +4,14 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
 
+#: Share of the free memory that one call may be planned to take.
+MEMORY_SHARE = 0.6
+#: Rows in one UNet call, however much memory there is: more gains nothing.
+ROWS_MOST = 64
+#: How long one call should take.
+CALL_SECONDS = {"cuda": 0.25, "cpu": 0.6}
+#: Floating-point operations per second, until calls have been measured.
+ASSUMED_SPEED = {"cuda": 5e13, "cpu": 1e11}
 #: After this many calls without trouble a halved cap is doubled again.
 RECOVERY_CALLS = 64
 #: Kinds of calls that are remembered; those that were longest out of use are learned anew.

@@ -231,18 +231,3 @@ def note_company(drawn: Sequence[Picture], waiting: int, is_short: bool) -> None
     if is_short and len(drawn) < waiting:
         for picture in drawn:
             picture.note(Note.ONE_BY_ONE if len(drawn) == 1 else Note.SMALLER_BATCH)
-
-
-def decode_together(pictures: Sequence[Picture]) -> list[NDArray[np.uint8] | None]:
-    """The finished latents of pictures that share an autoencoder and a shape; None where there is no picture in them.
-
-    Those of one that is ``tiled``, which must be alone, in pieces.
-    """
-    first = pictures[0]
-    latents = [picture.latent for picture in pictures]
-    return decoding.decode(
-        first.autoencoder,
-        latents,
-        tiled=first.tiled,
-        on_overflow=lambda index: pictures[index].note(Note.FLOAT32_DECODE),
-    )

@@ -283,7 +283,7 @@ class NativeRuntime:
         for shot_id in list(self._seated):
             self.drop(shot_id)
         if self._batch is not None:
-            self._batch.residents.clear()
+            self._batch.close()
 
     def _started(self) -> Batch:
         assert self._batch is not None, "start() comes first"
