@@ -329,7 +329,7 @@ def test_exact_pictures_are_decoded_one_by_one_and_say_when_not_as_a_whole(
     resident: Resident, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch = Batch(PLACEMENT, holding(resident), exact_rows=8)
-    batch._decode_caps = Caps(call_seconds=1.0, most=8)  # as on a GPU
+    batch._decodes.caps = Caps(call_seconds=1.0, most=8)  # as on a GPU
     decoded: list[int] = []
     decode = resident.autoencoder.network.decode
 
