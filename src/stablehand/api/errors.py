@@ -50,6 +50,7 @@ STATUS: dict[type[errors.StablehandError], int] = {
     UnsupportedType: 415,
     errors.InvalidFields: 422,
     errors.BadPicture: 422,
+    errors.AddressRefused: 422,
     errors.PictureTooLarge: 413,
     errors.Unauthorized: 401,
     errors.Forbidden: 403,

@@ -107,6 +107,12 @@ class OverLimit(InvalidFields):
         self.message = f"This is more than your account may order: {', '.join(sorted(fields))}."
 
 
+class AddressRefused(StablehandError):
+    """What a user's address leads to must not, or cannot, be fetched."""
+
+    code = "address_refused"
+
+
 class NotAllowed(Forbidden):
     """The account may not use this checkpoint, or order this kind; ``fields`` names all that it may not."""
 

@@ -1,0 +1,203 @@
+"""The one way to fetch an address that a user has supplied.
+
+What is fetched is decided by the address that is connected to, never by the name: a name is resolved once, every
+address that it has must be a public one, and the connection goes to the one that was checked. Each redirect is a new
+address and is treated as such. So no form of writing an address, and no name whose meaning changes between two
+look-ups, leads into the network of whoever runs the service.
+"""
+
+import ipaddress
+import re
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+
+from stablehand.domain.errors import AddressRefused
+
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Resolver = Callable[[str, int], Sequence[str]]
+
+ADDRESS_MAX_CHARACTERS = 2048
+PICTURES = frozenset({"image/png", "image/jpeg", "image/webp"})
+
+#: Ranges in which an IPv4 address is written inside an IPv6 one, for gateways that translate it.
+_TRANSLATED = tuple(map(ipaddress.IPv6Network, ("::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48")))
+#: Special addresses of which the standard library says that they are public: protocol assignments (a cloud keeps its
+#: metadata there), and relays.
+_SPECIAL = tuple(map(ipaddress.IPv4Network, ("192.0.0.0/24", "192.88.99.0/24")))
+#: How old programs write IPv4: a last part that is a number, in whatever base. Only four decimal parts are an address.
+_NUMERIC = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?")
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What may be fetched. ``networks``: those that the operator allows although they are not public."""
+
+    networks: tuple[Network, ...] = ()
+    types: frozenset[str] = PICTURES
+    most_bytes: int = 10 * 1024 * 1024
+    most_seconds: float = 10.0
+    most_redirects: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where to connect to, and what to ask for there."""
+
+    scheme: str
+    host: str  #: as a name or an address, in ASCII
+    port: int
+    path: str  #: with the query
+    address: IpAddress  #: that was checked
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    data: bytes
+    type: str
+    url: str  #: after redirects
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """Every address of a name, by this machine's resolver. Raises AddressRefused."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise _refused("its host is not known") from error
+    return [str(entry[4][0]) for entry in found]
+
+
+def target_of(url: str, rules: Rules, resolver: Resolver = resolve) -> Target:
+    """Where an address leads, checked. Raises AddressRefused."""
+    if len(url) > ADDRESS_MAX_CHARACTERS:
+        raise _refused(f"it is longer than {ADDRESS_MAX_CHARACTERS} characters")
+    if any(character <= " " or character in "\\\x7f" for character in url):
+        raise _refused("it holds a space, a backslash or a control character")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise _refused("it cannot be read") from error
+    if parts.scheme not in {"http", "https"}:
+        raise _refused("it does not begin with http:// or https://")
+    if "@" in parts.netloc:
+        raise _refused("it holds a user name")
+    host = _ascii(parts.hostname or "")
+    if port is None:
+        port = 443 if parts.scheme == "https" else 80
+    if not 0 < port < 65536:
+        raise _refused("its port is no port")
+    try:
+        addresses: list[IpAddress] = [ipaddress.ip_address(host)]
+    except ValueError:
+        if _NUMERIC.fullmatch(host):
+            raise _refused("its host is a number") from None
+        addresses = [ipaddress.ip_address(text) for text in resolver(host, port)]
+    if not addresses:
+        raise _refused("its host has no address")
+    for address in addresses:
+        if not is_allowed(address, rules.networks):
+            raise _refused("its host is not on the public internet")
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Target(parts.scheme, host, port, path, addresses[0])
+
+
+def is_allowed(address: IpAddress, networks: Sequence[Network] = ()) -> bool:
+    """Whether a connection may go there: a public address, or one that the operator allows."""
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    if any(address in network for network in networks if network.version == address.version):
+        return True
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.scope_id or address.is_site_local or address.sixtofour is not None or address.teredo is not None:
+            return False
+        if any(address in network for network in _TRANSLATED):
+            return False
+    elif any(address in network for network in _SPECIAL):
+        return False
+    return address.is_global and not address.is_multicast and not address.is_reserved and not address.is_unspecified
+
+
+def fetch(url: str, rules: Rules, *, resolver: Resolver = resolve) -> Fetched:
+    """Fetch what lies at an address. Raises AddressRefused: whatever went wrong, there is nothing for us there."""
+    deadline = time.monotonic() + rules.most_seconds
+    for _ in range(rules.most_redirects + 1):
+        target = target_of(url, rules, resolver)
+        try:
+            with _answer(target, rules) as response:
+                if response.status_code in _REDIRECTS:
+                    before, url = url, urljoin(url, response.headers.get("location", ""))
+                    if before.startswith("https:") and not url.startswith("https:"):
+                        raise _refused("it leads from https to another scheme")
+                    continue
+                return Fetched(_read(response, rules, deadline), _type_of(response, rules), url)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise _refused("it does not answer") from error
+    raise _refused(f"it leads on more than {rules.most_redirects} times")
+
+
+@contextmanager
+def _answer(target: Target, rules: Rules) -> Iterator[httpx.Response]:
+    """A connection to the address that was checked, under the name that was asked for."""
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    at = f"[{target.address}]" if target.address.version == 6 else str(target.address)
+    with (
+        httpx.Client(trust_env=False, follow_redirects=False, timeout=rules.most_seconds) as client,
+        client.stream(
+            "GET",
+            f"{target.scheme}://{at}:{target.port}{target.path}",
+            headers={"Host": f"{host}:{target.port}", "Accept-Encoding": "identity", "User-Agent": "Stablehand"},
+            extensions={"sni_hostname": target.host},
+        ) as response,
+    ):
+        yield response
+
+
+def _type_of(response: httpx.Response, rules: Rules) -> str:
+    kind: str = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in rules.types:
+        raise _refused("it is none of: " + ", ".join(sorted(rules.types)))
+    return kind
+
+
+def _read(response: httpx.Response, rules: Rules, deadline: float) -> bytes:
+    if response.status_code != 200:
+        raise _refused(f"it answers {response.status_code}")
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        raise _refused("it is compressed")
+    _type_of(response, rules)
+    data = bytearray()
+    for part in _parts(response):
+        data += part
+        if len(data) > rules.most_bytes:
+            raise _refused(f"it is larger than {rules.most_bytes} bytes")
+        if time.monotonic() > deadline:
+            raise _refused(f"it takes longer than {rules.most_seconds:g} seconds")
+    return bytes(data)
+
+
+def _parts(response: httpx.Response) -> Iterator[bytes]:
+    """As they came: nothing is unpacked."""
+    return response.iter_raw(65_536)
+
+
+def _ascii(host: str) -> str:
+    """The host as a resolver takes it; letters that stand for others are spelled out before anything is checked."""
+    try:
+        plain = host if host.isascii() else host.encode("idna").decode("ascii")
+    except UnicodeError as error:
+        raise _refused("its host is no name") from error
+    if not re.fullmatch(r"[0-9a-zA-Z._:-]+", plain):
+        raise _refused("its host is no name")
+    return plain.lower()
+
+
+def _refused(why: str) -> AddressRefused:
+    return AddressRefused(f"This address cannot be fetched: {why}.", hint="Give the address of a public picture file.")
