@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from stablehand.domain.letters import Letter
 from stablehand.domain.manifests import Manifest
 from stablehand.domain.notes import Note
 from stablehand.domain.notices import Notice
@@ -198,3 +199,14 @@ class Sink(Protocol):
 
     def take(self, notice: Notice) -> None:
         """Returns once the notice is there. Raises SinkFailed when it should be tried again later."""
+
+
+class LetterNotSent(Exception):
+    """A letter could not leave this time; the message says why."""
+
+
+class Mailer(Protocol):
+    """A way for letters to leave the house."""
+
+    def send(self, letter: Letter) -> None:
+        """Returns once somebody else is answerable for it. Raises LetterNotSent."""

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.api.people import Town, build
 from tests.api.site import Make, Site
 
 GOOD = {"prompt": "a red house", "checkpoint": "tiny"}
@@ -96,11 +97,31 @@ def test_configured_names_and_origins(make: Make) -> None:
     assert answer.status_code == 204
     assert answer.headers["Access-Control-Allow-Origin"] == "https://other.example"
     assert "POST" in answer.headers["Access-Control-Allow-Methods"]
-    # "*" stands for requests with an API key, and there are none yet
+    # "*" stands for requests with an API key, which there are none of without accounts
     answer = site.client.post("/api/v1/jobs", json=GOOD, headers={"Origin": "https://evil.example"})
     assert answer.status_code == 403
     answer = site.client.get("/api/v1/images", headers={"Origin": "https://evil.example"})
     assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+def test_any_site_may_call_with_a_key_and_with_nothing_else(make: Make) -> None:
+    town = build(make)
+    site = make(accounts=town.site.options.accounts, cors_origins=("*",))
+    owner = Town(site).owner()
+    key = owner.send("POST", "/api/v1/keys", {"name": "elsewhere"}).get_json()["key"]
+    away = {"Origin": "https://other.example"}
+    asked = site.client.options("/api/v1/jobs", headers={**away, "Access-Control-Request-Method": "POST"})
+    assert asked.headers["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Credentials" not in asked.headers
+    keyed = site.client.post("/api/v1/jobs", json=GOOD, headers={**away, "X-Api-Key": key})
+    assert keyed.status_code == 202
+    assert keyed.headers["Access-Control-Allow-Origin"] == "*"
+    refused = owner.send("POST", "/api/v1/jobs", GOOD, **away)
+    assert refused.status_code == 403
+    assert refused.get_json()["error"]["code"] == "bad_origin"
+    read = owner.send("GET", "/api/v1/jobs", **away)
+    assert "Access-Control-Allow-Origin" not in read.headers
+    assert site.client.post("/api/v1/jobs", json=GOOD, headers={**away, "X-Api-Key": "sh_no"}).status_code == 401
 
 
 def test_options_tell_the_methods(quiet_site: Site) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from stablehand import doctor, settings
+from stablehand.api import Readiness
 from stablehand.doctor import changed_settings
 from stablehand.domain.errors import BadSettings
 from stablehand.wiring import exposure, folders, serving
@@ -159,10 +160,19 @@ def test_open_doors_without_locks_are_refused(tmp_path: Path, host: str) -> None
     assert "ssh -L" in refused.value.hint
 
 
-def test_authentication_is_refused_rather_than_swallowed(tmp_path: Path) -> None:
-    write(tmp_path, "api: {authentication: true}")
-    with pytest.raises(BadSettings, match=r"api\.authentication"):
-        exposure.check_exposure(settings.load(data_dir=tmp_path))
+def test_with_authentication_any_address_may_be_served(tmp_path: Path) -> None:
+    write(tmp_path, "api: {authentication: true, host: 0.0.0.0}")
+    table = settings.load(data_dir=tmp_path)
+    exposure.check_exposure(table)
+    assert serving.options(table, readiness=lambda: Readiness(ready=True, stored=True, checks={})).accounts is not None
+
+
+def test_several_processes_sign_sessions_with_one_key(tmp_path: Path) -> None:
+    write(tmp_path, "api: {authentication: true}\nstorage: {database_url: postgresql://localhost/x}")
+    table = settings.load(data_dir=tmp_path)
+    exposure.check_role(table, "all", no_agent=False)
+    with pytest.raises(BadSettings, match="sign sessions"):
+        exposure.check_role(table, "web", no_agent=False)
 
 
 def test_one_directory_one_server(tmp_path: Path) -> None:

@@ -7,8 +7,10 @@ import { createApp } from 'vue'
 
 import { getStatus } from './api/catalogue'
 import App from './App.vue'
+import { onSignedOut } from './api/http'
 import { ApiFailure } from './domain/failures'
-import { fetchScreens, router } from './router'
+import { fetchScreens, guard, router } from './router'
+import { useDoor } from './stores/door'
 
 /** A refusal stays one; only silence and the server's own trouble are worth asking again. */
 function worthAskingAgain(failures: number, error: Error): boolean {
@@ -26,8 +28,25 @@ function reloadIfAnswered(): void {
   )
 }
 
-createApp(App)
-  .use(createPinia())
+const app = createApp(App).use(createPinia())
+
+const door = useDoor()
+guard(async () => {
+  try {
+    if (door.door === null) await door.look()
+  } catch (error) {
+    // No answer: the studio opens and says so.
+    if (!(error instanceof ApiFailure)) throw error
+  }
+  return door.isShut
+})
+onSignedOut(() => {
+  door.noteSignedOut()
+  const here = router.currentRoute.value
+  if (door.isShut && !here.meta.open) void router.replace({ name: 'sign-in', query: { to: here.fullPath } })
+})
+
+app
   .use(router)
   .use(VueQueryPlugin, {
     queryClient: new QueryClient({ defaultOptions: { queries: { retry: worthAskingAgain } } }),

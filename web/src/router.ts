@@ -8,6 +8,9 @@ const screens = {
   agents: () => import('./views/AgentsView.vue'),
 }
 
+/** Screens for people who have not signed in: without the studio around them. */
+const open = { open: true }
+
 /** Fetches the other screens ahead of need: they open at once, and even while the server is away. */
 export async function fetchScreens(): Promise<void> {
   // One that does not come is asked for again when it is gone to.
@@ -32,6 +35,25 @@ export const routes: RouteRecordRaw[] = [
     meta: { title: 'Gallery' },
   },
   { path: '/agents', name: 'agents', component: screens.agents, meta: { title: 'Agents' } },
+  { path: '/account', name: 'account', component: () => import('./views/AccountView.vue'), meta: { title: 'Account' } },
+  { path: '/sign-in', name: 'sign-in', component: () => import('./views/SignInView.vue'), meta: { title: 'Sign in', ...open } },
+  { path: '/sign-up', name: 'sign-up', component: () => import('./views/SignUpView.vue'), meta: { title: 'Sign up', ...open } },
+  { path: '/claim', name: 'claim', component: () => import('./views/ClaimView.vue'), meta: { title: 'Claim', ...open } },
+  {
+    path: '/confirm',
+    name: 'confirm',
+    component: () => import('./views/LetterView.vue'),
+    props: { wanted: 'confirmation' },
+    meta: { title: 'Confirm your address', ...open },
+  },
+  {
+    path: '/forgot',
+    name: 'forgot',
+    component: () => import('./views/LetterView.vue'),
+    props: { wanted: 'reset' },
+    meta: { title: 'Forgot the password', ...open },
+  },
+  { path: '/reset', name: 'reset', component: () => import('./views/ResetView.vue'), meta: { title: 'New password', ...open } },
   { path: '/:rest(.*)*', name: 'lost', component: () => import('./views/LostView.vue'), meta: { title: 'Nothing here' } },
 ]
 
@@ -41,3 +63,11 @@ export const router = createRouter({
   // Within one screen (the viewer opens and closes by the address) the list behind stays where it is.
   scrollBehavior: (to, from, saved) => saved ?? (to.name === from.name ? false : { top: 0 }),
 })
+
+/** Leads those who must sign in there, and back afterwards. */
+export function guard(isShut: () => Promise<boolean>): void {
+  router.beforeEach(async (to) => {
+    if (to.meta.open || !(await isShut())) return true
+    return { name: 'sign-in', query: to.fullPath === '/' ? {} : { to: to.fullPath } }
+  })
+}

@@ -10,16 +10,21 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from stablehand import __version__
 from stablehand.api import (
+    access,
+    account,
     admin_agents,
     agents,
     checkpoints,
     dead_letters,
+    doorway,
     errors,
     guards,
     health,
     images,
     inputs,
+    invitations,
     jobs,
+    keys,
     limits,
     me,
     metrics,
@@ -29,6 +34,7 @@ from stablehand.api import (
     samplers,
     status,
 )
+from stablehand.api.auth import install as auth
 from stablehand.api.door import Door
 from stablehand.api.job_in import JobIn
 from stablehand.api.live import Live
@@ -103,13 +109,22 @@ def create_app(services: Services, options: Options) -> Flask:
             admin_agents.routes(door),
             dead_letters.routes(door),
             notices.routes(door),
+            doorway.routes(door),
         ):
             app.register_api(blueprint)
+        if options.accounts is not None:
+            app.register_api(account.routes(door, options.accounts))
+            app.register_api(keys.routes(door))
+            app.register_api(invitations.routes(door))
         app.register_blueprint(agents.routes(door, measured))
         app.register_blueprint(page.routes(options.static_dir))
     app.view_functions["openapi.openapi"] = app.view_functions["swagger.swagger"]
 
+    if options.accounts is not None:
+        auth.install(app, door, options.accounts)
     guards.install(app, gate, _query_names(app) | agents.QUERY_NAMES, options.pictures_origin)
+    if options.accounts is not None:
+        access.install(app, door)
     _read_bodies_first(app)
     errors.install(app)
 

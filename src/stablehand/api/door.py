@@ -13,7 +13,8 @@ from stablehand.api.budget import Budget
 from stablehand.api.options import Options
 from stablehand.api.schemas import Error
 from stablehand.domain.accounts import Account
-from stablehand.domain.errors import Forbidden
+from stablehand.domain.credentials import Caller
+from stablehand.domain.errors import Forbidden, Unauthorized
 from stablehand.domain.tiers import Tiers
 from stablehand.services import Services
 from stablehand.services.accounts import owner
@@ -21,6 +22,7 @@ from stablehand.services.accounts import owner
 #: answers that any route of the native API can give
 COMMON_ERRORS: dict[Any, Any] = {
     400: Error,
+    401: Error,
     403: Error,
     404: Error,
     405: Error,
@@ -52,15 +54,27 @@ class Door:
     @property
     def account(self) -> Account:
         """Whoever is asking. Without authentication that is the built-in owner."""
+        if self.options.accounts is not None:
+            return self.caller.account
         with self._lock:
             tiers = self.services.store.tiers
             if self._owner is None or self._tiers is not tiers:
                 self._owner, self._tiers = owner(self.services), tiers
             return self._owner
 
+    @property
+    def caller(self) -> Caller:
+        """Who is asking, and by what right; :mod:`stablehand.api.access` has found that out."""
+        caller: Caller | None = g.get("caller")
+        if caller is None:
+            if self.options.accounts is not None:
+                raise Unauthorized("Nobody is signed in.", hint="Sign in, or send an API key.")
+            caller = Caller(self.account)
+        return caller
+
     def check_admin(self) -> None:
         """Raises Forbidden unless whoever is asking may administer the service."""
-        if self.account.role != "owner":
+        if not self.caller.may("admin"):
             raise Forbidden("Only an administrator may do this.", hint="Ask one of them.")
 
 

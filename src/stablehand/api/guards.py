@@ -35,7 +35,7 @@ HEADERS = {
 }
 
 CORS_METHODS = "GET, POST, PATCH, DELETE"
-CORS_HEADERS = "Content-Type, Authorization, Idempotency-Key"
+CORS_HEADERS = "Content-Type, Authorization, X-Api-Key, Idempotency-Key"
 
 
 class Gate:
@@ -47,7 +47,8 @@ class Gate:
         self._hosts = {name.lower() for name in options.allowed_hosts}
         if public.hostname:
             self._hosts.add(public.hostname.lower())
-        # "*" means any site, but only for requests with an API key; there are none yet.
+        #: any site's pages, but only with an API key, which no browser sends by itself; nothing without accounts
+        self.any_origin = "*" in options.cors_origins and options.accounts is not None
         self.other_origins = frozenset(origin.rstrip("/").lower() for origin in options.cors_origins) - {"*"}
 
     def knows_host(self, host: str) -> bool:
@@ -68,6 +69,10 @@ class Gate:
         if given in self.other_origins or given == self._public_origin:
             return True
         return given == f"{scheme}://{host}".lower() and self.knows_host(host)
+
+
+def _sends_key() -> bool:
+    return "Authorization" in request.headers or "X-Api-Key" in request.headers
 
 
 def _name_of(host: str) -> str | None:
@@ -110,6 +115,7 @@ def install(app: Flask, gate: Gate, query_names: dict[str, frozenset[str]], pict
                 origin
                 and request.method not in SAFE_METHODS
                 and not gate.knows_origin(origin, request.host, request.scheme)
+                and not (gate.any_origin and _sends_key())
             ):
                 raise BadOrigin(
                     "A page of another site may not write here.",
@@ -120,6 +126,7 @@ def install(app: Flask, gate: Gate, query_names: dict[str, frozenset[str]], pict
                 not origin
                 and request.method not in SAFE_METHODS
                 and request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}
+                and not (gate.any_origin and _sends_key())
             ):
                 raise BadOrigin("A page of another site may not write here.")
             if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
@@ -147,11 +154,13 @@ def install(app: Flask, gate: Gate, query_names: dict[str, frozenset[str]], pict
         response.headers["X-Request-Id"] = g.get("request_id", "")
         if request.path.startswith("/api/"):
             response.headers.setdefault("Cache-Control", "no-store")
-        if gate.other_origins and not request.path.startswith(EXEMPT):
+        if (gate.other_origins or gate.any_origin) and not request.path.startswith(EXEMPT):
             response.vary.add("Origin")
             origin = request.headers.get("Origin", "")
-            if origin.lower() in gate.other_origins:
-                response.headers["Access-Control-Allow-Origin"] = origin
+            known = origin.lower() in gate.other_origins
+            asks_first = request.method == "OPTIONS"  # without its key, which it only names
+            if known or (gate.any_origin and origin and (asks_first or _sends_key())):
+                response.headers["Access-Control-Allow-Origin"] = origin if known else "*"
                 response.headers["Access-Control-Expose-Headers"] = "Retry-After, X-Request-Id"
                 if request.method == "OPTIONS":
                     response.headers["Access-Control-Allow-Methods"] = CORS_METHODS

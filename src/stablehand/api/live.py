@@ -14,14 +14,17 @@ from urllib.parse import parse_qs
 import structlog
 from flask import Flask, request
 from flask_socketio import SocketIO, join_room, leave_room
+from socketio.exceptions import ConnectionRefusedError as Refused
 from werkzeug.wrappers import Response
 
+from stablehand.api.access import identify, still_good
 from stablehand.api.door import Door
 from stablehand.api.errors import BadHost, BadOrigin, shape, status_of
 from stablehand.api.fanout import Fanout
 from stablehand.api.guards import Gate
 from stablehand.api.views import image_out, job_out, shot_out
-from stablehand.domain.errors import Busy, NotFound, StablehandError
+from stablehand.domain.credentials import Caller
+from stablehand.domain.errors import Busy, NotFound, StablehandError, Unauthorized
 from stablehand.domain.events import Event, ImageAdded, JobChanged, NoticeGiven, PreviewShown, ShotChanged
 from stablehand.services.watch import unwatch, watch
 
@@ -30,6 +33,8 @@ PATH = "/socket.io"
 MAX_WATCHED = 16
 #: how often pages fetch the truth while events of other processes cannot come here, if anything rang
 REFETCH_SECONDS = 5.0
+#: how soon a socket is closed after its session has ended or its key was revoked
+LOOK_SECONDS = 10.0
 #: a client only ever says which job it looks at
 MAX_MESSAGE_BYTES = 4096
 
@@ -48,6 +53,7 @@ class Live:
     def __init__(self, app: Flask, door: Door, gate: Gate) -> None:
         self._door = door
         self._watched: dict[str, set[str]] = {}  # socket -> jobs it watches
+        self._callers: dict[str, Caller] = {}  # socket -> who opened it
         self._lock = threading.Lock()
         self._subscription = door.services.feed.subscribe()
         broadcast = door.services.broadcast
@@ -96,14 +102,17 @@ class Live:
 
     def _connect(self, auth: object = None) -> None:
         del auth
+        caller = self._caller()
         with self._lock:
             self._watched[_socket()] = set()
-        join_room(_account_room(self._door.account.id))
+            self._callers[_socket()] = caller
+        join_room(_account_room(caller.account.id))
 
     def _disconnect(self, reason: object = None) -> None:
         del reason
         with self._lock:
             watched = self._watched.pop(_socket(), set())
+            self._callers.pop(_socket(), None)
         for job_id in watched:
             unwatch(self._door.services, job_id)
 
@@ -111,13 +120,14 @@ class Live:
         job_id = _job_id(message)
         with self._lock:
             mine = self._watched.get(_socket())
-            if job_id is None or mine is None or (len(mine) >= MAX_WATCHED and job_id not in mine):
+            caller = self._callers.get(_socket())
+            if job_id is None or mine is None or caller is None or (len(mine) >= MAX_WATCHED and job_id not in mine):
                 return shape("bad_watch", f'Send {{"job_id": …}}, for at most {MAX_WATCHED} jobs at a time.')
             if job_id in mine:
                 return {}
             mine.add(job_id)
         try:
-            watch(self._door.services, self._door.account, job_id)
+            watch(self._door.services, caller.account, job_id)
         except NotFound as error:
             with self._lock:
                 mine.discard(job_id)
@@ -136,12 +146,38 @@ class Live:
         unwatch(self._door.services, job_id)
         return {}
 
+    def _caller(self) -> Caller:
+        """Who opens the socket. Raises Refused, which ends it, for nobody."""
+        if self._door.options.accounts is None:
+            return self._door.caller
+        try:
+            caller = identify(self._door)
+        except StablehandError as error:
+            raise Refused(error.code) from error
+        if caller is None or not caller.may("read"):
+            raise Refused(Unauthorized.code)
+        return caller
+
+    def end_strangers(self) -> None:
+        """Hang up on sockets whose session or key is not good any more."""
+        with self._lock:
+            callers = dict(self._callers)
+        for socket, caller in callers.items():
+            if not still_good(self._door, caller):
+                self.socketio.server.disconnect(socket)
+
     def _send_for_the_truth(self) -> None:
         """Have every page here fetch it: events of other processes may have been missed."""
         if self._fanout is not None:
             self._fanout.emit_here("refetch", {})
         else:
             self.socketio.emit("refetch", {})
+
+    def _look_for_strangers(self) -> None:
+        try:
+            self.end_strangers()
+        except Exception:
+            log.exception("the sessions behind open sockets could not be looked at; that is tried again")
 
     def _heed_rings(self) -> None:
         """Where no events come from other processes, what rang is all that is known of them."""
@@ -150,13 +186,17 @@ class Live:
             self._send_for_the_truth()
 
     def _carry(self) -> None:
-        patience = REFETCH_SECONDS if self._door.options.others_unheard else None
-        next_heed = time.monotonic()
+        unheard, locked = self._door.options.others_unheard, self._door.options.accounts is not None
+        patience = REFETCH_SECONDS if unheard or locked else None
+        next_heed = next_look = time.monotonic()
         while True:
             event = self._subscription.get(patience)
-            if patience is not None and time.monotonic() >= next_heed:
+            if unheard and time.monotonic() >= next_heed:
                 self._heed_rings()
-                next_heed = time.monotonic() + patience
+                next_heed = time.monotonic() + REFETCH_SECONDS
+            if locked and time.monotonic() >= next_look:
+                self._look_for_strangers()
+                next_look = time.monotonic() + LOOK_SECONDS
             if event is None:
                 if self._subscription.closed:
                     return

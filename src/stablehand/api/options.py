@@ -3,6 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+from stablehand.domain.letters import Letter
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +18,24 @@ class Readiness:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccountOptions:
+    """What signing in is like, where people must."""
+
+    post: Callable[[Letter], None]  #: takes a letter along and returns at once
+    sign_up: Literal["open", "invitation", "closed"] = "invitation"
+    session_days: float = 30.0
+    password_length: int = 10
+    argon2_memory_kib: int = 19_456
+    argon2_rounds: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     secret_key: str
     readiness: Callable[[], Readiness]
     on_hello: Callable[[str], None] = lambda agent_id: None  #: told which agent has just said hello
     static_dir: Path  #: the built page; may be missing
+    accounts: AccountOptions | None = None  #: None: nobody signs in, everybody is the owner
     public_url: str | None = None
     allowed_hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()

@@ -128,4 +128,5 @@ def read_object(request: Request) -> dict[str, Any]:
 
 def install(app: Flask) -> None:
     app.request_class = StrictRequest
+    app.json_provider_class = StrictJson  # what Flask-Security builds upon
     app.json = StrictJson(app)

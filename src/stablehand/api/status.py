@@ -38,7 +38,7 @@ def routes(door: Door) -> APIBlueprint:
                 PoolOut(name=pool.name, ready=pool.ready, wanted=pool.wanted) for pool in pool_statuses(door.services)
             ],
             lanes=[lane_out(lane) for lane in troubled_lanes(door.services)],
-            authentication=False,
+            authentication=door.options.accounts is not None,
         )
         return reply(status)
 

@@ -52,6 +52,11 @@ def serve(
     def ready() -> None:
         what = "Stablehand" if role == "all" else f"Stablehand ({role})"
         typer.echo(f"{what} {__version__} is ready at {settings.api.public_url or url} (Ctrl+C ends it)")
+        if claim := whole.claim_path():
+            typer.echo(
+                "Nobody has claimed the owner's account yet. Whoever opens this link within a day becomes its owner:\n"
+                f"  {settings.api.public_url or url}{claim}"
+            )
         if role in serving.WITH_API and not (serving.STATIC_DIR / "index.html").is_file():
             typer.echo("The web page has not been built: run `make install` for it. The API works without.", err=True)
         whole.start_child()

@@ -23,6 +23,7 @@ from pydantic_settings import (
 from stablehand.domain.errors import BadSettings
 from stablehand.domain.quotas import Quotas
 from stablehand.domain.tiers import Tiers
+from stablehand.settings.accounts import AuthSettings, MailSettings
 from stablehand.settings.file import FILE_NAME as FILE_NAME
 from stablehand.settings.file import file_of as file_of
 from stablehand.settings.file import from_file
@@ -55,7 +56,7 @@ class ApiSettings(Section):
         description="Origins of other sites whose pages may call the API; `*` passes only requests with an API key.",
     )
     authentication: bool = Field(
-        False, description="Accounts and sign-in. This version has none yet and refuses `true`."
+        False, description="Accounts and sign-in. Without it everybody who reaches the server is the owner."
     )
     trusted_proxies: int = Field(
         0, ge=0, le=8, description="How many reverse proxies in front of the server set X-Forwarded headers."
@@ -182,16 +183,6 @@ class StorageSettings(Section):
     save_format: Literal["png", "webp", "jpeg"] = Field("webp", description="File format when a request names none.")
     quality: int = Field(90, ge=1, le=100, description="Quality of WebP and JPEG when a request names none.")
     trash_days: float = Field(30.0, ge=0, le=36_500, description="Days that a deleted picture can be restored.")
-
-
-class MailSettings(Section):
-    """Nothing to set in this version."""
-
-
-class AuthSettings(Section):
-    secret_key: SecretStr | None = Field(
-        None, description="Key for signatures, at least 32 characters. Default: made once into the data directory."
-    )
 
 
 class ObservabilitySettings(Section):

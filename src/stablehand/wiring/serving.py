@@ -14,7 +14,7 @@ from flask import Flask
 from stablehand.adapters.hub import is_source
 from stablehand.adapters.notices_file import NoticesFile
 from stablehand.agent.child import AgentChild, write_token
-from stablehand.api import Options, Readiness, create_app
+from stablehand.api import AccountOptions, Options, Readiness, create_app
 from stablehand.domain.limits import Limits
 from stablehand.domain.notices import KINDS
 from stablehand.domain.pools import DEFAULT_POOL, Pool
@@ -27,11 +27,14 @@ from stablehand.services.courier import Courier, LiveSink, Sinks
 from stablehand.services.default_model import DefaultModel
 from stablehand.services.expire import expire_agent
 from stablehand.services.feed import Feed
+from stablehand.services.invitations import claim_token
+from stablehand.services.post import Post
 from stablehand.services.upkeep import Upkeep, scan_first
 from stablehand.settings import Settings
 from stablehand.store import Store
 from stablehand.wiring.folders import secret_key
 from stablehand.wiring.lines import open_broadcast, open_doorbell
+from stablehand.wiring.mail import open_mailer
 from stablehand.wiring.objects import open_objects, pictures_origin
 from stablehand.wiring.reloading import SettingsWatch
 
@@ -142,6 +145,7 @@ def options(
         readiness=readiness,
         on_hello=on_hello,
         static_dir=STATIC_DIR,
+        accounts=_accounts(settings),
         public_url=settings.api.public_url,
         allowed_hosts=tuple(settings.api.allowed_hosts),
         cors_origins=tuple(settings.api.cors_origins),
@@ -152,6 +156,19 @@ def options(
         log_requests=settings.observability.log_requests,
         metrics=settings.observability.metrics,
         pictures_origin=pictures_origin(settings),
+    )
+
+
+def _accounts(settings: Settings) -> AccountOptions | None:
+    if not settings.api.authentication:
+        return None
+    return AccountOptions(
+        post=Post(open_mailer(settings)).send,
+        sign_up=settings.auth.sign_up,
+        session_days=settings.auth.session_days,
+        password_length=settings.auth.password_length,
+        argon2_memory_kib=settings.auth.argon2_memory_kib,
+        argon2_rounds=settings.auth.argon2_rounds,
     )
 
 
@@ -221,6 +238,13 @@ class Serving:
                 "queue.redis_url is not set: events of other processes do not come here, so pages fetch them by polling"
             )
         return app
+
+    def claim_path(self) -> str | None:
+        """What follows the address in a link that claims the built-in owner; None when nobody need claim it."""
+        if not self._settings.api.authentication or self._role not in WITH_API:
+            return None
+        token = claim_token(self._services)
+        return None if token is None else f"/claim#{token}"
 
     def start_child(self) -> None:
         if self._child is not None:

@@ -16,12 +16,21 @@ const client = axios.create({
   transformResponse: (text: unknown) => readIfJson(text),
 })
 
+let noteSignedOut: (() => void) | undefined
+
+/** Has `listener` called whenever the server says that nobody is signed in. */
+export function onSignedOut(listener: () => void): void {
+  noteSignedOut = listener
+}
+
 /** Sends a request and returns its body; raises ApiFailure and nothing else. */
 export async function request<T>(config: AxiosRequestConfig): Promise<T> {
   try {
     return (await client.request<T>(config)).data
   } catch (error) {
-    throw asFailure(error)
+    const failure = asFailure(error)
+    if (failure instanceof ApiFailure && failure.code === 'unauthorized') noteSignedOut?.()
+    throw failure
   }
 }
 

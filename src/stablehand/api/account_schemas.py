@@ -1,0 +1,103 @@
+"""What the routes about accounts take and give."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from stablehand.api.schemas import In, Out
+from stablehand.domain.credentials import Scope
+
+_Address = Annotated[str, StringConstraints(min_length=3, max_length=254)]
+_Token = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class DoorOut(Out):
+    authentication: bool = Field(description="Whether people must sign in here at all.")
+    signed_in: bool = Field(description="Whether this browser has.")
+    sign_up: Literal["open", "invitation", "closed"] = Field(description="Who may make an account.")
+    password_length: int = Field(description="Fewest characters of a password.")
+
+
+class ClaimIn(In):
+    token: _Token = Field(description="From the link on the server's console.")
+    email: _Address
+    password: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+
+
+class AccountOut(Out):
+    id: str
+    email: str
+    role: str
+    tier: str
+    totp: bool = Field(description="Whether signing in takes a one-time code.")
+    recovery_codes: int = Field(description="How many recovery codes are left.")
+
+
+class SessionOut(Out):
+    id: str
+    current: bool = Field(description="The one that is asking.")
+    created_at: datetime
+    last_seen_at: datetime
+    address: str
+    browser: str
+
+
+class SessionPage(Out):
+    items: list[SessionOut]
+    next_cursor: str | None = None
+
+
+class KeyIn(In):
+    name: Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
+    scopes: list[Scope] = Field(
+        default=["generate", "read"],
+        min_length=1,
+        max_length=3,
+        description="`generate` orders and changes, `read` looks, `admin` administers.",
+    )
+    days: float | None = Field(None, gt=0, le=3650, description="Until it expires; null: never.")
+
+
+class KeyOut(Out):
+    id: str
+    name: str
+    hint: str = Field(description="Its first characters.")
+    scopes: list[Scope]
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+
+class NewKeyOut(KeyOut):
+    key: str = Field(description="The key itself. It is shown now and never again.")
+
+
+class KeyPage(Out):
+    items: list[KeyOut]
+    next_cursor: str | None = None
+
+
+class InvitationIn(In):
+    email: _Address | None = Field(None, description="Good for this address only; null: for whoever has the link.")
+    role: Literal["user", "admin"] = "user"
+    tier: str = "normal"
+    days: float = Field(7.0, gt=0, le=90, description="Until it expires.")
+
+
+class InvitationOut(Out):
+    id: str
+    email: str | None
+    role: str
+    tier: str
+    created_at: datetime
+    expires_at: datetime
+
+
+class NewInvitationOut(InvitationOut):
+    link: str = Field(description="To give to whoever is invited. It is shown now and never again.")
+
+
+class InvitationPage(Out):
+    items: list[InvitationOut]
+    next_cursor: str | None = None

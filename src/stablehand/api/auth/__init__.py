@@ -1,0 +1,1 @@
+"""Signing in: Flask-Security's flows behind our own store, errors and letters."""

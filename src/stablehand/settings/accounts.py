@@ -1,0 +1,37 @@
+"""Settings of accounts and of the mail that they need."""
+
+from typing import Literal
+
+from pydantic import Field, SecretStr
+
+from stablehand.settings.section import Section
+
+
+class MailSettings(Section):
+    sender: str = Field(
+        "stablehand@localhost", pattern=r"^[^\s@]+@[^\s@]+$", description="Address that mail comes from."
+    )
+    smtp_host: str | None = Field(
+        None, description="Server that mail leaves by. Default: it is written to `mail/` in the data directory instead."
+    )
+    smtp_port: int = Field(587, ge=1, le=65535, description="Its port; 465 for `tls`.")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="How the line is encrypted; `none` only for a server on this machine."
+    )
+    smtp_user: str | None = Field(None, description="Name to sign in to the mail server with.")
+    smtp_password: SecretStr | None = Field(None, description="The password that belongs to it.")
+
+
+class AuthSettings(Section):
+    secret_key: SecretStr | None = Field(
+        None, description="Key for signatures, at least 32 characters. Default: made once into the data directory."
+    )
+    sign_up: Literal["open", "invitation", "closed"] = Field(
+        "invitation", description="Who may make an account: everybody with an address, the invited, nobody."
+    )
+    session_days: float = Field(30.0, gt=0, le=365, description="Days without a visit after which a session ends.")
+    password_length: int = Field(10, ge=8, le=128, description="Fewest characters of a password.")
+    argon2_memory_kib: int = Field(
+        19_456, ge=8, le=1_048_576, description="Memory that hashing one password takes, in KiB."
+    )
+    argon2_rounds: int = Field(2, ge=1, le=100, description="Rounds that hashing one password takes.")

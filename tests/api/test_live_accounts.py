@@ -1,0 +1,92 @@
+"""Two accounts on one real server: sockets tell each of its own things, and of nothing once it has signed out."""
+
+import functools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import socketio
+from socketio.exceptions import ConnectionError as Refused
+
+from tests.api.site import write_checkpoint
+from tests.running import RunningService, eventually
+
+PASSWORD = "correct horse battery"
+ORDER = {"prompt": "a red house", "checkpoint": "tiny", "width": 64, "height": 64, "steps": 1}
+
+
+class Person:
+    """A browser of somebody with an account."""
+
+    def __init__(self, service: RunningService) -> None:
+        self.service = service
+        self.http = httpx.Client(base_url=service.url, timeout=70.0, trust_env=False)
+        self.events: list[tuple[str, str]] = []  #: (event, id of the job)
+
+    def send(self, method: str, path: str, **body: object) -> httpx.Response:
+        token = self.http.cookies.get("XSRF-TOKEN")
+        headers = {"X-XSRF-TOKEN": token} if token else {}
+        answer = self.http.request(method, f"/api/v1/{path}", json=body, headers=headers)
+        assert answer.status_code < 400, answer.text
+        return answer
+
+    def listen(self) -> socketio.Client:
+        client = socketio.Client(reconnection=False)
+        client.on("job", lambda body: self.events.append(("job", body["id"])))
+        for name in ("shot", "image"):
+            client.on(name, lambda body, name=name: self.events.append((name, body["job_id"])))
+        cookies = "; ".join(f"{name}={value}" for name, value in self.http.cookies.items())
+        client.connect(self.service.url, transports=["websocket"], headers={"Cookie": cookies} if cookies else {})
+        return client
+
+    def heard(self, event: str, job_id: str) -> bool:
+        return (event, job_id) in self.events
+
+    def sign_up(self, email: str) -> None:
+        self.send("POST", "auth/register", email=email, password=PASSWORD)
+        letters = self.service.data_dir / "mail"
+        eventually(lambda: any(email in file.read_text() for file in letters.glob("*.eml")), "the letter is there")
+        [text] = [file.read_text() for file in letters.glob("*.eml") if f"To: {email}" in file.read_text()]
+        unfolded = text.replace("=\n", "").replace("=3D", "=")
+        [link] = re.findall(r"http://127\.0\.0\.1:\d+(/api/v1/auth/confirm/\S+)", unfolded)
+        assert self.http.get(link).status_code == 302
+        self.send("POST", "auth/login", email=email, password=PASSWORD)
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    folder: Path = tmp_path_factory.mktemp("accounts")
+    write_checkpoint(folder / "data" / "models" / "checkpoints" / "tiny")
+    service = RunningService(
+        folder / "data",
+        COMPUTE__RUNTIME="null",
+        API__AUTHENTICATION="true",
+        AUTH__SIGN_UP="open",
+        AUTH__ARGON2_MEMORY_KIB=8,
+        AUTH__ARGON2_ROUNDS=1,
+    )
+    service.start()
+    yield service
+    service.end()
+
+
+def test_sockets_tell_each_account_of_its_own(service: RunningService) -> None:
+    assert "/claim#" in service.log, "the link that claims the owner is on the console"
+    with pytest.raises(Refused):
+        Person(service).listen()
+    ada, bob = Person(service), Person(service)
+    ada.sign_up("ada@example.org")
+    bob.sign_up("bob@example.org")
+    assert "Mail to ada@example.org: Confirm your address" in service.log
+    sockets = [ada.listen(), bob.listen()]
+    jobs = {person: person.send("POST", "jobs", **ORDER).json()["id"] for person in (ada, bob)}
+    for person, job_id in jobs.items():
+        eventually(functools.partial(person.heard, "image", job_id), "the picture is told of")
+        assert {job for _, job in person.events} == {job_id}, "and of nobody else's"
+    assert sockets[1].call("watch", {"job_id": jobs[ada]})["error"]["code"] == "not_found"
+    ada.send("POST", "auth/logout")
+    eventually(lambda: not sockets[0].connected, "the socket is closed with its session")
+    assert sockets[1].connected
+    sockets[1].disconnect()

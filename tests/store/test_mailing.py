@@ -1,0 +1,162 @@
+"""Letters: by a mail server over TLS, or as files."""
+
+import email
+import email.policy
+import ssl
+import stat
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from stablehand.adapters.mailing import FolderMailer, SmtpMailer
+from stablehand.domain.letters import Letter
+from stablehand.ports import LetterNotSent
+from stablehand.services.post import Post
+from tests.running import free_port
+
+LETTER = Letter(to="ada@example.org", subject="Grüße", text="Open this:\n\nhttps://house.example/reset?token=a.b-c\n")
+
+
+class Box:
+    """A mail server that keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.got: list[Any] = []
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        self.got.append(envelope)
+        return "250 OK"
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """Certificate and key for localhost."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    paths = tmp_path / "cert.pem", tmp_path / "key.pem"
+    paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    paths[1].write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return paths
+
+
+@pytest.fixture
+def served(certificate: tuple[Path, Path]) -> Iterator[tuple[Box, SmtpMailer]]:
+    """A server that takes letters over STARTTLS from a user with a password, and the mailer that knows both."""
+    box = Box()
+    own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    own.load_cert_chain(*certificate)
+
+    def authenticate(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
+        return AuthResult(success=(data.login, data.password) == (b"house", b"secret"))
+
+    controller = Controller(
+        box,
+        hostname="localhost",
+        port=free_port(),
+        tls_context=own,
+        require_starttls=True,
+        auth_required=True,
+        authenticator=authenticate,
+    )
+    controller.start()
+    yield (
+        box,
+        SmtpMailer(
+            sender="house@example.org",
+            host="localhost",
+            port=controller.port,
+            security="starttls",
+            user="house",
+            password="secret",
+            trust=ssl.create_default_context(cafile=str(certificate[0])),
+        ),
+    )
+    controller.stop()
+
+
+def test_a_letter_leaves_over_tls(served: tuple[Box, SmtpMailer]) -> None:
+    box, mailer = served
+    mailer.send(LETTER)
+    [envelope] = box.got
+    assert envelope.rcpt_tos == ["ada@example.org"]
+    message = email.message_from_bytes(envelope.content, policy=email.policy.default)
+    assert message["Subject"] == "Grüße"
+    assert message["From"] == "house@example.org"
+    assert "https://house.example/reset?token=a.b-c" in message.get_content()
+
+
+def test_an_unknown_certificate_and_a_wrong_password_are_refused(served: tuple[Box, SmtpMailer]) -> None:
+    box, mailer = served
+    for changes in ({"trust": None}, {"password": "wrong"}):
+        fields = {name: getattr(mailer, name) for name in SmtpMailer.__slots__}
+        with pytest.raises(LetterNotSent):
+            SmtpMailer(**{**fields, **changes}).send(LETTER)
+    assert box.got == []
+
+
+def test_without_a_server_letters_are_files_and_a_line_on_the_console(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    FolderMailer(tmp_path / "mail", "house@example.org").send(LETTER)
+    [path] = (tmp_path / "mail").iterdir()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert path.suffix == ".eml"
+    message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+    assert message["To"] == "ada@example.org"
+    said = capsys.readouterr().out
+    assert "ada@example.org" in said
+    assert str(path) in said
+    assert "token" not in said
+
+
+def test_nobody_writes_headers_of_a_letter(tmp_path: Path) -> None:
+    mailer = FolderMailer(tmp_path, "house@example.org")
+    with pytest.raises(ValueError, match=r"linefeed|newline|carriage"):
+        mailer.send(Letter(to="a@example.org\nBcc: b@example.org", subject="x", text=""))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_post_tries_again_and_waits_for_nobody() -> None:
+    tries: list[str] = []
+    gate = threading.Event()
+
+    class Sulky:
+        def send(self, letter: Letter) -> None:
+            gate.wait(30)
+            tries.append(letter.subject)
+            if letter.subject == "Grüße" and tries.count("Grüße") < 3:
+                raise LetterNotSent("not now")
+            if letter.subject == "broken":
+                raise ValueError("a fault of ours")
+
+    post = Post(Sulky(), pauses=(0.0, 0.0))
+    for letter in (LETTER, Letter(to="b@example.org", subject="broken", text=""), LETTER):
+        post.send(letter)
+    assert tries == [], "whoever sends does not wait"
+    gate.set()
+    post.flush()
+    assert tries == ["Grüße", "Grüße", "Grüße", "broken", "Grüße"]
