@@ -28,9 +28,9 @@ def document() -> dict[str, Any]:
 
 @contextmanager
 def application() -> Iterator[Any]:
-    """The application as it is by default, over an empty directory."""
+    """The application as it is with accounts, over an empty directory."""
     with tempfile.TemporaryDirectory() as folder:
-        table = settings.load(data_dir=Path(folder))
+        table = settings.load(data_dir=Path(folder), command_line={"api": {"authentication": True}})
         options = serving.options(table, readiness=lambda: Readiness(ready=True, stored=True, checks={}))
         yield create_app(serving.open_services(table), options)
 
