@@ -19,18 +19,18 @@ NOTE = "<!-- Written from the code by `stablehand reference docs/reference`. -->
 COMMON = {str(status) for status in COMMON_ERRORS}
 
 
-def document() -> dict[str, Any]:
+def document(*, accounts: bool = True) -> dict[str, Any]:
     """The OpenAPI document, without a server and without touching anybody's data."""
-    with application() as app:
+    with application(accounts=accounts) as app:
         spec: dict[str, Any] = app.api_doc
         return spec
 
 
 @contextmanager
-def application() -> Iterator[Any]:
-    """The application as it is with accounts, over an empty directory."""
+def application(*, accounts: bool = True) -> Iterator[Any]:
+    """The application over an empty directory; with ``accounts``, as where people must sign in."""
     with tempfile.TemporaryDirectory() as folder:
-        table = settings.load(data_dir=Path(folder), command_line={"api": {"authentication": True}})
+        table = settings.load(data_dir=Path(folder), command_line={"api": {"authentication": accounts}})
         options = serving.options(table, readiness=lambda: Readiness(ready=True, stored=True, checks={}))
         yield create_app(serving.open_services(table), options)
 
