@@ -83,6 +83,7 @@ LINES: dict[str, Line] = {
     "GET /api/v1/me/limits": READ,
     "GET /api/v1/status": READ,
     "GET /api/v1/checkpoints": READ,
+    "POST /api/v1/checkpoints/scan": ADMIN,
     "GET /api/v1/addons": READ,
     "GET /api/v1/samplers": READ,
     "GET /api/v1/schedules": READ,

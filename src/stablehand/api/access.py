@@ -50,6 +50,7 @@ NEEDS: dict[str, Need] = {
     "inputs.upload_input": "generate",
     "inputs.fetch_input": "read",
     "checkpoints.*": "read",
+    "checkpoints.scan_folder": "admin",
     "samplers.*": "read",
     "status.*": "read",
     "me.*": "read",
