@@ -63,7 +63,7 @@ def test_the_owner_moves_in_and_makes_a_key(service: RunningService, open_page: 
     assert httpx.get(f"{service.url}/api/v1/me", headers=headers, trust_env=False).status_code == 401
 
 
-@pytest.mark.parametrize("dark", [True], ids=["dark"])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1440])
 def test_no_screen_shuts_anybody_out(service: RunningService, open_page: OpenPage, width: int, dark: bool) -> None:
     page = open_page(service.url, width=width, height=900, dark=dark, calm=True)
