@@ -379,7 +379,8 @@ def empty(services: Services) -> None:
     """A database as it was made; quicker than making one for each example."""
     with services.store.writing() as tx:
         for table in reversed(Table.metadata.sorted_tables):
-            tx.session.execute(delete(table))
+            if table.name != "audit":  # the database itself refuses that
+                tx.session.execute(delete(table))
     services.store.note_scan([found("alpha"), found("beta")])
 
 

@@ -10,6 +10,9 @@ from stablehand.domain.credentials import Scope
 
 _Address = Annotated[str, StringConstraints(min_length=3, max_length=254)]
 _Token = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+_Password = Annotated[
+    str, StringConstraints(min_length=1, max_length=1000), Field(json_schema_extra={"format": "password"})
+]
 
 
 class DoorOut(Out):
@@ -22,7 +25,7 @@ class DoorOut(Out):
 class ClaimIn(In):
     token: _Token = Field(description="From the link on the server's console.")
     email: _Address
-    password: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+    password: _Password
 
 
 class AccountOut(Out):
