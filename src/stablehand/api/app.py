@@ -126,7 +126,7 @@ def create_app(services: Services, options: Options) -> Flask:
     if options.accounts is not None:
         access.install(app, door)
     _read_bodies_first(app)
-    errors.install(app)
+    errors.install(app, {})
 
     app.extensions["live"] = Live(app, door, gate)
     if options.trusted_proxies:

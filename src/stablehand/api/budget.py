@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from stablehand.domain.errors import Busy
+from stablehand.domain.errors import Busy, TooManyCalls
 
 
 class Budget:
@@ -20,10 +20,15 @@ class Budget:
 
     @contextmanager
     def hold(self, who: str = "") -> Iterator[None]:
-        """Hold one place for ``who``. Raises Busy when all places, or all of theirs, are taken."""
+        """Hold one place for ``who``. Raises Busy when all places are taken, TooManyCalls when all of theirs are."""
         with self._lock:
-            if self._held.total() >= self._limit or self._held[who] >= self._limit_each:
+            if self._held.total() >= self._limit:
                 raise Busy(f"Too many {self._what} are open at once.", hint="Try again in a moment.")
+            if self._held[who] >= self._limit_each:
+                raise TooManyCalls(
+                    f"Your account has {self._limit_each} {self._what} open, which is as many as it may.",
+                    hint="Wait for one of them to end.",
+                )
             self._held[who] += 1
         try:
             yield

@@ -1,14 +1,16 @@
 """The one table from errors to HTTP statuses, and the one shape in which they leave.
 
-``{"error": {"code", "message", "hint", "fields"}}``, everywhere. Unknown exceptions become ``internal_error`` with an
+``{"error": {"code", "message", "hint", "fields"}}``, everywhere but below the addresses of dialects, whose clients know
+other shapes (``SHAPERS``). Unknown exceptions become ``internal_error`` with an
 id that the log carries too; nothing of them leaks.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
-from flask import Flask, Response, g, jsonify, request
+from flask import Flask, Response, current_app, g, jsonify, request
 from flask.typing import ResponseReturnValue
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
@@ -61,6 +63,8 @@ STATUS: dict[type[errors.StablehandError], int] = {
     errors.QueueFull: 429,
     errors.QuotaSpent: 429,
     errors.Busy: 503,
+    errors.StillDrawing: 504,
+    errors.CallerGone: 499,  # as nginx logs it: the client closed the line
     errors.StorageAway: 503,
     errors.StoreUnavailable: 503,
     errors.StorageFull: 507,
@@ -135,36 +139,67 @@ def shape(code: str, message: str, hint: str = "", fields: Mapping[str, str] | N
     return {"error": {"code": code, "message": message, "hint": hint, "fields": dict(fields or {})}}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """An error on its way out."""
+
+    status: int
+    code: str
+    message: str
+    hint: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    error: Exception | None = None  #: what was raised
+    limit: Mapping[str, Any] | None = None  #: which limit was met
+
+
+#: How a dialect says a refusal: (JSON value, status, further headers).
+Shaper = Callable[[Refusal], tuple[Any, int, Mapping[str, str]]]
+#: key of ``app.extensions``: beginning of an address -> how refusals below it look
+SHAPERS = "refusal shapers"
+
+
+def answer(refusal: Refusal) -> Response:
+    """A refusal in the shape that whoever asks at this address knows."""
+    shapers: Mapping[str, Shaper] = current_app.extensions.get(SHAPERS, {})
+    shaper = next((shaper for prefix, shaper in shapers.items() if request.path.startswith(prefix)), _our_own)
+    body, status, headers = shaper(refusal)
+    response = jsonify(body)
+    response.status_code = status
+    for name, value in {**refusal.headers, **headers}.items():
+        response.headers[name] = value
+    return response
+
+
+def _our_own(refusal: Refusal) -> tuple[Any, int, Mapping[str, str]]:
+    body = shape(refusal.code, refusal.message, refusal.hint, refusal.fields)
+    if refusal.limit is not None:
+        body["error"]["limit"] = dict(refusal.limit)
+    return body, refusal.status, {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else {}
+
+
 def turned_away(error: HTTPException) -> ResponseReturnValue:
     """What Flask and Werkzeug refuse, in our shape; redirects pass."""
     status = error.code or 500
     if status < 400:
         return error.get_response()  # a redirect
     code, message, hint = REFUSALS.get(status, (f"http_{status}", error.name + ".", ""))
-    response = jsonify(shape(code, message, hint))
-    for name, value in error.get_headers():
-        if name.lower() not in {"content-type", "content-length"}:
-            response.headers[name] = value
-    return response, status
+    headers = {
+        name: value for name, value in error.get_headers() if name.lower() not in {"content-type", "content-length"}
+    }
+    return answer(Refusal(status=status, code=code, message=message, hint=hint, headers=headers, error=error))
 
 
-def install(app: Flask) -> None:
-    """Answer every error of this application in our shape."""
+def install(app: Flask, shapers: Mapping[str, Shaper]) -> None:
+    """Answer every error of this application in our shape, or in those of ``shapers`` (see ``SHAPERS``)."""
+    app.extensions[SHAPERS] = shapers
 
     @app.errorhandler(errors.StablehandError)
-    def refused(error: errors.StablehandError) -> tuple[Response, int]:
+    def refused(error: errors.StablehandError) -> Response:
         status = status_of(error)
-        body = shape(error.code, error.message, error.hint, error.fields)
         hit = getattr(error, "hit", None)
-        if hit is not None:
-            body["error"]["limit"] = HitOut.of(hit).model_dump(mode="json")
-        response = jsonify(body)
         retry_after = getattr(error, "retry_after_seconds", None)
-        if retry_after is not None:
-            response.headers["Retry-After"] = str(retry_after)
-        if status == 401:
-            response.headers["WWW-Authenticate"] = "Bearer"
-        if status >= 500 and not isinstance(error, errors.Busy):
+        if status >= 500 and not isinstance(error, (errors.Busy, errors.StillDrawing)):
             log.error(
                 "refused",
                 code=error.code,
@@ -173,13 +208,32 @@ def install(app: Flask) -> None:
                 route=str(request.url_rule),
                 request_id=g.request_id,
             )
-        return response, status
+        return answer(
+            Refusal(
+                status=status,
+                code=error.code,
+                message=error.message,
+                hint=error.hint,
+                fields=error.fields,
+                headers={} if retry_after is None else {"Retry-After": str(retry_after)},
+                error=error,
+                limit=None if hit is None else HitOut.of(hit).model_dump(mode="json"),
+            )
+        )
 
     app.register_error_handler(HTTPException, turned_away)
 
     @app.errorhandler(Exception)
-    def broke(error: Exception) -> tuple[Response, int]:
+    def broke(error: Exception) -> Response:
         # The traceback may hold a prompt; it goes to the log at error level only, never to the caller.
         log.error("broke", route=str(request.url_rule), request_id=g.request_id, exc_info=error)
         hint = f"Try again. If it stays, look for {g.request_id} in the server's log."
-        return jsonify(shape("internal_error", "Something went wrong on the server's side.", hint)), 500
+        return answer(
+            Refusal(
+                status=500,
+                code="internal_error",
+                message="Something went wrong on the server's side.",
+                hint=hint,
+                error=error,
+            )
+        )

@@ -85,6 +85,11 @@ class Caller:
     session: str | None = None
     key: ApiKey | None = None
 
+    @property
+    def credential(self) -> str:
+        """What tells one client of an account from another: its key, else the account itself."""
+        return f"account:{self.account.id}" if self.key is None else f"key:{self.key.id}"
+
     def may(self, scope: Scope) -> bool:
         """Whether account and credential allow this."""
         if scope == "admin" and not self.account.is_admin:

@@ -137,6 +137,31 @@ class Busy(StablehandError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class TooManyCalls(Busy):
+    """The account has as many requests waiting as it may have."""
+
+
+class StillDrawing(StablehandError):
+    """Nobody waits longer for a job, which goes on; ``task_id``: by which the client knows it."""
+
+    code = "still_drawing"
+
+    def __init__(self, job_id: str, task_id: str, waited_seconds: float) -> None:
+        super().__init__(
+            f"The job {job_id} is not done after {waited_seconds:g} seconds. It goes on, and its pictures will lie in "
+            "the gallery.",
+            hint="Send the same request again within 10 minutes to wait on for it.",
+        )
+        self.job_id = job_id
+        self.task_id = task_id
+
+
+class CallerGone(StablehandError):
+    """The client hung up while it was waited for."""
+
+    code = "caller_gone"
+
+
 class StoreUnavailable(StablehandError):
     """The database does not answer, or not in time; nothing is known to be wrong with the request.
 

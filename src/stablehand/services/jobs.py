@@ -1,6 +1,7 @@
 """Reading jobs."""
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from stablehand.domain.accounts import Account
@@ -18,13 +19,23 @@ def get_job(services: Services, account: Account, job_id: str) -> Job:
     return told(services, job_id, account_id=account.id)
 
 
-def wait_for_job(services: Services, account: Account, job_id: str, wait_seconds: float) -> Job:
-    """The job once it is terminal, or as it stands after ``wait_seconds``. Raises NotFound."""
+def wait_for_job(
+    services: Services,
+    account: Account,
+    job_id: str,
+    wait_seconds: float,
+    *,
+    given_up: Callable[[], bool] = lambda: False,
+) -> Job:
+    """The job once it is terminal, or as it stands after ``wait_seconds`` or when ``given_up`` says so.
+
+    Raises NotFound.
+    """
     deadline = time.monotonic() + wait_seconds
     while True:
         heard = services.doorbell.heard()
         left = deadline - time.monotonic()
-        if left <= 0 or services.store.job_state(job_id, account.id).is_terminal:
+        if left <= 0 or services.store.job_state(job_id, account.id).is_terminal or given_up():
             return get_job(services, account, job_id)
         services.doorbell.wait(job_topic(job_id), min(left, services.limits.poll_seconds), since=heard)
 

@@ -61,6 +61,15 @@ class ApiSettings(Section):
     trusted_proxies: int = Field(
         0, ge=0, le=8, description="How many reverse proxies in front of the server set X-Forwarded headers."
     )
+    dialect_wait_seconds: float = Field(
+        300.0,
+        gt=0,
+        le=86_400,
+        description="Seconds that a request of a dialect (`/sdapi`, `/v1`) waits for its pictures; its job goes on.",
+    )
+    dialect_hang_up: Literal["keep", "cancel"] = Field(
+        "keep", description="What becomes of the job when a client of a dialect hangs up before its pictures are there."
+    )
     max_body_bytes: int = Field(
         1_048_576, ge=1024, description="Largest request body of the native API; agents' pictures have their own limit."
     )

@@ -19,6 +19,7 @@ from stablehand.store.agents import Agents
 from stablehand.store.api_keys import ApiKeys
 from stablehand.store.audit import Audit
 from stablehand.store.breakers import Breakers
+from stablehand.store.calls import Calls
 from stablehand.store.catalogue import Catalogue
 from stablehand.store.claims import Claims
 from stablehand.store.connections import WRITES, in_our_words, place_of
@@ -67,6 +68,7 @@ class Store(
     Images,
     Uploads,
     Inputs,
+    Calls,
     Catalogue,
     Addons,
     Parking,

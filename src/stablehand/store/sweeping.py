@@ -6,6 +6,7 @@ from datetime import timedelta
 from sqlalchemy import delete, insert, select, update
 
 from stablehand.domain.retention import cutoffs, ids_in
+from stablehand.store.call_rows import CallRow
 from stablehand.store.idempotency_row import IdempotencyRow
 from stablehand.store.models import (
     AttemptRow,
@@ -26,6 +27,7 @@ class Sweeping(Transactions):
             tx.session.execute(
                 delete(IdempotencyRow).where(IdempotencyRow.created_at < tx.now - timedelta(hours=idempotency_hours))
             )
+            tx.session.execute(delete(CallRow).where(CallRow.created_at < tx.now - timedelta(hours=idempotency_hours)))
             tx.session.execute(
                 delete(AttemptRow).where(
                     AttemptRow.ended_at < tx.now - timedelta(days=attempts_days),

@@ -156,6 +156,8 @@ def options(
         log_requests=settings.observability.log_requests,
         metrics=settings.observability.metrics,
         pictures_origin=pictures_origin(settings),
+        dialect_wait_seconds=settings.api.dialect_wait_seconds,
+        dialect_hang_up_cancels=settings.api.dialect_hang_up == "cancel",
     )
 
 
