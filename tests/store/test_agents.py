@@ -1,15 +1,19 @@
 """Agents at the door: tokens, pools, and what is known of them."""
 
+from datetime import datetime
+
 import pytest
 
 from stablehand.domain.errors import InvalidFields, Unauthorized
-from stablehand.protocol import Device, Hello
+from stablehand.protocol import Claim, Device, Hello
 from stablehand.services.agents import agent_by_token, drain_agent, hash_token, list_agents, register_agent
 from stablehand.services.cancel import cancel
 from stablehand.services.catalogue import resident_checkpoints
+from stablehand.services.claim import claim
 from stablehand.services.expire import expire
 from stablehand.services.hello import hello
 from stablehand.services.watch import watch
+from stablehand.store.models import AgentRow
 from tests.store.house import House
 
 
@@ -101,3 +105,23 @@ def test_one_heartbeat_renews_every_lease_and_brings_back_all_there_is_to_know(h
     assert expire(house.services) == 0, "all that it holds were renewed"
     for lease in (watched, plain):
         assert hand.draw(lease).accepted == [lease.shot_id]
+
+
+def test_an_agents_row_is_written_only_when_it_has_something_new_to_say(house: House) -> None:
+    hand = house.agent(seats=4)
+
+    def said(*resident: str) -> Claim:
+        return Claim(incarnation=hand.incarnation, seats=4, resident=list(resident), wait_seconds=0)
+
+    def seen_at() -> datetime | None:
+        with house.services.store.reading() as tx:
+            return tx.session.get_one(AgentRow, hand.agent.id).last_seen_at
+
+    house.order(12)
+    claim(house.services, hand.agent, said("id-alpha", "id-beta"))
+    began = seen_at()
+    house.clock.turn(1)
+    claim(house.services, hand.agent, said("id-beta", "id-alpha"))
+    assert seen_at() == began, "which checkpoint was used last is nothing to write down"
+    claim(house.services, hand.agent, said("id-beta"))
+    assert seen_at() == house.clock.now

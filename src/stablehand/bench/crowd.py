@@ -27,6 +27,8 @@ from stablehand.store.images import NewImage
 #: Checkpoints that an agent keeps in memory.
 SLOTS = 3
 LEASE_SECONDS = 60.0
+#: What agents say of themselves that have a long queue before them: they draw nearly all the time.
+BUSY_SHARE = 0.95
 #: How long the others are waited for before and after a round.
 PATIENCE_SECONDS = 120.0
 
@@ -81,7 +83,7 @@ class StoreWork:
             self._agent_id,
             self._incarnation,
             seats=leases,
-            memory=Memory(self._resident),
+            memory=Memory(self._resident, busy_share=BUSY_SHARE),
             lease_seconds=LEASE_SECONDS,
         )
         took = time.perf_counter() - began

@@ -103,7 +103,8 @@ class Claims(QuotaBook):
                 release(tx, lost, changes)
                 held = leases_of(tx, agent)
                 admitted = admissions(tx, agent, memory.resident)  # one of them may have been a probe
-            touch(agent, tx, memory)  # written below, with what the claim itself changes of the agent
+            if is_touch_due(agent, tx, memory, lease_seconds):
+                touch(agent, tx, memory)  # written below, with what the claim itself changes of the agent
             # Finished pictures on their way here hold no seat there any more: as many again may be on the road.
             free = seats if agent.seats == 0 else min(seats, 2 * agent.seats - len(held))
             free = max(0, seats_granted(conduct_of(agent), tx.now, held=len(held), asked=free))

@@ -93,7 +93,7 @@ def is_touch_due(agent: AgentRow, tx: Transaction, memory: Memory, lease_seconds
     """True when the agent's row must be written: after a quarter of a lease, or when its memory changed."""
     if (
         agent.last_seen_at is None
-        or list(memory.resident) != agent.resident
+        or _knows_others(agent, memory)
         or (memory.is_fresh and memory.loading != agent.loading)
     ):
         return True
@@ -109,8 +109,13 @@ def touch(agent: AgentRow, tx: Transaction, memory: Memory) -> None:
     if memory.busy_share is not None:
         agent.busy_share = memory.busy_share
     note_loads(tx, agent.id, memory.loads)
-    if list(memory.resident) != agent.resident:
+    if _knows_others(agent, memory):
         agent.resident = list(memory.resident)
+
+
+def _knows_others(agent: AgentRow, memory: Memory) -> bool:
+    """True when other checkpoints are resident than are written down; in which order they were used is not kept."""
+    return set(memory.resident) != set(agent.resident)
 
 
 def leases_of(tx: Transaction, agent: AgentRow) -> Sequence[ShotRow]:

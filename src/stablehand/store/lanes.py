@@ -92,13 +92,15 @@ def fleet_of(tx: Transaction, pool: str, *, without: str | None = None, silent_s
         silent_seconds: one that has not been heard for so long does not count as a holder either: nothing may wait for
             an agent that has stopped, long before it is called gone.
     """
-    drawn: dict[str, set[str]] = {}  # agent id -> checkpoints of shots that it holds
-    for agent_id, checkpoint_id in tx.core.execute(_DRAWN, {"pool": pool}):
-        drawn.setdefault(agent_id or "", set()).add(checkpoint_id)
     holders: dict[str, int] = {}
     shares = []
     ready = 0
-    for row in tx.core.execute(_AGENTS, {"pool": pool}):
+    rows = tx.core.execute(_AGENTS, {"pool": pool}).all()
+    drawn: dict[str, set[str]] = {row.id: set() for row in rows}  # checkpoints of the shots that an agent holds
+    for row in rows:
+        if row.drawn is not None:
+            drawn[row.id].add(row.drawn)
+    for row in {row.id: row for row in rows}.values():
         state = state_of(
             incarnation=row.incarnation,
             ready=row.ready,
@@ -113,7 +115,7 @@ def fleet_of(tx: Transaction, pool: str, *, without: str | None = None, silent_s
             shares.append(row.busy_share * row.busy_weight)
         is_heard = silent_seconds is None or (tx.now - row.last_seen_at).total_seconds() <= silent_seconds
         if row.id != without and is_heard:
-            for checkpoint_id in {*row.resident, *drawn.get(row.id, ())}:
+            for checkpoint_id in {*row.resident, *drawn[row.id]}:
                 holders[checkpoint_id] = holders.get(checkpoint_id, 0) + 1
     return Fleet(ready, holders, sum(shares) / len(shares) if shares else None)
 
@@ -123,17 +125,28 @@ _DRAWN = (
     select(_shots.agent_id, _shots.checkpoint_id)
     .where(_shots.state == literal("running", literal_execute=True), _shots.pool == bindparam("pool"))
     .distinct()
+    .subquery()
 )
-_AGENTS = select(
-    _agents.id,
-    _agents.incarnation,
-    _agents.ready,
-    _agents.draining,
-    _agents.last_seen_at,
-    _agents.resident,
-    _agents.busy_share,
-    _agents.busy_weight,
-).where(_agents.pool == bindparam("pool"), _agents.incarnation.is_not(None), _agents.standing == Standing.WORKING.value)
+#: one row for each checkpoint that an agent draws with, or a single one without
+_AGENTS = (
+    select(
+        _agents.id,
+        _agents.incarnation,
+        _agents.ready,
+        _agents.draining,
+        _agents.last_seen_at,
+        _agents.resident,
+        _agents.busy_share,
+        _agents.busy_weight,
+        _DRAWN.c.checkpoint_id.label("drawn"),
+    )
+    .outerjoin_from(table_of(AgentRow), _DRAWN, _DRAWN.c.agent_id == _agents.id)
+    .where(
+        _agents.pool == bindparam("pool"),
+        _agents.incarnation.is_not(None),
+        _agents.standing == Standing.WORKING.value,
+    )
+)
 
 
 def lane_views(tx: Transaction, pool: str, agent_id: str, fleet: Fleet, closed: Collection[str] = ()) -> list[LaneView]:
