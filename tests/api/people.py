@@ -1,7 +1,7 @@
 """People for tests of the doors: browsers that sign up and in, and read their letters."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,11 +79,11 @@ class Town:
         return browser
 
 
-def build(make: Callable[..., Site], **changes: Any) -> Town:
-    """``changes``: of the accounts' options."""
+def build(make: Callable[..., Site], site: Mapping[str, Any] | None = None, **changes: Any) -> Town:
+    """``site``: further options of the doors; ``changes``: of the accounts' options."""
     letters: list[Letter] = []
     options = {"sign_up": "open", "argon2_memory_kib": 8, "argon2_rounds": 1, **changes}
-    return Town(make(accounts=AccountOptions(post=letters.append, **options)), letters)
+    return Town(make(accounts=AccountOptions(post=letters.append, **options), **site or {}), letters)
 
 
 __all__ = ["PASSWORD", "Browser", "Make", "Town", "build"]

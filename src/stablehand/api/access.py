@@ -12,6 +12,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.datastructures import Headers
 
 from stablehand.api.auth.answers import not_signed_in
+from stablehand.api.auth.attempts import count_bad_key
 from stablehand.api.auth.install import signed_in
 from stablehand.api.door import Door
 from stablehand.api.guards import SAFE_METHODS
@@ -88,6 +89,8 @@ def install(app: Flask, door: Door) -> None:
         caller = identify(door)
         if caller is None:
             raise not_signed_in()
+        if door.throttle is not None:
+            door.throttle.count_account(caller.account.id)
         if need is None:
             raise Forbidden("This route is closed.", hint="Nobody has decided who may use it.")
         if need == "session":
@@ -121,6 +124,7 @@ def identify(door: Door) -> Caller | None:
     if secret is not None:
         caller = caller_by_key(door.services, secret)
         if caller is None:
+            count_bad_key(door)
             raise Unauthorized("This API key is not good (any more).", hint="Make a new one on the page Account.")
         return caller
     found = signed_in()

@@ -34,12 +34,14 @@ from stablehand.api import (
     samplers,
     status,
 )
+from stablehand.api.auth import attempts
 from stablehand.api.auth import install as auth
 from stablehand.api.door import Door
 from stablehand.api.job_in import JobIn
 from stablehand.api.live import Live
 from stablehand.api.options import Options
 from stablehand.api.schemas import Error
+from stablehand.api.throttle import Throttle
 from stablehand.domain.errors import InvalidFields
 from stablehand.services import Services
 
@@ -124,6 +126,8 @@ def create_app(services: Services, options: Options) -> Flask:
         auth.install(app, door, options.accounts)
     guards.install(app, gate, _query_names(app) | agents.QUERY_NAMES, options.pictures_origin)
     if options.accounts is not None:
+        door.throttle = Throttle(app, options)
+        attempts.install(app, door, door.throttle)
         access.install(app, door)
     _read_bodies_first(app)
     errors.install(app, {})

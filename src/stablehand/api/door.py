@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from stablehand.api.budget import Budget
 from stablehand.api.options import Options
 from stablehand.api.schemas import Error
+from stablehand.api.throttle import Throttle
 from stablehand.domain.accounts import Account
 from stablehand.domain.credentials import Caller
 from stablehand.domain.errors import Forbidden, Unauthorized
@@ -29,6 +30,7 @@ COMMON_ERRORS: dict[Any, Any] = {
     413: Error,
     421: Error,
     422: Error,
+    429: Error,
     500: Error,
 }
 #: what further answers a route with a JSON body can give
@@ -42,6 +44,7 @@ class Door:
     claims: Budget = field(init=False)
     waits: Budget = field(init=False)
     sockets: Budget = field(init=False)
+    throttle: Throttle | None = None  #: None: nothing is counted
     _owner: Account | None = None
     _tiers: Tiers | None = None  # with which the account was read
     _lock: threading.Lock = field(default_factory=threading.Lock)

@@ -62,6 +62,7 @@ STATUS: dict[type[errors.StablehandError], int] = {
     errors.RecipeUnsupported: 409,
     errors.QueueFull: 429,
     errors.QuotaSpent: 429,
+    errors.TooManyRequests: 429,
     errors.Busy: 503,
     errors.StillDrawing: 504,
     errors.CallerGone: 499,  # as nginx logs it: the client closed the line

@@ -30,12 +30,27 @@ class AccountOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """How often something may happen, as ``10/15 minutes;100/day``; None: as often as one likes."""
+
+    requests_per_address: str | None = None
+    requests_per_account: str | None = None
+    attempts_per_address: str | None = None  #: passwords, codes, keys and links that were wrong
+    attempts_per_account: str | None = None
+    letters_per_address: str | None = None  #: asked for from there
+    letters_per_mailbox: str | None = None
+    redis_url: str | None = None  #: where counts are kept that several processes share
+    redis_prefix: str = "stablehand"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     secret_key: str
     readiness: Callable[[], Readiness]
     on_hello: Callable[[str], None] = lambda agent_id: None  #: told which agent has just said hello
     static_dir: Path  #: the built page; may be missing
     accounts: AccountOptions | None = None  #: None: nobody signs in, everybody is the owner
+    rates: Rates = Rates()  #: they hold where people sign in
     public_url: str | None = None
     allowed_hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()

@@ -127,6 +127,22 @@ class NotAllowed(Forbidden):
         )
 
 
+class TooManyRequests(StablehandError):
+    """This address, account or mailbox has had as much of it as it may have for now."""
+
+    code = "too_many_requests"
+
+    def __init__(self, message: str, *, hint: str = "", retry_after_seconds: int) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class TooManyAttempts(TooManyRequests):
+    """Too many passwords, codes or keys were wrong."""
+
+    code = "too_many_attempts"
+
+
 class Busy(StablehandError):
     """Too many requests of this kind are being waited on; come back later."""
 

@@ -29,7 +29,7 @@ from stablehand.settings.file import file_of as file_of
 from stablehand.settings.file import from_file
 from stablehand.settings.section import Section
 from stablehand.settings.tiers import TiersSettings
-from stablehand.settings.values import DatabaseUrl, Hosts, Origins, PoolName, RedisUrl
+from stablehand.settings.values import DatabaseUrl, Hosts, Origins, PoolName, Rate, RedisUrl
 
 PREFIX = "STABLEHAND_"
 
@@ -72,6 +72,14 @@ class ApiSettings(Section):
     )
     max_body_bytes: int = Field(
         1_048_576, ge=1024, description="Largest request body of the native API; agents' pictures have their own limit."
+    )
+    requests_per_address: Rate = Field(
+        "6000/minute",
+        description="Requests that may come from one address (of IPv6, one /64), where people sign in; empty: any. "
+        "Agents, health and metrics are not counted.",
+    )
+    requests_per_account: Rate = Field(
+        "3000/minute", description="Requests of one account, where people sign in; empty: any."
     )
 
 

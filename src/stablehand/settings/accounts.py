@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, SecretStr
 
 from stablehand.settings.section import Section
+from stablehand.settings.values import Rate
 
 
 class MailSettings(Section):
@@ -35,3 +36,15 @@ class AuthSettings(Section):
         19_456, ge=8, le=1_048_576, description="Memory that hashing one password takes, in KiB."
     )
     argon2_rounds: int = Field(2, ge=1, le=100, description="Rounds that hashing one password takes.")
+    attempts_per_address: Rate = Field(
+        "30/10 minutes", description="Wrong passwords, codes, links or keys that may come from one address; empty: any."
+    )
+    attempts_per_account: Rate = Field(
+        "10/10 minutes;100/day",
+        description="Wrong passwords or codes for one account, whoever sends them; browsers that it has signed in with "
+        "before are counted each for itself. Empty: any.",
+    )
+    letters_per_address: Rate = Field(
+        "30/hour", description="Letters (to confirm, to reset) that may be asked for from one address; empty: any."
+    )
+    letters_per_mailbox: Rate = Field("5/hour", description="Letters that one mailbox may be sent; empty: any.")

@@ -50,3 +50,15 @@ _A_DATABASE = _server(r"postgres(ql)?(\+psycopg)?://", "a database is named as p
 DatabaseUrl = Annotated[SecretStr | None, _TEXT, _A_DATABASE]
 _A_REDIS = _server(r"(rediss?|unix)://.", "a Redis is named as redis://:PASSWORD@HOST:PORT/0, or rediss:// for TLS")
 RedisUrl = Annotated[SecretStr | None, _TEXT, _A_REDIS]
+
+_WINDOW = r"[1-9][0-9]{0,8}/([1-9][0-9]{0,3} ?)?(second|minute|hour|day)s?"
+
+
+def _rate(value: str | None) -> str | None:
+    if value is not None and not re.fullmatch(rf"{_WINDOW}(; ?{_WINDOW})*", value):
+        raise ValueError("a rate is a number and a time, such as 10/minute, 30/15 minutes or 10/minute;100/day")
+    return value
+
+
+#: how often something may happen
+Rate = Annotated[str | None, _TEXT, AfterValidator(_rate)]

@@ -14,7 +14,7 @@ from flask import Flask
 from stablehand.adapters.hub import is_source
 from stablehand.adapters.notices_file import NoticesFile
 from stablehand.agent.child import AgentChild, write_token
-from stablehand.api import AccountOptions, Options, Readiness, create_app
+from stablehand.api import AccountOptions, Options, Rates, Readiness, create_app
 from stablehand.domain.limits import Limits
 from stablehand.domain.notices import KINDS
 from stablehand.domain.pools import DEFAULT_POOL, Pool
@@ -146,6 +146,7 @@ def options(
         on_hello=on_hello,
         static_dir=STATIC_DIR,
         accounts=_accounts(settings),
+        rates=_rates(settings) if settings.api.authentication else Rates(),
         public_url=settings.api.public_url,
         allowed_hosts=tuple(settings.api.allowed_hosts),
         cors_origins=tuple(settings.api.cors_origins),
@@ -171,6 +172,20 @@ def _accounts(settings: Settings) -> AccountOptions | None:
         password_length=settings.auth.password_length,
         argon2_memory_kib=settings.auth.argon2_memory_kib,
         argon2_rounds=settings.auth.argon2_rounds,
+    )
+
+
+def _rates(settings: Settings) -> Rates:
+    redis = settings.queue.redis_url
+    return Rates(
+        requests_per_address=settings.api.requests_per_address,
+        requests_per_account=settings.api.requests_per_account,
+        attempts_per_address=settings.auth.attempts_per_address,
+        attempts_per_account=settings.auth.attempts_per_account,
+        letters_per_address=settings.auth.letters_per_address,
+        letters_per_mailbox=settings.auth.letters_per_mailbox,
+        redis_url=None if redis is None else redis.get_secret_value(),
+        redis_prefix=settings.queue.redis_prefix,
     )
 
 
