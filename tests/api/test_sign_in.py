@@ -22,14 +22,15 @@ def town(make: Make) -> Town:
 def test_from_signing_up_to_signing_out(town: Town) -> None:
     ada = Browser(town.site)
     assert ada.get("me").status_code == 401
-    assert ada.auth("register", email="Ada@Example.org", password=PASSWORD).status_code == 200
+    assert ada.auth("register", email="Ada@Example.org").status_code == 200
     refused = ada.sign_in("ada@example.org")
     assert refused.status_code == 401
     assert refused.get_json()["error"]["code"] == "sign_in_failed"
     assert town.letters[0].subject == "Confirm your address"
-    confirmed = ada.send("GET", town.link("ada@example.org"))
-    assert confirmed.headers["Location"].startswith("/sign-in?confirmed=1")
+    assert town.link("ada@example.org").startswith("/reset?new=1&token=")
+    assert town.choose(ada, "ada@example.org").status_code == 200
     assert not ada.is_in, "the link confirms; it does not sign in whoever opens it"
+    assert len(town.letters) == 1, "the first password is no news"
     assert ada.sign_in("ADA@example.org").status_code == 200
     me = ada.get("me").get_json()
     assert (me["name"], me["role"], me["tiers"]) == ("ada@example.org", "user", ["normal"])
@@ -57,7 +58,7 @@ def test_cookies_are_secure_exactly_when_the_address_is(make: Make) -> None:
         site = make(accounts=town.site.options.accounts, public_url=url)
         browser = Browser(site)
         town.letters.clear()
-        browser.client.post("/api/v1/auth/register", json={"email": "a@example.org", "password": PASSWORD})
+        browser.client.post("/api/v1/auth/register", json={"email": "a@example.org"})
         cookies = browser.client.post("/api/v1/auth/login", json={"email": "a@example.org", "password": "x"})
         set_cookies = [value.lower() for value in cookies.headers.getlist("Set-Cookie")]
         for value in set_cookies:
@@ -69,9 +70,9 @@ def test_cookies_are_secure_exactly_when_the_address_is(make: Make) -> None:
 def test_no_answer_tells_who_has_an_account(town: Town) -> None:
     town.member("ada@example.org")
     sent = len(town.letters)
-    for verb, further in (("register", {"password": PASSWORD}), ("reset", {}), ("confirm", {})):
+    for verb in ("register", "reset", "confirm"):
         known, unknown = (
-            Browser(town.site).auth(verb, email=f"{name}@example.org", **further) for name in ("ada", f"no-{verb}")
+            Browser(town.site).auth(verb, email=f"{name}@example.org") for name in ("ada", f"no-{verb}")
         )
         assert known.status_code == unknown.status_code == 200
         bodies = [{k: v for k, v in answer.get_json().items() if k != "csrf_token"} for answer in (known, unknown)]
@@ -87,15 +88,36 @@ def test_no_answer_tells_who_has_an_account(town: Town) -> None:
 
 
 def test_wrong_fields_are_told_in_our_shape(town: Town) -> None:
-    answer = Browser(town.site).auth("register", email="nonsense", password="short")
+    answer = Browser(town.site).auth("register", email="nonsense")
     assert answer.status_code == 422
-    assert set(answer.get_json()["error"]["fields"]) == {"email", "password"}
+    assert set(answer.get_json()["error"]["fields"]) == {"email"}
     answer = Browser(town.site).auth("login", email=["a"], password={"b": 1})
     assert answer.status_code == 422
     answer = Browser(town.site).send("POST", "/api/v1/auth/login", [])
     assert answer.status_code == 400
     answer = Browser(town.site).client.post("/api/v1/auth/login", data={"email": "a@example.org", "password": "x"})
     assert answer.status_code == 415
+
+
+def test_whoever_signs_up_with_another_ones_address_never_gets_in(town: Town) -> None:
+    """The password is chosen by whoever reads the letters, whatever was sent before."""
+    eve, ada = Browser(town.site), Browser(town.site)
+    refused = eve.auth("register", email="ada@example.org", password="the thief's own")
+    assert refused.status_code == 422
+    assert set(refused.get_json()["error"]["fields"]) == {"password"}
+    assert eve.auth("register", email="ada@example.org").status_code == 200
+    stale = town.token("ada@example.org")
+    for verb in ("register", "reset", "confirm"):  # Ada comes, and finds her address taken
+        sent = len(town.letters)
+        assert ada.auth(verb, email="ada@example.org").status_code == 200
+        assert len(town.letters) == sent + 1
+        assert town.link("ada@example.org").startswith("/reset?new=1&token=")
+    assert eve.sign_in("ada@example.org", "the thief's own").status_code == 401
+    assert town.choose(ada, "ada@example.org").status_code == 200
+    assert ada.sign_in("ada@example.org").status_code == 200
+    assert eve.sign_in("ada@example.org", "the thief's own").status_code == 401
+    again = eve.auth(f"reset/{stale}", **twice("the thief's own"))
+    assert again.status_code == 409, "the first password voids all letters"
 
 
 def test_a_forgotten_password_ends_every_session(town: Town) -> None:
@@ -149,13 +171,17 @@ def test_a_stolen_cookie_is_worth_nothing_after_signing_out(town: Town) -> None:
 
 def test_an_address_is_changed_once_the_new_one_is_confirmed(town: Town) -> None:
     ada = town.member("ada@example.org")
-    town.member("bob@example.org")
+    bob = town.member("bob@example.org")
     sent = len(town.letters)
     assert ada.auth("change-email", email="bob@example.org").status_code == 200
     assert len(town.letters) == sent, "which tells nobody that Bob has an account"
     assert ada.auth("change-email", email="lovelace@example.org").status_code == 200
     assert ada.get("account").get_json()["email"] == "ada@example.org"
-    ada.send("GET", town.link("lovelace@example.org"))
+    link = town.link("lovelace@example.org")
+    for stranger, way in ((Browser(town.site), "/sign-in?to="), (bob, "/account?address=refused")):
+        assert stranger.send("GET", link).headers["Location"].startswith(way), "whoever asked for it opens it"
+    assert ada.get("account").get_json()["email"] == "ada@example.org"
+    assert ada.send("GET", link).headers["Location"].startswith("/account?address=changed")
     assert ada.get("account").get_json()["email"] == "lovelace@example.org"
 
 
@@ -188,7 +214,7 @@ def test_one_time_codes_are_asked_for_and_taken_once(town: Town) -> None:
 
 def test_who_may_sign_up_is_a_setting(make: Make) -> None:
     closed = build(make, sign_up="closed")
-    body = {"email": "a@example.org", "password": PASSWORD}
+    body = {"email": "a@example.org"}
     assert Browser(closed.site).auth("register", **body).status_code == 404
     town = build(make, sign_up="invitation")
     answer = Browser(town.site).auth("register", **body)
@@ -204,8 +230,8 @@ def test_who_may_sign_up_is_a_setting(make: Make) -> None:
     assert (
         Browser(town.site).auth("register", **{**body, "email": "c@example.org"}, invitation=token).status_code == 422
     )
-    town.site.app.test_client().get(town.link("a@example.org"))
     guest = Browser(town.site)
+    assert town.choose(guest, "a@example.org").status_code == 200
     guest.sign_in("a@example.org")
     assert guest.get("me").get_json()["tiers"] == ["premium", "normal"]
     assert guest.get("admin/invitations").status_code == 403

@@ -20,6 +20,7 @@ OUTSIDE = {
     "/forgot": "A new password",
     "/confirm?error=expired": "Confirm your address",
     "/reset?token=made-up": "Choose a new password",
+    "/reset?new=1&token=made-up": "Choose a password",
     "/claim#made-up": "Make it yours",
 }
 

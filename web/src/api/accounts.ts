@@ -28,8 +28,8 @@ export function signOut(): Promise<unknown> {
   return post('/auth/logout')
 }
 
-export function signUp(email: string, password: string, invitation: string): Promise<unknown> {
-  return post('/auth/register', { email, password, ...(invitation && { invitation }) })
+export function signUp(email: string, invitation: string): Promise<unknown> {
+  return post('/auth/register', { email, ...(invitation && { invitation }) })
 }
 
 export function claim(token: string, email: string, password: string): Promise<unknown> {

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from flask_security.forms import LoginForm, RegisterFormV2
+from flask_security.forms import ForgotPasswordForm, LoginForm, RegisterFormV2
+from flask_security.utils import hash_password
 from wtforms import StringField
 
 from stablehand.services import Services
@@ -15,14 +16,34 @@ class SignInForm(LoginForm):  # type: ignore[misc]
     remember = None
 
 
+class ForgottenForm(ForgotPasswordForm):  # type: ignore[misc]
+    """A letter goes to addresses that nobody has confirmed as well: it lets their owners do so."""
+
+    def validate(self, **kwargs: Any) -> bool:
+        return super(ForgotPasswordForm, self).validate(**kwargs) and self.user.is_active
+
+
 def sign_up_form(services: Services, sign_up: str) -> type[RegisterFormV2]:
     """``sign_up``: open, invitation or closed."""
 
     class SignUpForm(RegisterFormV2):  # type: ignore[misc]
+        """Without a password: whoever reads the letters of the address chooses it.
+
+        Else somebody could sign up with another person's address and a password of their own, and would be let in as
+        soon as that person confirms the address.
+        """
+
+        password = None
         invitation = StringField("Invitation")
 
+        def to_dict(self, only_user: bool) -> dict[str, Any]:
+            if only_user:
+                # An address that has an account costs as much, so that nobody can tell by the clock.
+                hash_password("not-a-password")
+            return {**super().to_dict(only_user), "password": None}
+
         def validate(self, **kwargs: Any) -> bool:
-            good = super().validate(**kwargs)
+            good = super(RegisterFormV2, self).validate(**kwargs)
             problem = self._invitation_problem()
             if problem:
                 self.invitation.errors = [problem]

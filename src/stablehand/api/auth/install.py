@@ -2,10 +2,11 @@
 
 import contextlib
 import hashlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
-from flask import Flask, g, request, session
+from flask import Flask, g, redirect, request, session
 from flask_login import current_user, user_logged_out
 from flask_security import (
     Security,
@@ -17,10 +18,13 @@ from flask_security import (
     user_authenticated,
     user_confirmed,
 )
+from flask_security.confirmable import confirm_user
+from flask_security.utils import check_and_get_token_status
 from flask_wtf.csrf import CSRFProtect
+from werkzeug.wrappers import Response as BaseResponse
 
 from stablehand.api.auth.answers import answer, forbidden, stale, unauthenticated
-from stablehand.api.auth.forms import SignInForm, fields_are_plain, sign_up_form
+from stablehand.api.auth.forms import ForgottenForm, SignInForm, fields_are_plain, sign_up_form
 from stablehand.api.auth.letters import letters_for
 from stablehand.api.auth.members import Member, Members, one_time_codes
 from stablehand.api.door import Door
@@ -55,6 +59,7 @@ def install(app: Flask, door: Door, accounts: AccountOptions) -> None:
         Members(door.services),
         register_blueprint=door.options.serves_api,
         login_form=SignInForm,
+        forgot_password_form=ForgottenForm,
         register_form=sign_up_form(door.services, accounts.sign_up),
         mail_util_cls=letters_for(accounts.post, door.options.public_url),
         totp_cls=one_time_codes(door.services),
@@ -66,11 +71,16 @@ def install(app: Flask, door: Door, accounts: AccountOptions) -> None:
     security.unauthz_handler(forbidden)
     _keep_sessions(app, door, accounts)
     _write_log(app, door)
+    _confirm_by_choosing(app)
+    _change_addresses_at_home(app)
 
     @app.before_request
     def read_form() -> None:
         if (request.endpoint or "").startswith("security.") and request.method == "POST":
-            problems = fields_are_plain(read_object(request))
+            body = read_object(request)
+            problems = fields_are_plain(body)
+            if request.endpoint == "security.register" and "password" in body:
+                problems["password"] = "is chosen by the link in the letter, once the address is known to be yours"
             if problems:
                 raise InvalidFields(problems)
 
@@ -113,6 +123,34 @@ def _keep_sessions(app: Flask, door: Door, accounts: AccountOptions) -> None:
         if session_id is not None and getattr(user, "id", None) is not None:
             with contextlib.suppress(NotFound):
                 end_session(door.services, str(user.id), session_id, came_from=request.remote_addr or "")
+
+
+def _confirm_by_choosing(app: Flask) -> None:
+    """Whoever chooses the first password, by the link of a letter, has shown whose address it is."""
+
+    @password_reset.connect_via(app)  # type: ignore[untyped-decorator]
+    def confirm(_: Flask, user: Member, **__: Any) -> None:
+        confirm_user(user)
+
+
+def _change_addresses_at_home(app: Flask) -> None:
+    """Have the link that confirms a new address opened by whoever has asked for it.
+
+    Else somebody could have another person's address put on an account of their own, by a letter that the other person,
+    or a program that looks through the mail, opens without a thought.
+    """
+
+    @app.before_request
+    def check_browser() -> BaseResponse | None:
+        if request.endpoint != "security.change_email_confirm":
+            return None
+        if signed_in() is None:
+            return redirect(f"/sign-in?{urlencode({'to': request.path})}")
+        token = (request.view_args or {}).get("token", "")
+        _, _, data = check_and_get_token_status(token, "change_email", timedelta(hours=2))
+        if data is not None and data[0] != current_user.fs_uniquifier:
+            return redirect("/account?address=refused")
+        return None
 
 
 def _write_log(app: Flask, door: Door) -> None:
@@ -172,6 +210,7 @@ def _settings(accounts: AccountOptions, public_url: str | None, secret_key: str)
         "CSRF_COOKIE_NAME": "XSRF-TOKEN",
         "CSRF_COOKIE": {**cookie, "httponly": False},
         "REDIRECT_BEHAVIOR": "spa",
+        # No letter leads there: the first password confirms.
         "POST_CONFIRM_VIEW": "/sign-in?confirmed=1",
         "CONFIRM_ERROR_VIEW": "/confirm",
         "RESET_VIEW": "/reset",

@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Flask, request, url_for
 from flask_security import MailUtil
+from flask_security.recoverable import generate_reset_password_token
 
 from stablehand.domain.letters import Letter
 
@@ -13,8 +14,8 @@ LETTERS: Mapping[str, tuple[str, str]] = {
     "welcome": (
         "Confirm your address",
         "Somebody, probably you, has made an account with this address at {house}.\n\n"
-        "Open this link to confirm that the address is yours, and sign in:\n\n{link}\n\n"
-        "If it was not you, do nothing: without the confirmation nobody can use the account.",
+        "Open this link within a day to confirm that the address is yours, and choose a password:\n\n{link}\n\n"
+        "If it was not you, do nothing: without the link nobody can use the account.",
     ),
     "welcome_existing": (
         "You have an account already",
@@ -24,7 +25,8 @@ LETTERS: Mapping[str, tuple[str, str]] = {
     ),
     "confirmation_instructions": (
         "Confirm your address",
-        "Open this link to confirm that this address is yours, and sign in at {house}:\n\n{link}",
+        "An account at {house} waits for you to confirm this address. Open this link within a day, and choose a "
+        "password:\n\n{link}\n\nIf you know of no such account, do nothing.",
     ),
     "reset_instructions": (
         "Choose a new password",
@@ -43,7 +45,8 @@ LETTERS: Mapping[str, tuple[str, str]] = {
     ),
     "change_email_instructions": (
         "Confirm your new address",
-        "Open this link within two hours to make this the address of your account at {house}:\n\n{link}\n\n"
+        "Open this link within two hours, in a browser that is signed in there, to make this the address of your account "
+        "at {house}:\n\n{link}\n\n"
         "If you did not ask for that, do nothing.",
     ),
 }
@@ -70,24 +73,28 @@ def letters_for(post: Callable[[Letter], None], public_url: str | None) -> type[
             # The guard has seen that the Host header is one of our own names.
             house = (public_url or request.host_url).rstrip("/")
             name = template.rpartition("/")[2]
-            if name == "welcome_existing" and kwargs.get("confirmation_token"):
+            member = kwargs["user"]
+            is_new = member.confirmed_at is None
+            if is_new and name == "reset_notice":
+                return  # the first password is no news to whoever has just chosen it
+            if is_new and name in {"welcome_existing", "reset_instructions"}:
                 name = "confirmation_instructions"  # the account is there, but nobody has confirmed it yet
             known_subject, text = LETTERS[name]
             post(
                 Letter(
                     to=recipient,
                     subject=known_subject,
-                    text=text.format(house=house, link=house + _path(kwargs)) + "\n",
+                    text=text.format(house=house, link=house + _path(name, kwargs)) + "\n",
                 )
             )
 
     return Letters
 
 
-def _path(context: Mapping[str, Any]) -> str:
+def _path(name: str, context: Mapping[str, Any]) -> str:
     """What the letter's link leads to."""
-    if token := context.get("confirmation_token"):
-        return url_for("security.confirm_email", token=token)
+    if name in {"welcome", "confirmation_instructions"}:
+        return f"/reset?new=1&token={generate_reset_password_token(context['user'])}"
     if token := context.get("reset_token"):
         return f"/reset?token={token}"
     if token := context.get("token"):
