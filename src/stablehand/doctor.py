@@ -21,7 +21,7 @@ from stablehand.api import server
 from stablehand.domain.errors import BadSettings, StablehandError
 from stablehand.services.catalogue import default_checkpoint, list_checkpoints
 from stablehand.settings import Settings, rows
-from stablehand.wiring import exposure, serving
+from stablehand.wiring import exposure, safety, serving
 from stablehand.wiring.lines import try_out_redis
 from stablehand.wiring.objects import open_objects, try_out
 
@@ -49,6 +49,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _exposure(settings)
     yield from _data_dir(settings)
     yield from _secret_key(settings)
+    yield from _safety(settings)
     yield from _database(settings)
     yield from _objects(settings)
     yield from _redis(settings)
@@ -95,8 +96,8 @@ def _exposure(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "exposure",
             "note",
-            'api.cors_origins holds "*", which passes only requests with an API key; this version has none.',
-            "Name the origins instead.",
+            'api.cors_origins holds "*", so that pages of any site may call with an API key.',
+            "Name the origins instead, if you know them.",
         )
 
 
@@ -131,6 +132,17 @@ def _secret_key(settings: Settings) -> Iterator[Finding]:
         yield Finding("secrets", "ok", "the secret key is nobody else's to read")
 
 
+def _safety(settings: Settings) -> Iterator[Finding]:
+    """What operators list, and who looks at pictures: said only where there is something of it."""
+    try:
+        if safety.open_blocklist(settings) is not None:
+            yield Finding("safety", "ok", "the blocklist can be read")
+        if safety.open_checker(settings) is not None:
+            yield Finding("safety", "ok", f"{settings.safety.checker} looks at every picture")
+    except BadSettings as error:
+        yield Finding("safety", "problem", error.message, error.hint)
+
+
 def _database(settings: Settings) -> Iterator[Finding]:
     if settings.storage.database_url is None and not settings.database_path.exists():
         yield Finding("database", "ok", "none yet; the first start makes it")
@@ -139,7 +151,11 @@ def _database(settings: Settings) -> Iterator[Finding]:
         else:
             yield Finding("checkpoint", "problem", f"{BUILTIN} is missing.", "Install the package again.")
         return
-    services = serving.open_services(settings)
+    try:
+        services = serving.open_services(settings)
+    except BadSettings as error:
+        yield Finding("database", "problem", f"it has not been looked at: {error.message}", error.hint)
+        return
     try:
         services.store.check()
         if not services.store.is_current():

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from stablehand.domain.letters import Letter
 from stablehand.domain.manifests import Manifest
@@ -210,3 +210,14 @@ class Mailer(Protocol):
 
     def send(self, letter: Letter) -> None:
         """Returns once somebody else is answerable for it. Raises LetterNotSent."""
+
+
+#: What becomes of a finished picture: it stays as it is, is blurred beyond recognition, or fails its shot.
+Verdict = Literal["keep", "blur", "refuse"]
+
+
+class PictureChecker(Protocol):
+    """Looks at each finished picture before anybody can see it. Called by one thread at a time, in the server."""
+
+    def check(self, picture: bytes, recipe: Recipe) -> Verdict:
+        """``picture``: the file, as PNG, WebP or JPEG. An exception keeps it from being taken; it is offered again."""

@@ -138,6 +138,7 @@ class Uploaded(Message):
     upload: str  #: names the stored bytes in the delivery that follows
     sha256: str
     size_bytes: int
+    notes: list[str] = Field(default_factory=list)  #: codes of domain.notes, to be delivered with the agent's own
 
 
 class Stage(Message):

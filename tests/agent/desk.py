@@ -76,6 +76,7 @@ class Desk:
         self.link: Callable[[str], str | None] | None = (
             None  #: shot id -> where its picture may be put; None: no staging
         )
+        self.notes: list[str] = []  #: what it has to say of each picture that is sent
         self.missing: set[str] = set()  #: shots whose staged bytes are not there
         self.known: set[str] = set()
         self.closed: set[str] = set()
@@ -301,7 +302,7 @@ class Desk:
         if shot is None:
             raise Refusal(409, "lease_lost")
         shot.picture = data
-        return {"upload": f"{shot_id}-{token}", "sha256": "0", "size_bytes": len(data)}
+        return {"upload": f"{shot_id}-{token}", "sha256": "0", "size_bytes": len(data), "notes": self.notes}
 
     def _park(self, query: dict[str, str], state: bytes) -> dict[str, Any]:
         self._check(query)

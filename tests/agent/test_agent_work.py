@@ -19,6 +19,14 @@ def test_pictures_are_drawn_and_delivered_once(desk: Desk, start_agent: Start) -
     assert shots[0].told["manifest"]["runtime"] == "null"
 
 
+def test_what_the_server_says_of_a_picture_is_delivered_with_it(desk: Desk, start_agent: Start) -> None:
+    desk.notes = ["blurred"]
+    (shot,) = desk.order(1)
+    start_agent()
+    desk.until(lambda: shot.state == "succeeded")
+    assert shot.told["notes"] == ["blurred"]
+
+
 def test_it_says_hello_before_the_runtime_starts_and_again_when_it_is_ready(desk: Desk, start_agent: Start) -> None:
     start_agent("--start-seconds", "0.5")
     desk.until(lambda: len(desk.hellos) == 1)

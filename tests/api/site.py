@@ -19,7 +19,7 @@ from stablehand.api import Options, Readiness, create_app
 from stablehand.services import Services
 from stablehand.services.agents import hash_token, register_agent
 from stablehand.services.catalogue import scan
-from stablehand.wiring import folders, serving
+from stablehand.wiring import folders, safety, serving
 
 TOKEN = "a-token-that-only-this-test-knows"
 INCARNATION = "first-life"
@@ -184,7 +184,7 @@ def make_site(folder: Path, *, template: Path | None = None, yaml: str = "", **c
         shutil.copy(template, table.database_path)
     serving.migrate(table)
     write_checkpoint(table.models_dir / "checkpoints" / "tiny")
-    services = serving.open_services(table)
+    services = serving.open_services(table, checker=safety.open_checker(table))
     scan(services, table.models_dir)
     hellos: list[str] = []
     options = serving.options(

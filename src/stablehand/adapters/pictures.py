@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from PIL import Image as PillowImage
 from PIL import UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
 
 from stablehand.domain.errors import BadPicture
 from stablehand.domain.recipes import Format
@@ -14,6 +15,8 @@ MAX_BYTES = 64 * 2**20
 MAX_PIXELS = 8192 * 4096
 MAX_SIDE = 8192
 THUMBNAIL_QUALITY = 80
+#: of a blurred picture, one pixel is left of a square of so many a side
+BLUR_SIDES = 64
 
 _FORMATS: dict[str, Format] = {"PNG": "png", "WEBP": "webp", "JPEG": "jpeg"}
 
@@ -63,3 +66,22 @@ def inspect(data: bytes, *, thumbnail_side: int) -> Inspected:
     out = io.BytesIO()
     small.save(out, "WEBP", quality=THUMBNAIL_QUALITY, method=4)
     return Inspected(kind, width, height, out.getvalue())
+
+
+def blur(data: bytes, *, quality: int) -> bytes:
+    """The same file, in format, size and what it says of itself, with nothing left to recognise. ``quality``: 1–100."""
+    with PillowImage.open(io.BytesIO(data), formats=tuple(_FORMATS)) as picture:
+        kind, said = picture.format or "", picture.info
+        texts = PngInfo()
+        for name, text in getattr(picture, "text", {}).items():
+            texts.add_text(name, text)
+        few = max(1, picture.width // BLUR_SIDES), max(1, picture.height // BLUR_SIDES)
+        # Few pixels hold little; a filter over many could be undone in part.
+        blurred = picture.convert("RGB").resize(few, PillowImage.Resampling.BOX)
+        blurred = blurred.resize(picture.size, PillowImage.Resampling.BICUBIC)
+    out = io.BytesIO()
+    if kind == "PNG":
+        blurred.save(out, kind, pnginfo=texts)
+    else:
+        blurred.save(out, kind, quality=quality, exif=said.get("exif", b""))
+    return out.getvalue()

@@ -102,10 +102,11 @@ class Reports:
                 lease, drawn = self._drawn.popleft()
             self._upload(lease, drawn)
 
-    def _send(self, lease: Lease, drawn: Drawn) -> tuple[str, bool]:
+    def _send(self, lease: Lease, drawn: Drawn) -> tuple[str, bool, list[str]]:
         """Put a picture into the object store, or where that cannot be, send it to the server.
 
-        Returns the upload's name, and whether the server has not seen it yet. Raises Unreachable, Refused.
+        Returns the upload's name, whether the server has not seen it yet, and what the server has to say of it.
+        Raises Unreachable, Refused.
         """
         welcome = self._session.welcome
         if welcome is not None and welcome.stages and time.monotonic() >= self._stage_again_at:
@@ -121,19 +122,19 @@ class Reports:
             try:
                 if staged.url is not None:
                     self._session.client.put_staged(staged, drawn.data)
-                    return staged.upload, True
+                    return staged.upload, True, []
             except Unreachable as trouble:
                 log.warning("the object store does not take pictures from here", reason=str(trouble))
             self._stage_again_at = time.monotonic() + _STAGE_AGAIN_SECONDS
         uploaded = self._session.call(lambda: self._session.client.upload(lease.shot_id, lease.token, drawn.data))
-        return uploaded.upload, False
+        return uploaded.upload, False, uploaded.notes
 
     def _upload(self, lease: Lease, drawn: Drawn) -> None:
         backoff = Backoff()
         full = 0
         while self._ledger.holds(lease) and not self._halted.is_set():
             try:
-                upload, is_staged = self._send(lease, drawn)
+                upload, is_staged, said = self._send(lease, drawn)
             except Unreachable as trouble:
                 log.warning("a picture waits for the server", shot=lease.shot_id, reason=str(trouble))
                 backoff.wait(self._halted, at_least=trouble.retry_after_seconds)
@@ -155,7 +156,7 @@ class Reports:
                 seed=int(lease.recipe.get("seed", 0)),
                 infotext=drawn.infotext,
                 device_seconds=drawn.device_seconds,
-                notes=list(drawn.notes),
+                notes=[*drawn.notes, *said],
                 manifest=None if drawn.manifest is None else drawn.manifest.as_dict(),
             )
             with self._ready:

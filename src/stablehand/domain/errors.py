@@ -4,7 +4,7 @@ Each carries a stable ``code`` (for programs), a message (what happened) and a h
 holds the one table from these classes to HTTP statuses.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -105,6 +105,19 @@ class OverLimit(InvalidFields):
     def __init__(self, fields: Mapping[str, str]) -> None:
         super().__init__(fields, hint="Order less, or ask whoever runs the service for more.")
         self.message = f"This is more than your account may order: {', '.join(sorted(fields))}."
+
+
+class PromptBlocked(InvalidFields):
+    """What is asked for stands on the operator's list; it is not said what, or the list would be guessed by trying."""
+
+    code = "prompt_blocked"
+
+    def __init__(self, names: Iterable[str]) -> None:
+        super().__init__(
+            dict.fromkeys(names, "holds something that this server does not draw"),
+            hint="Describe it otherwise; whoever runs the service decides what is not drawn.",
+        )
+        self.message = "This server does not draw that."
 
 
 class AddressRefused(StablehandError):
@@ -219,6 +232,18 @@ class BadPicture(StablehandError):
     """Uploaded bytes are not a picture of an accepted format."""
 
     code = "bad_picture"
+
+
+class PictureRefused(BadPicture):
+    """The operator's safety checker will not have this picture kept."""
+
+    code = "picture_refused"
+
+
+class CheckerAway(Busy):
+    """The operator's safety checker could not look at a picture now."""
+
+    code = "checker_away"
 
 
 class PictureTooLarge(StablehandError):

@@ -13,6 +13,7 @@ class Note(StrEnum):
     TILED_DECODE = "tiled_decode"
     NOT_EXACT = "not_exact"
     FLOAT32_DECODE = "float32_decode"
+    BLURRED = "blurred"
 
     @property
     def message(self) -> str:
@@ -26,6 +27,7 @@ _MESSAGES = {
     Note.TILED_DECODE: "Memory ran short: the picture was decoded in tiles, between which colours may shift a little.",
     Note.NOT_EXACT: "Decoded in tiles, this picture is not bit-equal to the same one decoded as a whole.",
     Note.FLOAT32_DECODE: "The decoder overflowed in half precision: the picture was decoded in float32.",
+    Note.BLURRED: "The safety checker of this server had the picture blurred.",
 }
 
 _ORDER = list(Note)

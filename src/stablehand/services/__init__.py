@@ -2,14 +2,16 @@
 carry it out in one transaction; browsers and doorbells hear of it after the commit.
 """
 
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stablehand.adapters.blocklist import Blocklist
 from stablehand.adapters.broadcast import NoOthers
 from stablehand.adapters.objects import Objects
 from stablehand.domain.limits import Limits
 from stablehand.domain.pools import DEFAULT_POOL, Pool
-from stablehand.ports import Broadcast, Doorbell
+from stablehand.ports import Broadcast, Doorbell, PictureChecker
 from stablehand.services.feed import Feed
 from stablehand.services.space import Space
 from stablehand.store import Store
@@ -33,6 +35,9 @@ class Services:
     default_vae: str | None = None  #: name of an autoencoder (``models.vae``); None: each checkpoint's own
     public_url: str | None = None  #: ``storage.public_url``: where browsers fetch pictures, if not from us
     presigned_uploads: bool = True  #: agents send pictures straight to the bucket, where there is one
+    blocklist: Blocklist | None = None  #: of what prompts may not hold
+    checker: PictureChecker | None = None  #: looks at each picture before it is taken
+    checking: threading.Lock = field(default_factory=threading.Lock)  #: held while it looks
     space: Space = field(init=False)  #: whether ``objects`` takes pictures
 
     def __post_init__(self) -> None:
@@ -40,5 +45,5 @@ class Services:
 
     @property
     def stages(self) -> bool:
-        """True when agents may put pictures into the object store themselves."""
-        return self.presigned_uploads and self.objects.gives_links
+        """True when agents may put pictures into the object store themselves, past whoever would look at them."""
+        return self.checker is None and self.presigned_uploads and self.objects.gives_links

@@ -14,6 +14,7 @@ from stablehand.protocol import Deliver, Delivered, Picture, Stage, Staged, Uplo
 from stablehand.services import Services
 from stablehand.services.announce import announce
 from stablehand.services.identity import new_id
+from stablehand.services.safety import check_picture
 from stablehand.store.images import NewImage
 from stablehand.store.uploads import NewUpload
 
@@ -29,7 +30,7 @@ _log = logging.getLogger(__name__)
 def upload(services: Services, agent: Agent, shot_id: str, token: int, data: bytes) -> Uploaded:
     """Check that ``data`` is the picture that was ordered, store it and its thumbnail, and name it for ``deliver``.
 
-    Raises: LeaseLost, BadPicture, StorageFull, StorageAway.
+    Raises: LeaseLost, BadPicture, PictureRefused, CheckerAway, StorageFull, StorageAway.
     """
     recipe = services.store.check_lease(agent.id, shot_id, token)
     picture = inspect(data, thumbnail_side=THUMBNAIL_SIDE)
@@ -40,13 +41,16 @@ def upload(services: Services, agent: Agent, shot_id: str, token: int, data: byt
             f" {width}×{height} was ordered.",
             hint="The agent and the server may be of different versions; update the agent.",
         )
+    kept, notes = check_picture(services, data, recipe)
+    if kept is not data:
+        data, picture = kept, inspect(kept, thumbnail_side=THUMBNAIL_SIDE)
     sha256 = hashlib.sha256(data).hexdigest()
     stored = _new_upload(shot_id, token, recipe, size_bytes=len(data), sha256=sha256)
     services.store.note_upload(stored)
     with services.space.watched():
         services.objects.put(stored.object_key, data, content_type=f"image/{picture.format}")
         services.objects.put(stored.thumbnail_key, picture.thumbnail, content_type="image/webp")
-    return Uploaded(upload=stored.id, sha256=stored.sha256, size_bytes=stored.size_bytes)
+    return Uploaded(upload=stored.id, sha256=stored.sha256, size_bytes=stored.size_bytes, notes=list(notes))
 
 
 def stage(services: Services, agent: Agent, message: Stage) -> Staged:
@@ -106,6 +110,8 @@ def _take_in(services: Services, staged: NewUpload) -> bool:
     Raises: StorageAway, StorageFull.
     """
     assert staged.staged_key is not None
+    if not services.stages:
+        return False  # a link of before the checker came: the agent sends the picture here
     try:
         services.objects.copy(staged.staged_key, staged.object_key)
         opened = services.objects.open(staged.object_key)

@@ -7,11 +7,14 @@ from stablehand.services import Services
 
 
 def preview(services: Services, agent: Agent, message: Preview) -> Done:
-    """Pass it on to the browsers of the shot's account; nothing is stored."""
+    """Pass it on to the browsers of the shot's account; nothing is stored.
+
+    Where a checker looks at pictures, nobody sees what it has not seen.
+    """
     ours = services.store.held(agent.id, message.incarnation, message.shot_id, message.token)
     if ours is None:
         return Done(accepted=[])
-    if services.feed.is_watched(ours.job_id):
+    if services.checker is None and services.feed.is_watched(ours.job_id):
         services.feed.publish(
             PreviewShown(ours.account_id, ours.job_id, ours.index, message.progress, message.data_url)
         )

@@ -25,6 +25,7 @@ from stablehand.services.announce import announce
 from stablehand.services.catalogue import default_checkpoint, list_checkpoints
 from stablehand.services.identity import new_id
 from stablehand.services.inputs import as_input, find_given
+from stablehand.services.safety import check_prompts, check_recipe
 from stablehand.services.told import told
 from stablehand.store.changes import Changes
 from stablehand.store.jobs import NewJob, Remembered
@@ -37,7 +38,7 @@ def submit(services: Services, account: Account, order: JobOrder, *, idempotency
     """Store the job, its shots and an outbox entry in one transaction; it is accepted once this returns.
 
     Raises:
-        InvalidFields: every wrong field at once; nothing is stored.
+        InvalidFields: every wrong field at once; nothing is stored. PromptBlocked.
         OverLimit, NotAllowed: more than the account may ever order. QueueFull, QuotaSpent: more than it may now.
         NoPool, IdempotencyConflict.
     """
@@ -47,6 +48,7 @@ def submit(services: Services, account: Account, order: JobOrder, *, idempotency
         known = services.store.remembered_job(account.id, remembered)
         if known is not None:
             return told(services, known)
+    check_prompts(services, prompt=order.prompt, hr_prompt=order.hr_prompt)
     found = problems(order)
     choice = _choose(services, account, order, found)
     tier = _choose_tier(account, order, found)
@@ -90,8 +92,9 @@ def enqueue(
 ) -> Job:
     """Put a checked job into the queue. ``letters``: ids of the dead letters that it answers.
 
-    Raises as ``submit`` does, but for InvalidFields; Conflict when such a letter is gone.
+    Raises as ``submit`` does, of InvalidFields but PromptBlocked; Conflict when such a letter is gone.
     """
+    check_recipe(services, recipe)  # what was ordered before the list grew is not ordered again
     pool = route(services.pools, recipe.checkpoint)
     if pool is None:
         raise NoPool(

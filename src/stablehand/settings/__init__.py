@@ -27,6 +27,7 @@ from stablehand.settings.accounts import AuthSettings, MailSettings
 from stablehand.settings.file import FILE_NAME as FILE_NAME
 from stablehand.settings.file import file_of as file_of
 from stablehand.settings.file import from_file
+from stablehand.settings.safety import SafetySettings
 from stablehand.settings.section import Section
 from stablehand.settings.tiers import TiersSettings
 from stablehand.settings.values import DatabaseUrl, Hosts, Origins, PoolName, Rate, RedisUrl
@@ -226,6 +227,7 @@ class Settings(BaseSettings):
     mail: MailSettings = MailSettings()
     tiers: TiersSettings = TiersSettings()
     auth: AuthSettings = AuthSettings()
+    safety: SafetySettings = SafetySettings()
     observability: ObservabilitySettings = ObservabilitySettings()
 
     #: where everything is kept; not a key of the file, since the file may lie in it

@@ -41,7 +41,7 @@ def from_file(config: Path | None, data_dir: Path) -> dict[str, Any]:
         raise BadSettings(f"{path} must hold sections such as `api:` and `queue:`.", hint="See `stablehand settings`.")
     # An empty section ("mail:") is written as null.
     sections = {key: {} if value is None else value for key, value in content.items()}
-    for section, name in (("models", "location"), ("storage", "output_dir")):
+    for section, name in (("models", "location"), ("storage", "output_dir"), ("safety", "blocklist_file")):
         values = sections.get(section)
         if isinstance(values, dict) and isinstance(values.get(name), str):
             sections[section] = {**values, name: str(path.parent.absolute() / Path(values[name]).expanduser())}

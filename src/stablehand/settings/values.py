@@ -31,6 +31,7 @@ def _host(value: str) -> str:
 
 PoolName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 Origins = Annotated[list[Annotated[str, AfterValidator(_origin)]], NoDecode, BeforeValidator(_as_list)]
+Words = Annotated[list[Annotated[str, StringConstraints(min_length=1)]], NoDecode, BeforeValidator(_as_list)]
 Hosts = Annotated[list[Annotated[str, AfterValidator(_host)]], NoDecode, BeforeValidator(_as_list)]
 
 

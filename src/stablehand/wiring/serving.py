@@ -19,7 +19,7 @@ from stablehand.domain.limits import Limits
 from stablehand.domain.notices import KINDS
 from stablehand.domain.pools import DEFAULT_POOL, Pool
 from stablehand.domain.tiers import Tiers
-from stablehand.ports import Sink
+from stablehand.ports import PictureChecker, Sink
 from stablehand.services import Services
 from stablehand.services.agents import hash_token, register_agent
 from stablehand.services.board import Board
@@ -37,6 +37,7 @@ from stablehand.wiring.lines import open_broadcast, open_doorbell
 from stablehand.wiring.mail import open_mailer
 from stablehand.wiring.objects import open_objects, pictures_origin
 from stablehand.wiring.reloading import SettingsWatch
+from stablehand.wiring.safety import open_blocklist, open_checker
 
 STATIC_DIR = Path(__file__).parents[1] / "static"
 
@@ -66,8 +67,11 @@ def open_store(settings: Settings) -> Store:
     return store
 
 
-def open_services(settings: Settings) -> Services:
-    """The use cases over this machine's database and objects. Opens no connection and starts no thread yet."""
+def open_services(settings: Settings, *, checker: PictureChecker | None = None) -> Services:
+    """The use cases over this machine's database and objects. Opens no connection and starts no thread yet.
+
+    ``checker``: for those that take pictures in. Raises BadSettings.
+    """
     store = open_store(settings)
     broadcast = open_broadcast(settings)
     return Services(
@@ -90,6 +94,8 @@ def open_services(settings: Settings) -> Services:
         models_dir=settings.models_dir,
         public_url=settings.storage.public_url,
         presigned_uploads=settings.storage.presigned_uploads,
+        blocklist=open_blocklist(settings),
+        checker=checker,
     )
 
 
@@ -215,7 +221,7 @@ class Serving:
 
     def start(self) -> Flask:
         """Everything but the child, which wants a server that answers. Call it in the process that serves."""
-        services = self._services = open_services(self._settings)
+        services = self._services = open_services(self._settings, checker=open_checker(self._settings))
         self._courier = Courier(services, sinks(self._settings, services.feed)) if self._role in WITH_COURIER else None
         self._upkeep = Upkeep(services, self._settings.models_dir) if self._role in WITH_API else None
         wanted = self._settings.models.default_model

@@ -1,0 +1,22 @@
+"""Settings for operators who must keep something from being drawn."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from stablehand.settings.section import Section
+from stablehand.settings.values import Words
+
+
+class SafetySettings(Section):
+    blocked_words: Words = Field(
+        default_factory=list,
+        description="Words and phrases that no prompt may hold; `word*` is the beginning of one, `/…/` an RE2 pattern.",
+    )
+    blocklist_file: Path | None = Field(None, description="File with more of them, one a line.")
+    checker: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z_][\w.]*(:[A-Za-z_]\w*)?$",
+        description="What looks at each finished picture: `package.module:factory`, or the name of an entry point of "
+        "the group `stablehand.checkers`. Default: nothing does.",
+    )
