@@ -65,7 +65,7 @@ def changed_settings(settings: Settings) -> Iterator[tuple[str, str]]:
         value = functools.reduce(getattr, key.split("."), settings)
         shown = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
         if shown != default:
-            yield key, shown  # SecretStr prints itself as asterisks
+            yield key, settings.mask(shown)  # SecretStr prints itself as asterisks
 
 
 def _python() -> Iterator[Finding]:

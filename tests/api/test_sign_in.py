@@ -71,9 +71,7 @@ def test_no_answer_tells_who_has_an_account(town: Town) -> None:
     town.member("ada@example.org")
     sent = len(town.letters)
     for verb in ("register", "reset", "confirm"):
-        known, unknown = (
-            Browser(town.site).auth(verb, email=f"{name}@example.org") for name in ("ada", f"no-{verb}")
-        )
+        known, unknown = (Browser(town.site).auth(verb, email=f"{name}@example.org") for name in ("ada", f"no-{verb}"))
         assert known.status_code == unknown.status_code == 200
         bodies = [{k: v for k, v in answer.get_json().items() if k != "csrf_token"} for answer in (known, unknown)]
         assert bodies[0] == bodies[1]

@@ -62,8 +62,10 @@ def test_wrong_passwords_are_counted_for_the_address_that_they_come_from(make: M
         assert at(town, "2001:db8::1").sign_in(f"no-{n}@example.org").status_code == 401
     assert is_throttled(at(town, "2001:db8::2").sign_in("ada@example.org")), "one owner of a network has all of it"
     assert at(town, "2001:db8:0:1::2").sign_in("ada@example.org").status_code == 200
-    for verb in ("claim", "reset/made-up"):
-        body = {"token": "made-up", "email": "eve@example.org", "password": PASSWORD, "password_confirm": PASSWORD}
+    for verb, body in (
+        ("claim", {"token": "made-up", "email": "eve@example.org", "password": PASSWORD}),
+        ("reset/made-up", {"password": PASSWORD, "password_confirm": PASSWORD}),
+    ):
         assert is_throttled(at(town, "2001:db8::3").auth(verb, **body))
 
 

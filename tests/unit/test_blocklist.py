@@ -37,7 +37,8 @@ def test_what_is_listed_is_found(prompt: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "prompt", ["", "gorel", "a gorgeous head", "severed", "head severed", "swast", "strasse­nbahn", "a bath", "bloodbath"]
+    "prompt",
+    ["", "gorel", "a gorgeous head", "severed", "head severed", "swast", "strasse­nbahn", "a bath", "bloodbath"],
 )
 def test_what_is_not_listed_is_left_alone(prompt: str) -> None:
     assert not Blocklist(LISTED).blocks(prompt)

@@ -9,6 +9,8 @@ from stablehand.api.schemas import In, Out
 from stablehand.domain.credentials import Scope
 
 _Address = Annotated[str, StringConstraints(min_length=3, max_length=254)]
+#: names stand in lists and logs
+_ONE_LINE = r"^[^\x00-\x1f\x7f\u2028\u2029]*$"
 _Token = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 _Password = Annotated[
     str, StringConstraints(min_length=1, max_length=1000), Field(json_schema_extra={"format": "password"})
@@ -52,7 +54,7 @@ class SessionPage(Out):
 
 
 class KeyIn(In):
-    name: Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
+    name: Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True, pattern=_ONE_LINE)]
     scopes: list[Scope] = Field(
         default=["generate", "read"],
         min_length=1,

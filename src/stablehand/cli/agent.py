@@ -43,7 +43,7 @@ def agent(
     settings = load(
         data_dir=data_dir, config=config, command_line={"compute": compute, "models": _given(location=models_dir)}
     )
-    logs.set_up(settings.observability)
+    logs.set_up(settings.observability, settings.mask)
     told = AgentSettings(
         server=server,
         token=token,

@@ -14,9 +14,9 @@ def doctor(data_dir: DataDir = None, config: Config = None) -> None:
     marks = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}
     problems = 0
     for finding in examine(settings):
-        typer.echo(f"{marks[finding.level]}  {finding.topic}: {finding.text}")
+        typer.echo(f"{marks[finding.level]}  {finding.topic}: {settings.mask(finding.text)}")
         if finding.mend:
-            typer.echo(f"         {finding.mend}")
+            typer.echo(f"         {settings.mask(finding.mend)}")
         problems += finding.level == "problem"
     changed = list(changed_settings(settings))
     if changed:

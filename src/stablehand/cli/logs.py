@@ -7,10 +7,14 @@ from typing import Any
 import structlog
 
 from stablehand.settings import ObservabilitySettings
+from stablehand.settings.masking import Mask
 
 
-def set_up(settings: ObservabilitySettings) -> None:
-    """Send our own lines and the libraries' warnings to standard error in one form."""
+def set_up(settings: ObservabilitySettings, mask: Mask) -> None:
+    """Send our own lines and the libraries' warnings to standard error in one form.
+
+    ``mask``: what hides secrets that a library, or an error of one, repeats.
+    """
     level = getattr(logging, settings.log_level.upper())
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
     shared: list[Any] = [
@@ -41,7 +45,12 @@ def set_up(settings: ObservabilitySettings) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ends], foreign_pre_chain=shared
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *ends,
+                lambda _logger, _name, line: mask(str(line)),
+            ],
+            foreign_pre_chain=shared,
         )
     )
     root = logging.getLogger()

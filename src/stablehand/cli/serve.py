@@ -29,7 +29,7 @@ def serve(
     given: dict[str, Any] = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     read = partial(load, data_dir=data_dir, config=config, command_line={"api": given})
     settings = read()
-    logs.set_up(settings.observability)
+    logs.set_up(settings.observability, settings.mask)
     exposure.check_exposure(settings)
     exposure.check_role(settings, role, no_agent=no_agent)
     folders.prepare_data_dir(settings)

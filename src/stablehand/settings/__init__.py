@@ -27,6 +27,7 @@ from stablehand.settings.accounts import AuthSettings, MailSettings
 from stablehand.settings.file import FILE_NAME as FILE_NAME
 from stablehand.settings.file import file_of as file_of
 from stablehand.settings.file import from_file
+from stablehand.settings.masking import Mask, secrets_in
 from stablehand.settings.safety import SafetySettings
 from stablehand.settings.section import Section
 from stablehand.settings.tiers import TiersSettings
@@ -236,6 +237,11 @@ class Settings(BaseSettings):
     @property
     def data_dir(self) -> Path:
         return self._data_dir
+
+    @property
+    def mask(self) -> Mask:
+        """Puts asterisks in place of everything secret that stands here."""
+        return Mask(secrets_in(self))
 
     @property
     def models_dir(self) -> Path:

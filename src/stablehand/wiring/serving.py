@@ -341,7 +341,7 @@ class Serving:
         ready = all(word == "ok" for word in checks.values())
         # What follows is told and closes no door: others carry meanwhile, and hints may be lost.
         if self._default_model is not None:
-            checks["default_model"] = self._default_model.word
+            checks["default_model"] = self._settings.mask(self._default_model.word)
         if self._courier is not None:
             checks["courier"] = "leads" if self._courier.leads else "stands by"
         if self._services.broadcast.reaches_others:

@@ -63,6 +63,31 @@ def sign_up_form(services: Services, sign_up: str) -> type[RegisterFormV2]:
     return SignUpForm
 
 
-def fields_are_plain(body: dict[str, Any]) -> dict[str, str]:
-    """Field -> what it must be: forms know texts and switches, nothing nested."""
-    return {name: "must be a text" for name, value in body.items() if not isinstance(value, str | bool | None)}
+#: endpoint -> what may be sent there; what is not listed takes nothing
+FIELDS: dict[str, frozenset[str]] = {
+    "security.login": frozenset({"email", "password"}),
+    "security.verify": frozenset({"password"}),
+    "security.register": frozenset({"email", "invitation"}),
+    "security.send_confirmation": frozenset({"email"}),
+    "security.forgot_password": frozenset({"email"}),
+    "security.reset_password": frozenset({"password", "password_confirm"}),
+    "security.change_password": frozenset({"password", "new_password", "new_password_confirm"}),
+    "security.change_email": frozenset({"email"}),
+    "security.two_factor_setup": frozenset({"setup"}),
+    "security.two_factor_setup_validate": frozenset({"code"}),
+    "security.two_factor_token_validation": frozenset({"code"}),
+    "security.two_factor_select": frozenset({"which"}),
+    "security.two_factor_rescue": frozenset({"help_setup"}),
+    "security.mf_recovery": frozenset({"code"}),
+}
+
+
+def wrong_fields(endpoint: str, body: dict[str, Any]) -> dict[str, str]:
+    """Field -> what it must be. Forms would look past what they do not know; a text that somebody has chosen to send
+    along, a role perhaps, shall not seem to have been taken."""
+    known = FIELDS.get(endpoint, frozenset())
+    wrong = {name: "must be a text" for name, value in body.items() if not isinstance(value, str | bool | None)}
+    wrong |= {name: "is not a known field" for name in body if name not in known}
+    if endpoint == "security.register" and "password" in body:
+        wrong |= {"password": "is chosen by the link in the letter, once the address is known to be yours"}
+    return wrong

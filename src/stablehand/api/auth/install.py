@@ -24,7 +24,7 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.wrappers import Response as BaseResponse
 
 from stablehand.api.auth.answers import answer, forbidden, stale, unauthenticated
-from stablehand.api.auth.forms import ForgottenForm, SignInForm, fields_are_plain, sign_up_form
+from stablehand.api.auth.forms import ForgottenForm, SignInForm, sign_up_form, wrong_fields
 from stablehand.api.auth.letters import letters_for
 from stablehand.api.auth.members import Member, Members, one_time_codes
 from stablehand.api.door import Door
@@ -77,10 +77,7 @@ def install(app: Flask, door: Door, accounts: AccountOptions) -> None:
     @app.before_request
     def read_form() -> None:
         if (request.endpoint or "").startswith("security.") and request.method == "POST":
-            body = read_object(request)
-            problems = fields_are_plain(body)
-            if request.endpoint == "security.register" and "password" in body:
-                problems["password"] = "is chosen by the link in the letter, once the address is known to be yours"
+            problems = wrong_fields(str(request.endpoint), read_object(request))
             if problems:
                 raise InvalidFields(problems)
 

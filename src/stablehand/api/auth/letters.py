@@ -45,8 +45,8 @@ LETTERS: Mapping[str, tuple[str, str]] = {
     ),
     "change_email_instructions": (
         "Confirm your new address",
-        "Open this link within two hours, in a browser that is signed in there, to make this the address of your account "
-        "at {house}:\n\n{link}\n\n"
+        "Open this link within two hours, in a browser that is signed in there, to make this the address of your "
+        "account at {house}:\n\n{link}\n\n"
         "If you did not ask for that, do nothing.",
     ),
 }
