@@ -8,7 +8,9 @@ from pydantic import Field, StringConstraints
 from stablehand.api.schemas import In, Out
 from stablehand.domain.credentials import Scope
 
-_Address = Annotated[str, StringConstraints(min_length=3, max_length=254)]
+_Address = Annotated[
+    str, StringConstraints(min_length=3, max_length=254, pattern=r"^[^\s@<>,;:\x00-\x1f\x7f]+@[^\s@]+$")
+]
 #: names stand in lists and logs
 _ONE_LINE = r"^[^\x00-\x1f\x7f\u2028\u2029]*$"
 _Token = Annotated[str, StringConstraints(min_length=1, max_length=200)]

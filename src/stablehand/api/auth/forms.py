@@ -20,7 +20,7 @@ class ForgottenForm(ForgotPasswordForm):  # type: ignore[misc]
     """A letter goes to addresses that nobody has confirmed as well: it lets their owners do so."""
 
     def validate(self, **kwargs: Any) -> bool:
-        return super(ForgotPasswordForm, self).validate(**kwargs) and self.user.is_active
+        return bool(super(ForgotPasswordForm, self).validate(**kwargs) and self.user.is_active)
 
 
 def sign_up_form(services: Services, sign_up: str) -> type[RegisterFormV2]:
