@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 
 from stablehand import settings
 from stablehand.api import Options, Readiness, create_app
+from stablehand.domain.orders import KINDS
 from stablehand.services import Services
 from stablehand.services.agents import hash_token, register_agent
 from stablehand.services.catalogue import scan
@@ -113,7 +114,7 @@ class Site:
         )
 
     def hello(self) -> None:
-        answer = self.tell("hello", runtime="null", device=DEVICE, ready=True, seats=8)
+        answer = self.tell("hello", runtime="null", kinds=list(KINDS), device=DEVICE, ready=True, seats=8)
         assert answer.status_code == 200, answer.get_data(as_text=True)
 
     def claim(self, seats: int = 8) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """The matrix: every rule of the server, asked by everybody there is. A rule without a line here fails the test."""
 
+import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,8 @@ from tests.api.site import TOKEN, Site, make_site, picture
 
 #: ``open``: to everybody · ``flow``: of Flask-Security, anonymous or not · ``browser``: of the same, signed in only
 #: ``agent``: an agent's token only · ``session``: signed in, no key · ``read``, ``generate``, ``admin``: a session,
-#: or a key with that scope; ``own`` besides: nobody but whose it is.
-Kind = Literal["open", "flow", "browser", "agent", "session", "read", "generate", "admin"]
+#: or a key with that scope; ``own`` besides: nobody but whose it is. ``refused``: to everybody who is let in.
+Kind = Literal["open", "flow", "browser", "agent", "session", "read", "generate", "admin", "refused"]
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,47 @@ class Line:
 
 
 OPEN, FLOW, BROWSER, AGENT, ADMIN = Line("open"), Line("flow"), Line("browser"), Line("agent"), Line("admin")
-SESSION, READ, GENERATE = Line("session"), Line("read"), Line("generate")
+SESSION, READ, GENERATE, REFUSED = Line("session"), Line("read"), Line("generate"), Line("refused")
+
+#: the dialect of A1111's web UI
+A1111 = {
+    **{
+        f"GET /sdapi/v1/{name}": READ
+        for name in (
+            *("cmd-flags", "embeddings", "face-restorers", "hypernetworks", "latent-upscale-modes", "loras", "memory"),
+            *("options", "progress", "prompt-styles", "realesrgan-models", "samplers", "schedulers", "script-info"),
+            *("scripts", "sd-models", "sd-vae", "upscalers"),
+        )
+    },
+    **{
+        f"POST /sdapi/v1/{name}": GENERATE
+        for name in (
+            *("extra-batch-images", "extra-single-image", "img2img", "interrupt", "options", "refresh-checkpoints"),
+            *("refresh-embeddings", "refresh-loras", "refresh-vae", "reload-checkpoint", "skip", "txt2img"),
+            "unload-checkpoint",
+        )
+    },
+    **{
+        f"POST /sdapi/v1/{name}": REFUSED
+        for name in (
+            *("create/embedding", "create/hypernetwork", "interrogate", "server-kill", "server-restart"),
+            *("server-stop", "train/embedding", "train/hypernetwork"),
+        )
+    },
+    "GET /sdapi/v1/extensions": REFUSED,
+    "POST /controlnet/detect": REFUSED,
+    "POST /sdapi/v1/png-info": READ,
+    **{
+        f"GET /controlnet/{name}": READ
+        for name in ("control_types", "model_list", "module_list", "settings", "version")
+    },
+    "GET /internal/pending-tasks": READ,
+    "GET /internal/ping": READ,
+    "POST /internal/progress": READ,
+}
 
 LINES: dict[str, Line] = {
+    **A1111,
     "GET /healthz": OPEN,
     "GET /readyz": OPEN,
     "GET /metrics": OPEN,
@@ -137,6 +176,11 @@ BODIES: dict[str, object] = {
     "PATCH /api/v1/images/<id>": {"starred": True},
     "POST /api/v1/keys": {"name": "another"},
     "POST /api/v1/auth/verify": {"password": PASSWORD},
+    "POST /sdapi/v1/png-info": {"image": base64.b64encode(picture(8, 8)).decode()},
+    # What would wait for an agent that is not there is refused once it is known who asks.
+    "POST /sdapi/v1/txt2img": {"steps": "many"},
+    "POST /sdapi/v1/img2img": {"steps": "many"},
+    "POST /sdapi/v1/extra-single-image": {"resize_mode": 3},
 }
 
 
@@ -255,6 +299,11 @@ def test_who_may_use_it(world: World, rule: str) -> None:
             assert status["read key"] == status["admin's key without the scope"] == 403
             assert world.ask(rule, world.ada).status_code == 403, "a user is no administrator"
             assert world.ask(rule, anonymous, world.keys["generate"]).status_code == 403
+        case "refused":
+            assert status["anonymous"] == status["revoked key"] == status["agent"] == 401
+            for browser in (world.ada, world.admin):
+                assert world.ask(rule, browser).status_code in (403, 404, 422)
+            return
 
     if line.own:
         for stranger in (world.bob, world.admin):

@@ -9,6 +9,7 @@ from stablehand.domain.credentials import Caller
 from stablehand.domain.errors import CallerGone, NotFound, StillDrawing
 from stablehand.domain.jobs import Job, State
 from stablehand.domain.orders import JobOrder
+from stablehand.services.cancel import cancel
 from stablehand.services.draw import Begun, Patience, await_call, begin_call, newest_call, pending_calls
 from stablehand.services.jobs import get_job
 from tests.store.house import House
@@ -112,8 +113,11 @@ def test_each_client_sees_its_own_calls_the_newest_first(house: House) -> None:
     assert newest(house, mine, "theirs") is None
     assert newest(house, theirs) == ("theirs", other.job.id)
     assert [call.task_id for call in pending_calls(house.services, mine)] == ["first", "second"]
+    cancel(house.services, house.account, second.job.id)
+    assert newest(house, mine) == ("first", first.job.id), "what goes on is asked for, not what has ended"
     draw_all(house)
     assert pending_calls(house.services, mine) == ()
+    assert newest(house, mine) == ("second", second.job.id)
 
 
 def test_a_stranger_neither_sees_nor_takes_up_a_call(house: House) -> None:

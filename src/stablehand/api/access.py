@@ -56,6 +56,26 @@ NEEDS: dict[str, Need] = {
     "status.*": "read",
     "me.*": "read",
     "limits.*": "read",
+    "a1111.*": "read",
+    **{
+        f"a1111.{name}": "generate"
+        for name in (
+            "txt2img",
+            "img2img",
+            "extra_single_image",
+            "extra_batch_images",
+            "interrogate",
+            "interrupt",
+            "skip",
+            "post_options",
+            "refresh-checkpoints",
+            "refresh-vae",
+            "refresh-embeddings",
+            "refresh-loras",
+            "unload-checkpoint",
+            "reload-checkpoint",
+        )
+    },
     "keys.*": "session",
     "account.*": "session",
     "admin-agents.*": "admin",

@@ -36,6 +36,7 @@ from stablehand.api import (
 )
 from stablehand.api.auth import attempts
 from stablehand.api.auth import install as auth
+from stablehand.api.dialects import a1111
 from stablehand.api.door import Door
 from stablehand.api.job_in import JobIn
 from stablehand.api.live import Live
@@ -50,6 +51,10 @@ DESCRIPTION = (
     "`GET /api/v1/jobs/{id}?wait=60`, fetch each picture from `/api/v1/images/{id}/file`. Errors have one shape: a "
     "stable `code`, what happened, what to do, and every wrong field at once."
 )
+
+
+#: beginning of an address -> how what is refused there looks
+SHAPERS: dict[str, errors.Shaper] = dict.fromkeys(a1111.PREFIXES, a1111.shape)
 
 
 class Doors(OpenAPI):
@@ -118,6 +123,7 @@ def create_app(services: Services, options: Options) -> Flask:
             app.register_api(account.routes(door, options.accounts))
             app.register_api(keys.routes(door))
             app.register_api(invitations.routes(door))
+        app.register_blueprint(a1111.routes(door))
         app.register_blueprint(agents.routes(door, measured))
         app.register_blueprint(page.routes(options.static_dir))
     app.view_functions["openapi.openapi"] = app.view_functions["swagger.swagger"]
@@ -130,8 +136,9 @@ def create_app(services: Services, options: Options) -> Flask:
         attempts.install(app, door, door.throttle)
         access.install(app, door)
     _read_bodies_first(app)
-    errors.install(app, {})
+    errors.install(app, SHAPERS)
 
+    app.extensions["door"] = door
     app.extensions["live"] = Live(app, door, gate)
     if options.trusted_proxies:
         count = options.trusted_proxies

@@ -17,6 +17,9 @@ from stablehand.domain.errors import InvalidFields
 #: asked by machines that reach the server by whatever name they have; the agents' doors carry their own token
 EXEMPT = ("/agent/v1/", "/healthz", "/readyz", "/metrics")
 
+#: whose answers are as private as those of our own API
+DIALECTS = ("/sdapi/", "/internal/", "/controlnet/", "/v1/")
+
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 CSP = (
@@ -152,7 +155,7 @@ def install(app: Flask, gate: Gate, query_names: dict[str, frozenset[str]], pict
         csp = docs_csp if request.path.startswith("/openapi/") else page_csp
         response.headers.setdefault("Content-Security-Policy", csp)
         response.headers["X-Request-Id"] = g.get("request_id", "")
-        if request.path.startswith("/api/"):
+        if request.path.startswith(("/api/", *DIALECTS)):
             response.headers.setdefault("Cache-Control", "no-store")
         if (gate.other_origins or gate.any_origin) and not request.path.startswith(EXEMPT):
             response.vary.add("Origin")
@@ -161,7 +164,7 @@ def install(app: Flask, gate: Gate, query_names: dict[str, frozenset[str]], pict
             asks_first = request.method == "OPTIONS"  # without its key, which it only names
             if known or (gate.any_origin and origin and (asks_first or _sends_key())):
                 response.headers["Access-Control-Allow-Origin"] = origin if known else "*"
-                response.headers["Access-Control-Expose-Headers"] = "Retry-After, X-Request-Id"
+                response.headers["Access-Control-Expose-Headers"] = "Retry-After, X-Request-Id, X-Task-Id"
                 if request.method == "OPTIONS":
                     response.headers["Access-Control-Allow-Methods"] = CORS_METHODS
                     response.headers["Access-Control-Allow-Headers"] = CORS_HEADERS

@@ -17,6 +17,7 @@ RESERVED = (
     "v1alpha1",
     "v1alpha2",
     "controlnet",
+    "internal",
     "openapi",
     "socket.io",
     "healthz",

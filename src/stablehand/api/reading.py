@@ -30,6 +30,16 @@ def _finite(text: str) -> float:
     return number
 
 
+def parse_json(text: str | bytes, **more: Any) -> Any:
+    """JSON without NaN and Infinity, and of bounded depth. Raises ValueError for anything else."""
+    try:
+        value = json.loads(text, parse_constant=_no_constant, parse_float=_finite, **more)
+    except RecursionError as error:
+        raise NotStrict("it is nested too deeply") from error
+    _bound_depth(value)
+    return value
+
+
 class StrictJson(DefaultJSONProvider):
     """JSON as RFC 8259 has it: no NaN, no Infinity (nor 1e999), bounded depth, no key twice, no half of
     a surrogate pair."""
@@ -39,11 +49,7 @@ class StrictJson(DefaultJSONProvider):
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
         """Raises ValueError for anything that is not strict JSON."""
         del kwargs
-        try:
-            value = json.loads(s, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_no_key_twice)
-        except RecursionError as error:
-            raise NotStrict("it is nested too deeply") from error
-        _bound_depth(value)
+        value = parse_json(s, object_pairs_hook=_no_key_twice)
         try:
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError as error:

@@ -11,6 +11,7 @@ import typer
 from stablehand import settings
 from stablehand.api import Readiness, create_app
 from stablehand.api.door import COMMON_ERRORS
+from stablehand.cli.dialect_pages import dialects_page
 from stablehand.wiring import serving
 
 NOTE = "<!-- Written from the code by `stablehand reference docs/reference`. -->\n"
@@ -37,7 +38,17 @@ def application(*, accounts: bool = True) -> Iterator[Any]:
 
 def pages() -> dict[str, str]:
     """File name -> text."""
-    return {"settings.md": _settings(), "routes.md": _routes(), "commands.md": _commands()}
+    return {
+        "settings.md": _settings(),
+        "routes.md": _routes(),
+        "commands.md": _commands(),
+        "dialects.md": _dialects(),
+    }
+
+
+def _dialects() -> str:
+    with application() as app:
+        return dialects_page(app, NOTE)
 
 
 def _settings() -> str:

@@ -72,6 +72,7 @@ class JobOrder(OrderOptions):
     quality: int | None = None
     exact: bool | None = None
     tier: str | None = None
+    may_be_wordless: bool = False  #: no prompt is a mistake of people, and a wish of some programs
 
     @property
     def fingerprint(self) -> str:
@@ -94,7 +95,7 @@ def problems(order: JobOrder) -> dict[str, str]:
         text = getattr(order, field)
         if text is not None and (problem := _text_problem(text)):
             found[field] = problem
-    if "prompt" not in found and not order.prompt.strip() and order.kind != "upscale":
+    if "prompt" not in found and not order.prompt.strip() and order.kind != "upscale" and not order.may_be_wordless:
         found["prompt"] = "what to draw, in words"
     _check_choice(found, "kind", order.kind, lambda text: text in KINDS, KINDS)
     _check_choice(found, "format", order.format, lambda text: text in get_args(Format), get_args(Format))

@@ -90,25 +90,19 @@ def await_call(services: Services, caller: Caller, begun: Begun, patience: Patie
 
 
 def newest_call(services: Services, caller: Caller, *, task_id: str | None = None) -> tuple[Call, Job] | None:
-    """The newest call of whoever asks, or their newest with this id, and how its job stands."""
-    for call in services.store.latest_calls(caller.credential, task_id=task_id):
-        try:
-            return call, get_job(services, caller.account, call.job_id)
-        except NotFound:
-            continue  # it has been swept
-    return None
+    """The newest call of whoever asks that has not ended, else the newest, and its job. ``task_id``: of that id."""
+    call = services.store.newest_call(caller.credential, task_id=task_id)
+    if call is None:
+        return None
+    try:
+        return call, get_job(services, caller.account, call.job_id)
+    except NotFound:
+        return None
 
 
 def pending_calls(services: Services, caller: Caller) -> tuple[Call, ...]:
     """Those of whoever asks that have not ended, the oldest first."""
-    found = []
-    for call in services.store.latest_calls(caller.credential):
-        try:
-            if not services.store.job_state(call.job_id, caller.account.id).is_terminal:
-                found.append(call)
-        except NotFound:
-            continue
-    return tuple(reversed(found))
+    return tuple(reversed(services.store.open_calls(caller.credential)))
 
 
 def _resumable(services: Services, caller: Caller, fingerprint: str) -> Job | None:

@@ -7,10 +7,11 @@ from sqlalchemy import delete, select, update
 
 from stablehand.domain.calls import Call
 from stablehand.store.call_rows import CallRow, ClientOptionsRow
+from stablehand.store.models import JobRow
 from stablehand.store.transactions import Transactions, repeatable
 
-#: calls of one credential that are looked at for those that have not ended
-LATEST = 64
+#: of one credential; nobody has as many that wait
+OPEN_AT_MOST = 64
 
 
 class Calls(Transactions):
@@ -54,13 +55,30 @@ class Calls(Transactions):
             until = None if seconds is None else tx.now + timedelta(seconds=seconds)
             tx.session.execute(update(CallRow).where(CallRow.job_id == job_id).values(resumable_until=until))
 
-    def latest_calls(self, credential: str, *, task_id: str | None = None) -> tuple[Call, ...]:
-        """Newest first; ``task_id``: only those that bear it."""
-        query = select(CallRow).where(CallRow.credential == credential).order_by(CallRow.number.desc())
+    def open_calls(self, credential: str) -> tuple[Call, ...]:
+        """Those whose jobs have not ended, the newest first."""
+        query = (
+            select(CallRow)
+            .join(JobRow, JobRow.id == CallRow.job_id)
+            .where(CallRow.credential == credential, JobRow.finished_at.is_(None))
+            .order_by(CallRow.number.desc())
+        )
+        with self.reading() as tx:
+            return tuple(map(_call_from, tx.session.scalars(query.limit(OPEN_AT_MOST))))
+
+    def newest_call(self, credential: str, *, task_id: str | None = None) -> Call | None:
+        """The newest whose job has not ended, else the newest; ``task_id``: of those that bear it."""
+        query = (
+            select(CallRow)
+            .join(JobRow, JobRow.id == CallRow.job_id)
+            .where(CallRow.credential == credential)
+            .order_by(JobRow.finished_at.is_not(None), CallRow.number.desc())
+        )
         if task_id is not None:
             query = query.where(CallRow.task_id == task_id)
         with self.reading() as tx:
-            return tuple(map(_call_from, tx.session.scalars(query.limit(LATEST))))
+            row = tx.session.scalars(query.limit(1)).first()
+            return None if row is None else _call_from(row)
 
     def client_options(self, credential: str) -> dict[str, Any]:
         """What this credential has set for itself."""

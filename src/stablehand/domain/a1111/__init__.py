@@ -1,0 +1,1 @@
+"""A1111's dialect, without the network: its bodies to our orders, our jobs to its answers."""

@@ -1,0 +1,51 @@
+"""bring: a picture that came inside of a request, or by its address, becomes an input."""
+
+from stablehand.adapters.masks import by_alpha
+from stablehand.adapters.outside import Rules, fetch
+from stablehand.adapters.written import Written, read_written
+from stablehand.domain.a1111.errors import Refused
+from stablehand.domain.a1111.pictures import Address, decode, unreadable
+from stablehand.domain.accounts import Account
+from stablehand.domain.errors import AddressRefused, BadPicture
+from stablehand.services import Services
+from stablehand.services.inputs import input_bytes, take_input
+from stablehand.store.inputs import Input
+
+
+def picture_bytes(text: str) -> bytes:
+    """What lies in the text, or at its address. Raises Refused."""
+    found = decode(text)
+    if isinstance(found, bytes):
+        return found
+    return _fetched(found)
+
+
+def bring(services: Services, account: Account, text: str) -> Input:
+    """Raises Refused, PictureTooLarge, StorageFull, StorageAway."""
+    try:
+        return take_input(services, account, picture_bytes(text))
+    except BadPicture as error:
+        raise unreadable() from error
+
+
+def bring_mask(services: Services, account: Account, text: str) -> Input:
+    """As ``bring``, of a mask: white is painted; where it is drawn in transparency, what is opaque."""
+    kept = bring(services, account, text)
+    plain = input_bytes(services, account, kept.id)
+    mask = by_alpha(plain, clear_is_painted=False)
+    return kept if mask is plain else take_input(services, account, mask)
+
+
+def words_in(text: str) -> Written:
+    """What stands in the file of a picture that came in a request. Raises Refused, PictureTooLarge."""
+    try:
+        return read_written(picture_bytes(text))
+    except BadPicture as error:
+        raise unreadable() from error
+
+
+def _fetched(address: Address) -> bytes:
+    try:
+        return fetch(address.url, Rules()).data
+    except AddressRefused as error:
+        raise Refused(500, f"Invalid image url: {error.message}") from error
