@@ -132,7 +132,7 @@ REQUESTS: list[tuple[str, str, int, str]] = [
     ("GET", "/api/v1/images/..%2f..%2fsecret_key/file", 404, "not_found"),
     ("GET", "/api/v1/nothing", 404, "not_found"),
     ("GET", "/api", 404, "not_found"),
-    ("GET", "/sdapi/v1/txt2img", 404, "not_found"),
+    ("GET", "/v1alpha1/nothing", 404, "not_found"),
     ("GET", "/agent/v1/nothing", 404, "not_found"),
     ("GET", "/assets/../../secret_key", 404, "not_found"),
     ("PUT", "/api/v1/jobs", 405, "method_not_allowed"),

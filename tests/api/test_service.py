@@ -173,7 +173,7 @@ def test_the_page_and_its_history(page: Site) -> None:
     assert asset.mimetype in ("text/javascript", "application/javascript")
     assert "immutable" in asset.headers["Cache-Control"]
     assert page.client.get("/favicon.svg").mimetype == "image/svg+xml"
-    for path in ("/assets/missing.js", "/api/v1/nothing", "/sdapi/v1/options", "/v1/models"):
+    for path in ("/assets/missing.js", "/api/v1/nothing", "/sdapi/v1/nothing", "/v1alpha1/nothing"):
         assert page.client.get(path).status_code == 404
 
 
