@@ -165,9 +165,10 @@ def test_an_autoencoder_in_place_of_the_checkpoints_own_is_shared(whole: Path, t
     bare = write_file(tmp_path / "bare.safetensors", state)
     prefixed = write_file(tmp_path / "prefixed.safetensors", {f"first_stage_model.{k}": v for k, v in state.items()})
     ours = write_file(tmp_path / "ours.safetensors", other.state_dict())
+    other.save_pretrained(tmp_path / "folder")
     pictures = []
     residents = Residents(PLACEMENT, 2**30)
-    for path in (None, bare, prefixed, ours):
+    for path in (None, bare, prefixed, ours, tmp_path / "folder"):
         extras = Extras() if path is None else Extras(Place(path.stem, path))
         batch = Batch(PLACEMENT, residents)
         batch.add("a", make_recipe(steps=2), "one", whole, extras=extras)
@@ -179,6 +180,7 @@ def test_an_autoencoder_in_place_of_the_checkpoints_own_is_shared(whole: Path, t
     assert not np.array_equal(pictures[0], pictures[1])
     assert np.array_equal(pictures[1], pictures[2])
     assert np.array_equal(pictures[1], pictures[3])
+    assert np.array_equal(pictures[1], pictures[4])
     one, two = residents.get("one"), residents.get("two")
     assert one is not None
     assert two is not None

@@ -43,6 +43,12 @@ def test_addons_are_recognised_and_hashed_and_others_are_named(house: House, mod
     write_weights(models / "embeddings/own-word.safetensors", {"a word of its own": [768]})
     write_weights(models / "embeddings/none.safetensors", {"a": [1, 768], "b": [1, 768]})
     write_weights(models / "vae/none.safetensors", {"decoder.conv_in.weight": [2, 3]})
+    (models / "embeddings/old.pt").write_bytes(b"\x80\x02")
+    for name, shapes in (("folder", VAE), ("no-folder", {"conv_in.weight": [2, 3]}), ("bare", None)):
+        (models / "vae" / name).mkdir()
+        (models / "vae" / name / "config.json").write_text("{}")
+        if shapes:
+            write_weights(models / "vae" / name / "diffusion_pytorch_model.safetensors", shapes)
     services = hashed(house.services, models)
     found = list_addons(services)
     assert [(addon.kind, addon.name, addon.family) for addon in found] == [
@@ -51,14 +57,17 @@ def test_addons_are_recognised_and_hashed_and_others_are_named(house: House, mod
         ("embedding", "two", "sd2"),
         ("embedding", "xl", "sdxl"),
         ("vae", "clear", None),
+        ("vae", "folder", None),
     ]
-    for addon in found:
+    assert find_weights(services, found[-1].sha256 or "") == models / "vae/folder"
+    for addon in found[:-1]:
         digest = hashlib.sha256((models / addon.path).read_bytes()).hexdigest()
         assert (addon.sha256, addon.short_hash) == (digest, digest[:10])
-    assert {path for path, _ in verbs.scan(services, models).problems} == {
-        "embeddings/none.safetensors",
-        "vae/none.safetensors",
-    }
+    problems = dict(verbs.scan(services, models).problems)
+    assert set(problems) == {
+        "embeddings/none.safetensors", "embeddings/old.pt", "vae/none.safetensors", "vae/no-folder", "vae/bare",
+    }  # fmt: skip
+    assert "Convert it to .safetensors" in problems["embeddings/old.pt"]
 
 
 def test_a_moved_addon_keeps_its_id_and_a_changed_one_loses_its_hash(house: House, models: Path) -> None:

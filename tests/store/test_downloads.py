@@ -153,6 +153,11 @@ def test_weights_come_to_where_their_header_says_they_belong(web: Web, models: P
     }
     with pytest.raises(Conflict):
         fetch(models, order(f"{web.url}/m/one.safetensors"))
+    (tmp_path / "autoencoder").mkdir()
+    (tmp_path / "autoencoder/config.json").write_text("{}")
+    (tmp_path / "vae.safetensors").rename(tmp_path / "autoencoder/diffusion_pytorch_model.safetensors")
+    assert fetch(models, order(str(tmp_path / "autoencoder"))) == models / "vae/autoencoder"
+    assert {found.path: found.what for found in survey(models)}["vae/autoencoder"] == "vae"
     remove(models, "vae/vae.safetensors")
     for path in ("vae/vae.safetensors", "../made.safetensors", "checkpoints/../../made.safetensors", "sources.json"):
         with pytest.raises(NotFound):
@@ -187,6 +192,12 @@ def test_the_hub_is_asked_by_name_with_its_token(web: Web, models: Path, tmp_pat
     assert fetch(models, named) == models / "checkpoints/named.safetensors"
     only = order("hf:owner/one", endpoint=web.url, token="secret")
     assert fetch(models, only) == models / "checkpoints/w.safetensors"
+    write_weights(tmp_path / "vae.safetensors", {"encoder.conv_in.weight": [2], "decoder.conv_in.weight": [2]})
+    web.files["/owner/clear/resolve/main/diffusion_pytorch_model.safetensors"] = (
+        tmp_path / "vae.safetensors"
+    ).read_bytes()
+    nameless = order("hf:owner/clear/diffusion_pytorch_model.safetensors", endpoint=web.url, token="secret")
+    assert fetch(models, nameless) == models / "vae/clear.safetensors"
     assert {token for _, _, token in web.asked} == {"Bearer secret"}
     assert weights.read_asked(models)["hf:owner/one"] == "checkpoints/w.safetensors"
 

@@ -67,6 +67,21 @@ def test_sizes_that_a_header_implies() -> None:
         assert network.native_size == size
 
 
+def test_what_a_file_says_it_was_distilled_to_is_known_and_its_name_says_nothing() -> None:
+    unet = {"model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight": (4, 768)}
+    for title, expected in (
+        ("Meadows Turbo", "turbo"),
+        ("lightning, four steps", "lightning"),
+        ("Meadows Hyper-SD", "hyper"),
+        ("LCM Meadows", "lcm"),
+        ("Meadows", None),
+        ("turbine, hyperbole", None),
+    ):
+        network = from_single_file(unet, {"modelspec.title": title})
+        assert network is not None
+        assert network.distillation == expected, title
+
+
 def test_routing() -> None:
     dynamic, static = Pool("any"), Pool("one", frozenset({"Alpha"}))
     assert route([dynamic, static], "ALPHA") == static

@@ -16,6 +16,8 @@ _NAME = re.compile(r"hf:([\w.-]+/[\w.-]+)(?:/(.+))?")
 _SMALL = re.compile(
     r"(model_index\.json|(scheduler|tokenizer|tokenizer_2|unet|vae|text_encoder|text_encoder_2)/[^/]+\.(json|txt))"
 )
+#: says nothing of what is in it
+_NAMELESS = re.compile(r"(diffusion_pytorch_)?model(\.fp16)?\.safetensors")
 _WEIGHTS = re.compile(r"(unet|vae|text_encoder|text_encoder_2)/[^/]+\.safetensors")
 
 
@@ -47,7 +49,7 @@ def resolve(source: str, client: httpx.Client, *, endpoint: str = ENDPOINT, toke
     repository, file = match[1], match[2]
     base = f"{endpoint.rstrip('/')}/{repository}/resolve/main/"
     if file is not None:
-        return Remote(file.rpartition("/")[2], {"": base + quote(file)})
+        return Remote(_telling_name(repository, file), {"": base + quote(file)})
     names = _names(client, f"{endpoint.rstrip('/')}/api/models/{repository}", token)
     if "model_index.json" in names:
         chosen = [name for name in names if _SMALL.fullmatch(name)] + _lightest(
@@ -58,7 +60,13 @@ def resolve(source: str, client: httpx.Client, *, endpoint: str = ENDPOINT, toke
     if len(single) != 1:
         what = f"several files: {', '.join(single[:8])}" if single else "no safetensors file"
         raise DownloadFailed(f"{source} holds {what}.", hint=f"Name one: {source}/FILE.safetensors.")
-    return Remote(single[0], {"": base + quote(single[0])})
+    return Remote(_telling_name(repository, single[0]), {"": base + quote(single[0])})
+
+
+def _telling_name(repository: str, file: str) -> str:
+    """The file's own name, or its repository's where diffusers calls every network's weights so."""
+    name = file.rpartition("/")[2]
+    return f"{repository.partition('/')[2]}.safetensors" if _NAMELESS.fullmatch(name) else name
 
 
 def _names(client: httpx.Client, address: str, token: str | None) -> list[str]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,11 +18,18 @@ SUFFIX = ".safetensors"
 #: of a file beside a single file, which says what its header does not
 SIDE_SUFFIX = ".yaml"
 INDEX = "model_index.json"
+#: of a single network in diffusers' folders
+CONFIG = "config.json"
 #: in the models folder: where the files in it came from
 SOURCES = "sources.json"
 
 #: Suffixes of files that Python's pickle reads.
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
+#: what is said of them
+PICKLE_WORDS = (
+    "It is a pickle file, which can run code when it is opened, and is never read. Convert it to .safetensors on a "
+    "machine you can afford to lose: see the guide on bringing your own checkpoint."
+)
 CONFIG_MAX_BYTES = 2**20
 CHUNK_BYTES = 2**20
 
@@ -36,12 +43,15 @@ class Weights:
     stamp: str  #: changes when a file in it does, stays when the whole is moved
 
 
-def candidates(folder: Path) -> Iterator[Path]:
-    """What lies directly in a folder and may be a checkpoint, by name; nothing when there is no such folder."""
+def candidates(folder: Path, sign: str = INDEX) -> Iterator[Path]:
+    """What lies directly in a folder and may be usable, by name; nothing when there is no such folder.
+
+    Files, and folders that hold a file called ``sign``: a pipeline's index, or a single network's ``CONFIG``.
+    """
     if folder.is_dir():
         for path in sorted(folder.iterdir()):
             is_file = path.suffix.casefold() == SUFFIX and path.is_file()
-            if not path.name.startswith(".") and (is_file or (path / INDEX).is_file()):
+            if not path.name.startswith(".") and (is_file or (path / sign).is_file()):
                 yield path
 
 
@@ -102,6 +112,17 @@ def read_header(path: Path) -> Header:
         return parse_header(text, size)
     except BadHeader as error:
         raise CheckpointBroken(f"{path.name}: {error}.", hint="Copy or download the file again.") from None
+
+
+def read_network_headers(folder: Path) -> Mapping[str, Sequence[int]]:
+    """Names and shapes in all files of a single network's folder. Raises CheckpointBroken, also when there is none."""
+    files = [file for file in candidates(folder) if file.is_file()]
+    if not files:
+        raise CheckpointBroken(f"{folder.name} has no {SUFFIX} file.", hint="Save it with safe_serialization=True.")
+    shapes: dict[str, Sequence[int]] = {}
+    for file in files:
+        shapes |= read_header(file).shapes
+    return shapes
 
 
 def read_sources(models_dir: Path) -> dict[str, str]:

@@ -18,7 +18,6 @@ from stablehand.engine.layouts import Component
 from stablehand.engine.levels import NoiseLevels
 from stablehand.engine.loading import build_text_encoder, build_unet, building, fill, parameters
 from stablehand.engine.probes import measure_prediction
-from stablehand.engine.tensors import FETCH_AGAIN
 from stablehand.engine.text import Encoder, Text
 from stablehand.engine.tokenizers import Tokenizer, find_tokenizer, holds_tokenizer
 
@@ -133,7 +132,8 @@ def _tokenizer(blueprint: Blueprint, component: Component, words: int, tokenizer
     if words != CLIP_WORDS and (beside is None or not holds_tokenizer(beside)):
         where = beside if beside is not None else blueprint.path
         raise CheckpointBroken(
-            f"{where} holds no tokenizer, and the text encoder has {words} words of its own.", hint=FETCH_AGAIN
+            f"{where} holds no tokenizer, and the text encoder has {words} words of its own.",
+            hint="Bring the checkpoint as a diffusers folder, with its vocabulary in tokenizer/.",
         )
     is_open_clip = component == "text_encoder_2" or blueprint.network.family == "sd2"
     return find_tokenizer(beside=beside, shared=tokenizers, open_clip=is_open_clip)

@@ -16,7 +16,7 @@ from stablehand.domain.errors import CheckpointBroken
 from stablehand.engine.architectures import Config
 from stablehand.engine.devices import Placement
 from stablehand.engine.layouts import Origin, Origins, Shape, adapt_shape
-from stablehand.engine.tensors import FETCH_AGAIN, TensorFiles, TensorReader, naming
+from stablehand.engine.tensors import FETCH_AGAIN, TensorFiles, TensorReader
 
 #: Read by us in three different forms, so taken care of apart: transformers moved the text model up one level.
 _TEXT_PREFIX = "text_model."
@@ -38,11 +38,13 @@ def build_text_encoder(config: Config, *, projected: bool) -> Any:
 
 def building(build: Callable[[Config], Any], config: Config, file: Path) -> Any:
     """Build a network by a configuration that lies in, or was read off, ``file``. Raises CheckpointBroken."""
-    with naming(file):
-        try:
-            return build(config)
-        except (AttributeError, AssertionError, ZeroDivisionError, IndexError, NotImplementedError) as error:
-            raise ValueError(f"its configuration makes no network: {error}") from error
+    try:
+        return build(config)
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise CheckpointBroken(
+            f"{file} cannot be loaded: its configuration makes no network: {' '.join(str(error).split())[:300]}",
+            hint="Fetch it again. What is built otherwise than the published ones must come as a diffusers folder.",
+        ) from error
 
 
 def fill(

@@ -20,7 +20,8 @@ def scan_addons(services: Services, models_dir: Path) -> tuple[tuple[str, str], 
     found: list[FoundAddon] = []
     problems: list[tuple[str, str]] = []
     for kind, folder in ADDON_FOLDERS.items():
-        for place in weights.candidates(models_dir / folder):
+        problems += [(f"{folder}/{file.name}", weights.PICKLE_WORDS) for file in weights.pickles(models_dir / folder)]
+        for place in weights.candidates(models_dir / folder, weights.CONFIG):
             path = f"{folder}/{place.name}"
             try:
                 measured = weights.measure(place)
@@ -84,10 +85,9 @@ def choose_addons(services: Services, recipe: Recipe, checkpoint: Checkpoint) ->
 
 
 def _family(kind: AddonKind, place: Path) -> str | None:
-    """What the file's header says it is for. Raises CheckpointBroken."""
-    if place.is_dir():
-        return None
-    recognised = recognise(kind, weights.read_header(place).shapes)
+    """What the headers say it is for. Raises CheckpointBroken."""
+    shapes = weights.read_network_headers(place) if place.is_dir() else weights.read_header(place).shapes
+    recognised = recognise(kind, shapes)
     if recognised is None:
         raise CheckpointBroken(f"{place.name} holds no {kind}.", hint="Each kind of weights has a folder of its own.")
     return recognised.family

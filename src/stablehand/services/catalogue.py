@@ -17,11 +17,6 @@ BUILTIN_FOLDER = Path(stablehand.__file__).parent / "builtin" / "checkpoints"
 BUILTIN_PREFIX = "builtin:"
 POSTCARD = BUILTIN_PREFIX + "postcard"
 
-
-_PICKLE_WORDS = (
-    "It is a pickle file, which can run code when it is opened, and is never read. Convert it to .safetensors on a "
-    "machine you can afford to lose: see the guide on bringing your own checkpoint."
-)
 #: what a header says of a checkpoint
 _FACTS = ("family", "native_size", "inpainting", "prediction", "zero_terminal_snr", "distillation")
 
@@ -44,7 +39,8 @@ def scan(services: Services, models_dir: Path) -> Scan:
     problems: list[tuple[str, str]] = []
     names: set[str] = set()
     for folder in (models_dir / "checkpoints", models_dir):
-        problems += [(path.relative_to(models_dir).as_posix(), _PICKLE_WORDS) for path in weights.pickles(folder)]
+        pickles = weights.pickles(folder)
+        problems += [(path.relative_to(models_dir).as_posix(), weights.PICKLE_WORDS) for path in pickles]
     for path, place in _places(models_dir):
         try:
             measured = weights.measure(place)

@@ -142,15 +142,19 @@ def _refuse_pickle(source: str) -> None:
 
 def _kind_of(place: Path) -> str:
     """The folder that weights belong into, by their header. Raises CheckpointBroken for what can be used nowhere."""
+    if place.is_dir() and (place / weights.INDEX).is_file():
+        weights.recognise(place)
+        return CHECKPOINTS
     if place.is_dir():
-        weights.recognise(place)
-        return CHECKPOINTS
-    header = weights.read_header(place)
-    if from_single_file(header.shapes, header.metadata) is not None:
-        weights.recognise(place)
-        return CHECKPOINTS
+        shapes = weights.read_network_headers(place)
+    else:
+        header = weights.read_header(place)
+        shapes = header.shapes
+        if from_single_file(shapes, header.metadata) is not None:
+            weights.recognise(place)
+            return CHECKPOINTS
     for kind in ADDON_KINDS:
-        if recognise_addon(kind, header.shapes) is not None:
+        if recognise_addon(kind, shapes) is not None:
             return ADDON_FOLDERS[kind]
     raise CheckpointBroken(
         f"{place.name} holds neither a checkpoint nor an autoencoder nor an embedding.",
@@ -195,7 +199,8 @@ def survey(models_dir: Path) -> list[Surveyed]:
     """Everything that lies where weights belong, known by headers alone."""
     found = []
     for folder in (CHECKPOINTS, "", *ADDON_FOLDERS.values()):
-        for place in weights.candidates(models_dir / folder):
+        sign = weights.INDEX if folder in (CHECKPOINTS, "") else weights.CONFIG
+        for place in weights.candidates(models_dir / folder, sign):
             path = place.relative_to(models_dir).as_posix()
             try:
                 if folder in (CHECKPOINTS, ""):

@@ -100,7 +100,7 @@ class Upkeep:
         """Say what is wrong with files once, not at every scan."""
         for path, problem in result.problems:
             if (path, problem) not in self._problems:
-                _log.warning("%s cannot be used as a checkpoint: %s", path, problem)
+                _log.warning("%s cannot be used: %s", path, problem)
         self._problems = result.problems
 
 
