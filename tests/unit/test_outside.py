@@ -1,7 +1,10 @@
 """Addresses that users supply: however they are written, none leads into the network of whoever runs the service."""
 
+import contextlib
+import dataclasses
 import ipaddress
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -95,6 +98,9 @@ def test_an_operator_may_allow_a_network() -> None:
 class _Answers(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path, _, where = self.path.partition("?")
+        if path in ("/slow-headers", "/slow-bytes"):
+            self._dribble(path == "/slow-bytes")
+            return
         kind = "text/html" if path == "/page" else "image/png"
         self.send_response(302 if path == "/on" else 404 if path == "/none" else 200)
         if path == "/on":
@@ -106,6 +112,19 @@ class _Answers(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def _dribble(self, in_body: bool) -> None:
+        """Something always comes, and nothing ever ends."""
+        if in_body:
+            self.send_response(200)
+            self.send_header("Content-Type", "image/png")
+            self.end_headers()
+        else:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        with contextlib.suppress(OSError):  # they have hung up
+            while True:
+                self.wfile.write(b"x")
+                time.sleep(0.02)
 
     def log_message(self, *words: object) -> None:
         """Nobody reads it."""
@@ -153,3 +172,16 @@ def test_redirects_are_followed_a_few_times_and_checked_each_time(port: int) -> 
 def test_what_is_no_picture_of_a_fair_size_is_refused(port: int, path: str, why: str) -> None:
     with pytest.raises(AddressRefused, match=why):
         fetch(f"http://127.0.0.1:{port}/{path}", HERE)
+
+
+@pytest.mark.parametrize("path", ["slow-headers", "slow-bytes"])
+def test_whoever_never_ends_is_left_alone(port: int, path: str) -> None:
+    rules = dataclasses.replace(HERE, most_seconds=0.3, most_bytes=10**9)
+    with pytest.raises(AddressRefused, match=r"longer than 0\.3 seconds"):
+        fetch(f"http://127.0.0.1:{port}/{path}", rules)
+
+
+def test_a_redirect_to_nowhere_is_refused(port: int) -> None:
+    for onward in (f"http://127.0.0.1:{port}/on?http://127.0.0.1:1/", f"http://127.0.0.1:{port}/on?http://[::1/"):
+        with pytest.raises(AddressRefused):
+            fetch(onward, HERE)

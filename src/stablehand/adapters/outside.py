@@ -9,13 +9,15 @@ look-ups, leads into the network of whoever runs the service.
 import ipaddress
 import re
 import socket
+import ssl
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
-import httpx
+import certifi
+import httpcore
 
 from stablehand.domain.errors import AddressRefused
 
@@ -131,61 +133,118 @@ def fetch(url: str, rules: Rules, *, resolver: Resolver = resolve) -> Fetched:
     for _ in range(rules.most_redirects + 1):
         target = target_of(url, rules, resolver)
         try:
-            with _answer(target, rules) as response:
-                if response.status_code in _REDIRECTS:
-                    before, url = url, urljoin(url, response.headers.get("location", ""))
+            with _answer(target, deadline) as response:
+                if response.status in _REDIRECTS:
+                    before, url = url, urljoin(url, _header(response, "location"))
                     if before.startswith("https:") and not url.startswith("https:"):
                         raise _refused("it leads from https to another scheme")
                     continue
-                return Fetched(_read(response, rules, deadline), _type_of(response, rules), url)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+                return Fetched(_read(response, rules), _type_of(response, rules), url)
+        except httpcore.TimeoutException as error:
+            raise _refused(f"it takes longer than {rules.most_seconds:g} seconds") from error
+        except (httpcore.NetworkError, httpcore.ProtocolError, ValueError) as error:
             raise _refused("it does not answer") from error
     raise _refused(f"it leads on more than {rules.most_redirects} times")
 
 
+class _Line(httpcore.NetworkStream):
+    """A connection that ends at its time, however slowly the other side goes on talking."""
+
+    def __init__(self, stream: httpcore.NetworkStream, deadline: float) -> None:
+        self._stream = stream
+        self._deadline = deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        del timeout
+        return self._stream.read(max_bytes, _left(self._deadline))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        del timeout
+        self._stream.write(buffer, _left(self._deadline))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        del timeout
+        return _Line(self._stream.start_tls(ssl_context, server_hostname, _left(self._deadline)), self._deadline)
+
+    def get_extra_info(self, info: str) -> object:
+        return self._stream.get_extra_info(info)
+
+
+class _Pinned(httpcore.SyncBackend):
+    """Connects to the address that was checked, whatever name is asked for."""
+
+    def __init__(self, address: IpAddress, deadline: float) -> None:
+        self._address = str(address)
+        self._deadline = deadline
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        del host, timeout
+        stream = super().connect_tcp(self._address, port, _left(self._deadline), local_address, socket_options)
+        return _Line(stream, self._deadline)
+
+
+def _left(deadline: float) -> float:
+    """Seconds. Raises httpcore.ReadTimeout when there are none."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise httpcore.ReadTimeout
+    return left
+
+
 @contextmanager
-def _answer(target: Target, rules: Rules) -> Iterator[httpx.Response]:
+def _answer(target: Target, deadline: float) -> Iterator[httpcore.Response]:
     """A connection to the address that was checked, under the name that was asked for."""
     host = f"[{target.host}]" if ":" in target.host else target.host
-    at = f"[{target.address}]" if target.address.version == 6 else str(target.address)
+    url = httpcore.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.path)
+    headers = [("Host", f"{host}:{target.port}"), ("Accept-Encoding", "identity"), ("User-Agent", "Stablehand")]
     with (
-        httpx.Client(trust_env=False, follow_redirects=False, timeout=rules.most_seconds) as client,
-        client.stream(
-            "GET",
-            f"{target.scheme}://{at}:{target.port}{target.path}",
-            headers={"Host": f"{host}:{target.port}", "Accept-Encoding": "identity", "User-Agent": "Stablehand"},
-            extensions={"sni_hostname": target.host},
-        ) as response,
+        httpcore.ConnectionPool(
+            ssl_context=ssl.create_default_context(cafile=certifi.where()),
+            network_backend=_Pinned(target.address, deadline),
+        ) as pool,
+        pool.stream("GET", url, headers=headers) as response,
     ):
         yield response
 
 
-def _type_of(response: httpx.Response, rules: Rules) -> str:
-    kind: str = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+def _header(response: httpcore.Response, name: str) -> str:
+    """The last one of this name; empty when there is none."""
+    found = [value for given, value in response.headers if given.lower() == name.encode()]
+    return found[-1].decode("latin-1").strip() if found else ""
+
+
+def _type_of(response: httpcore.Response, rules: Rules) -> str:
+    kind = _header(response, "content-type").partition(";")[0].strip().lower()
     if kind not in rules.types:
         raise _refused("it is none of: " + ", ".join(sorted(rules.types)))
     return kind
 
 
-def _read(response: httpx.Response, rules: Rules, deadline: float) -> bytes:
-    if response.status_code != 200:
-        raise _refused(f"it answers {response.status_code}")
-    if response.headers.get("content-encoding", "identity").lower() != "identity":
+def _read(response: httpcore.Response, rules: Rules) -> bytes:
+    """The bytes as they came: nothing is unpacked."""
+    if response.status != 200:
+        raise _refused(f"it answers {response.status}")
+    if (_header(response, "content-encoding") or "identity").lower() != "identity":
         raise _refused("it is compressed")
     _type_of(response, rules)
     data = bytearray()
-    for part in _parts(response):
+    for part in response.iter_stream():
         data += part
         if len(data) > rules.most_bytes:
             raise _refused(f"it is larger than {rules.most_bytes} bytes")
-        if time.monotonic() > deadline:
-            raise _refused(f"it takes longer than {rules.most_seconds:g} seconds")
     return bytes(data)
-
-
-def _parts(response: httpx.Response) -> Iterator[bytes]:
-    """As they came: nothing is unpacked."""
-    return response.iter_raw(65_536)
 
 
 def _ascii(host: str) -> str:
