@@ -92,6 +92,30 @@ def _exposure(settings: Settings) -> Iterator[Finding]:
         yield Finding("exposure", "ok", f"serves on {settings.api.host}, this machine only")
     except StablehandError as error:
         yield Finding("exposure", "problem", error.message, error.hint)
+    public = settings.api.public_url or ""
+    if (
+        settings.api.authentication
+        and exposure.is_loopback(settings.api.host)
+        and public
+        and not settings.api.trusted_proxies
+    ):
+        yield Finding(
+            "exposure",
+            "note",
+            f"{public} seems to lead here through a proxy, but api.trusted_proxies is 0: all visitors count as one.",
+            "Set it to the number of proxies in front, or a stranger's wrong passwords make everybody wait.",
+        )
+    if (
+        settings.api.authentication
+        and not public.startswith("https://")
+        and not exposure.is_loopback(settings.api.host)
+    ):
+        yield Finding(
+            "exposure",
+            "note",
+            "passwords and sessions travel in the open: api.public_url does not begin with https.",
+            "Put a proxy with TLS in front, and set api.public_url to its address.",
+        )
     if "*" in settings.api.cors_origins:
         yield Finding(
             "exposure",

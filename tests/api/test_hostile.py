@@ -1,5 +1,6 @@
 """Lists of what strangers try: each is refused in our shape, and nothing of it is stored."""
 
+import base64
 import io
 import socket
 import struct
@@ -19,6 +20,7 @@ from tests.api.people import PASSWORD, Browser, Town, build
 from tests.api.site import TOKEN, Site, make_site
 from tests.api.test_bad_input import error_of
 from tests.api.test_inputs import animated, chunk, picture, promised
+from tests.unit.test_outside import NAMES, PUBLIC
 from tests.unit.test_outside import REFUSED as ADDRESSES
 
 GOOD = {"prompt": "a red house", "checkpoint": "tiny", "width": 64, "height": 64}
@@ -44,6 +46,13 @@ def ada(town: Town) -> Browser:
 
 
 @pytest.fixture(scope="module")
+def key(ada: Browser) -> dict[str, str]:
+    """What a program of Ada's sends along."""
+    made = ada.send("POST", "/api/v1/keys", {"name": "a program"}).get_json()["key"]
+    return {"Authorization": f"Bearer {made}"}
+
+
+@pytest.fixture(scope="module")
 def admin(town: Town) -> Browser:
     return town.owner()
 
@@ -58,7 +67,7 @@ def stored(town: Town) -> dict[str, int]:
 
 
 @pytest.fixture
-def untouched(town: Town, ada: Browser, admin: Browser) -> Iterator[None]:
+def untouched(town: Town, ada: Browser, admin: Browser, key: object) -> Iterator[None]:
     before = stored(town)
     yield
     assert stored(town) == before
@@ -81,6 +90,30 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket, "getaddrinfo", fail)
     monkeypatch.setattr(socket.socket, "connect", fail)
+
+
+def looked_up(host: str, port: int, **_: Any) -> list[tuple[Any, ...]]:
+    """A resolver that knows every name of the list, and none of another network than the operator's."""
+    found = NAMES.get(host, ["192.168.7.7"])
+    return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in found if address != PUBLIC]
+
+
+@pytest.mark.usefixtures("untouched", "offline")
+def test_no_address_that_leads_inside_is_fetched(
+    town: Town, key: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A1111's dialect does fetch pictures by their address; nothing is connected to for any of these."""
+    monkeypatch.setattr(socket, "getaddrinfo", looked_up)
+    client = town.site.app.test_client()
+    for address in ADDRESSES:
+        for path, body in (
+            ("img2img", {"prompt": "a", "init_images": [address]}),
+            ("img2img", {"prompt": "a", "init_images": [address], "mask": address}),
+            ("extra-single-image", {"image": address, "upscaling_resize": 2, "upscaler_1": "Nearest"}),
+            ("png-info", {"image": address}),
+        ):
+            answer = client.post(f"/sdapi/v1/{path}", json=body, headers=key)
+            assert 400 <= answer.status_code < 500, (address, answer.get_data(as_text=True))
 
 
 @pytest.mark.usefixtures("untouched", "offline")
@@ -168,11 +201,14 @@ UPLOADS: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("data", UPLOADS.values(), ids=UPLOADS)
-def test_no_such_picture_is_taken(untouched: None, ada: Browser, data: bytes) -> None:
+def test_no_such_picture_is_taken(untouched: None, town: Town, ada: Browser, key: dict[str, str], data: bytes) -> None:
     token = {"X-XSRF-TOKEN": ada.client.get_cookie("XSRF-TOKEN").value}
     for sent in ({"data": data}, {"data": {"file": (io.BytesIO(data), "../../house.png", "image/png")}}):
         answer = ada.client.post("/api/v1/inputs", headers=token, **sent)
         assert refused(answer)["code"] in {"bad_picture", "picture_too_large", "too_large", "bad_request"}
+    body = {"prompt": "a", "init_images": [base64.b64encode(data).decode()]}
+    told = town.site.app.test_client().post("/sdapi/v1/img2img", json=body, headers=key)
+    assert 400 <= told.status_code < 500, told.get_data(as_text=True)
 
 
 def test_nothing_of_a_polyglot_is_kept(town: Town, ada: Browser) -> None:

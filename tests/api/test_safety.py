@@ -13,6 +13,7 @@ from stablehand.adapters.blocklist import Blocklist
 from stablehand.domain.errors import BadSettings
 from stablehand.wiring import safety
 from tests.api.site import Make, Site
+from tests.unit.test_outside import port  # noqa: F401  (a fixture)
 
 LISTED = "safety: {blocked_words: [gore], blocklist_file: listed.txt}"
 CHECKED = "safety: {checker: 'tests.api.checkers:Palette'}"
@@ -168,3 +169,17 @@ def test_what_cannot_be_used_is_told_at_the_start(tmp_path: Path, section: str, 
         assert safety.open_blocklist(table) is None
         safety.open_checker(table)
     assert refused.value.hint
+
+
+def test_an_operator_may_allow_a_network_and_redirects_are_checked_all_the_same(make: Make, port: int) -> None:  # noqa: F811
+    def ask(site: Site, address: str) -> str:
+        answer = site.client.post("/sdapi/v1/png-info", json={"image": address})
+        assert answer.status_code == 422
+        return str(answer.get_json()["detail"])
+
+    here = f"http://127.0.0.1:{port}"
+    assert ask(make(), f"{here}/a").startswith("Invalid image url")
+    allowing = make(yaml="safety: {fetch_networks: 127.0.0.1/32}")
+    assert ask(allowing, f"{here}/a") == "Invalid encoded image", "it was fetched; what came is no picture"
+    for onward in ("http://169.254.169.254/", "http://127.0.0.2/", "file:///etc/passwd"):
+        assert ask(allowing, f"{here}/on?{onward}").startswith("Invalid image url")

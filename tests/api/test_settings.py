@@ -260,3 +260,46 @@ def test_the_doctor_tries_the_bucket_out(tmp_path: Path, bucket_server: BucketSe
         said[finding.level] = finding.text
     assert "NoSuchBucket" in said["problem"]
     assert "can be written to" in said["ok"]
+
+
+@pytest.mark.parametrize(
+    ("section", "word"),
+    [
+        ("{public_url: 'https://pictures.example.org'}", "trusted_proxies"),
+        ("{host: 0.0.0.0}", "in the open"),
+        ("{public_url: 'https://pictures.example.org', trusted_proxies: 1}", ""),
+        ("{host: 0.0.0.0, public_url: 'https://pictures.example.org'}", ""),
+    ],
+)
+def test_the_doctor_notices_how_people_come_in(tmp_path: Path, section: str, word: str) -> None:
+    (tmp_path / settings.FILE_NAME).write_text(f"api: {section.replace('{', '{authentication: true, ')}")
+    notes = [found.text for found in doctor._exposure(settings.load(data_dir=tmp_path)) if found.level == "note"]
+    assert [word in note for note in notes] == ([True] if word else [])
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("API__REQUESTS_PER_ADDRESS", "many"),
+        ("API__REQUESTS_PER_ACCOUNT", "0/minute"),
+        ("AUTH__ATTEMPTS_PER_ACCOUNT", "10 a minute"),
+        ("AUTH__LETTERS_PER_MAILBOX", "5/fortnight"),
+        ("SAFETY__FETCH_NETWORKS", "10.0.0.1/8"),
+        ("SAFETY__CHECKER", "rm -rf"),
+    ],
+)
+def test_rates_and_networks_are_refused_that_mean_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, value: str
+) -> None:
+    monkeypatch.setenv(f"STABLEHAND_{key}", value)
+    with pytest.raises(BadSettings, match=key.lower().replace("__", r"\.")):
+        settings.load(data_dir=tmp_path)
+
+
+def test_rates_may_be_several_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STABLEHAND_AUTH__ATTEMPTS_PER_ACCOUNT", "10/10 minutes; 100/day")
+    monkeypatch.setenv("STABLEHAND_AUTH__LETTERS_PER_MAILBOX", "")
+    monkeypatch.setenv("STABLEHAND_SAFETY__FETCH_NETWORKS", "10.0.0.0/8,fd00::/64")
+    table = settings.load(data_dir=tmp_path)
+    assert (table.auth.attempts_per_account, table.auth.letters_per_mailbox) == ("10/10 minutes; 100/day", None)
+    assert table.safety.fetch_networks == ["10.0.0.0/8", "fd00::/64"]

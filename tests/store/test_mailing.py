@@ -6,21 +6,18 @@ import ssl
 import stat
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from stablehand.adapters.mailing import FolderMailer, SmtpMailer
 from stablehand.domain.letters import Letter
 from stablehand.ports import LetterNotSent
 from stablehand.services.post import Post
+from tests.certificates import own_certificate
 from tests.running import free_port
 
 LETTER = Letter(to="ada@example.org", subject="Grüße", text="Open this:\n\nhttps://house.example/reset?token=a.b-c\n")
@@ -40,27 +37,7 @@ class Box:
 @pytest.fixture
 def certificate(tmp_path: Path) -> tuple[Path, Path]:
     """Certificate and key for localhost."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    paths = tmp_path / "cert.pem", tmp_path / "key.pem"
-    paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    paths[1].write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return paths
+    return own_certificate(tmp_path, "localhost")
 
 
 @pytest.fixture

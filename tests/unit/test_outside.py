@@ -3,15 +3,18 @@
 import contextlib
 import dataclasses
 import ipaddress
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
 from stablehand.adapters.outside import Rules, fetch, target_of
 from stablehand.domain.errors import AddressRefused
+from tests.certificates import own_certificate
 
 PUBLIC = "93.184.216.34"
 NAMES: dict[str, list[str]] = {
@@ -133,7 +136,7 @@ class _Answers(BaseHTTPRequestHandler):
 @pytest.fixture
 def port() -> Iterator[int]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Answers)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield server.server_address[1]
     server.shutdown()
@@ -185,3 +188,26 @@ def test_a_redirect_to_nowhere_is_refused(port: int) -> None:
     for onward in (f"http://127.0.0.1:{port}/on?http://127.0.0.1:1/", f"http://127.0.0.1:{port}/on?http://[::1/"):
         with pytest.raises(AddressRefused):
             fetch(onward, HERE)
+
+
+def test_over_tls_the_name_is_checked_that_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not the address that is connected to."""
+    certificate, key = own_certificate(tmp_path, "pictures.example.org")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Answers)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    place = f"example.org:{server.server_address[1]}/a"
+    try:
+        with pytest.raises(AddressRefused):
+            fetch(f"https://pictures.{place}", HERE, resolver=lambda *_: ["127.0.0.1"])  # signed by nobody known
+        monkeypatch.setattr("certifi.where", lambda: str(certificate))
+        assert fetch(f"https://pictures.{place}", HERE, resolver=lambda *_: ["127.0.0.1"]).data == b"x" * 10
+        with pytest.raises(AddressRefused):
+            fetch(f"https://others.{place}", HERE, resolver=lambda *_: ["127.0.0.1"])
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -9,6 +9,7 @@ from pathlib import Path
 from stablehand.adapters.blocklist import Blocklist
 from stablehand.adapters.broadcast import NoOthers
 from stablehand.adapters.objects import Objects
+from stablehand.adapters.outside import Rules
 from stablehand.domain.limits import Limits
 from stablehand.domain.pools import DEFAULT_POOL, Pool
 from stablehand.ports import Broadcast, Doorbell, PictureChecker
@@ -35,6 +36,7 @@ class Services:
     default_vae: str | None = None  #: name of an autoencoder (``models.vae``); None: each checkpoint's own
     public_url: str | None = None  #: ``storage.public_url``: where browsers fetch pictures, if not from us
     presigned_uploads: bool = True  #: agents send pictures straight to the bucket, where there is one
+    fetching: Rules = field(default_factory=Rules)  #: of addresses that users give
     blocklist: Blocklist | None = None  #: of what prompts may not hold
     checker: PictureChecker | None = None  #: looks at each picture before it is taken
     checking: threading.Lock = field(default_factory=threading.Lock)  #: held while it looks

@@ -1,7 +1,7 @@
 """bring: a picture that came inside of a request, or by its address, becomes an input."""
 
 from stablehand.adapters.masks import by_alpha
-from stablehand.adapters.outside import Rules, fetch
+from stablehand.adapters.outside import fetch
 from stablehand.adapters.written import Written, read_written
 from stablehand.domain.a1111.errors import Refused
 from stablehand.domain.a1111.pictures import Address, decode, unreadable
@@ -12,18 +12,18 @@ from stablehand.services.inputs import input_bytes, take_input
 from stablehand.store.inputs import Input
 
 
-def picture_bytes(text: str) -> bytes:
+def picture_bytes(services: Services, text: str) -> bytes:
     """What lies in the text, or at its address. Raises Refused."""
     found = decode(text)
     if isinstance(found, bytes):
         return found
-    return _fetched(found)
+    return _fetched(services, found)
 
 
 def bring(services: Services, account: Account, text: str) -> Input:
     """Raises Refused, PictureTooLarge, StorageFull, StorageAway."""
     try:
-        return take_input(services, account, picture_bytes(text))
+        return take_input(services, account, picture_bytes(services, text))
     except BadPicture as error:
         raise unreadable() from error
 
@@ -36,16 +36,17 @@ def bring_mask(services: Services, account: Account, text: str) -> Input:
     return kept if mask is plain else take_input(services, account, mask)
 
 
-def words_in(text: str) -> Written:
+def words_in(services: Services, text: str) -> Written:
     """What stands in the file of a picture that came in a request. Raises Refused, PictureTooLarge."""
     try:
-        return read_written(picture_bytes(text))
+        return read_written(picture_bytes(services, text))
     except BadPicture as error:
         raise unreadable() from error
 
 
-def _fetched(address: Address) -> bytes:
+def _fetched(services: Services, address: Address) -> bytes:
     try:
-        return fetch(address.url, Rules()).data
+        return fetch(address.url, services.fetching).data
     except AddressRefused as error:
-        raise Refused(500, f"Invalid image url: {error.message}") from error
+        # Upstream answers 500 here and to what is no picture; but whoever sent it is wrong, not the server.
+        raise Refused(422, f"Invalid image url: {error.message}") from error

@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field
 
 from stablehand.settings.section import Section
-from stablehand.settings.values import Words
+from stablehand.settings.values import Networks, Words
 
 
 class SafetySettings(Section):
@@ -19,4 +19,9 @@ class SafetySettings(Section):
         pattern=r"^[A-Za-z_][\w.]*(:[A-Za-z_]\w*)?$",
         description="What looks at each finished picture: `package.module:factory`, or the name of an entry point of "
         "the group `stablehand.checkers`. Default: nothing does.",
+    )
+    fetch_networks: Networks = Field(
+        default_factory=list,
+        description="Networks, such as `10.1.0.0/16`, from which addresses of pictures that users give may be fetched "
+        "although they are not public.",
     )

@@ -1,6 +1,7 @@
 """What a value may look like, and how people write it."""
 
 import re
+from ipaddress import ip_network
 from typing import Annotated, Any
 
 import yaml
@@ -29,9 +30,17 @@ def _host(value: str) -> str:
     return value
 
 
+def _network(value: str) -> str:
+    try:
+        return str(ip_network(value))
+    except ValueError as error:
+        raise ValueError(f"a network is written as 10.1.0.0/16 or fd00:1::/64 ({error})") from error
+
+
 PoolName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 Origins = Annotated[list[Annotated[str, AfterValidator(_origin)]], NoDecode, BeforeValidator(_as_list)]
 Words = Annotated[list[Annotated[str, StringConstraints(min_length=1)]], NoDecode, BeforeValidator(_as_list)]
+Networks = Annotated[list[Annotated[str, AfterValidator(_network)]], NoDecode, BeforeValidator(_as_list)]
 Hosts = Annotated[list[Annotated[str, AfterValidator(_host)]], NoDecode, BeforeValidator(_as_list)]
 
 

@@ -5,6 +5,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +14,7 @@ from flask import Flask
 
 from stablehand.adapters.hub import is_source
 from stablehand.adapters.notices_file import NoticesFile
+from stablehand.adapters.outside import Rules
 from stablehand.agent.child import AgentChild, write_token
 from stablehand.api import AccountOptions, Options, Rates, Readiness, create_app
 from stablehand.domain.limits import Limits
@@ -94,6 +96,7 @@ def open_services(settings: Settings, *, checker: PictureChecker | None = None) 
         models_dir=settings.models_dir,
         public_url=settings.storage.public_url,
         presigned_uploads=settings.storage.presigned_uploads,
+        fetching=Rules(networks=tuple(map(ip_network, settings.safety.fetch_networks))),
         blocklist=open_blocklist(settings),
         checker=checker,
     )

@@ -33,4 +33,4 @@ def decode(text: str) -> bytes | Address:
 
 
 def unreadable() -> Refused:
-    return Refused(500, "Invalid encoded image")
+    return Refused(422, "Invalid encoded image")

@@ -60,7 +60,7 @@ def add(api: Blueprint, door: Door) -> None:
 
     @api.post("/sdapi/v1/png-info")
     def png_info() -> Response:
-        written = words_in(read_body(PNG_INFO, body_of(door))["image"])
+        written = words_in(door.services, read_body(PNG_INFO, body_of(door))["image"])
         return say(png_info_of(written.infotext, written.items))
 
     @api.post("/sdapi/v1/interrogate")
