@@ -61,6 +61,8 @@ A1111 = {
     },
     "GET /internal/pending-tasks": READ,
     "GET /internal/ping": READ,
+    "GET /config": READ,
+    "GET /user": READ,
     "POST /internal/progress": READ,
 }
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import webuiapi
 from PIL import Image as Pictures
 from safetensors.numpy import load_file, save_file
 
@@ -38,6 +39,22 @@ def test_postcard_draws_what_it_is_asked(service: RunningService) -> None:
     assert (seen.sky, seen.setting) == ("sunset", "meadow")
     assert PROMPT in image["infotext"]
     assert "Seed: 7," in image["infotext"]
+
+
+def test_a_client_of_the_web_ui_draws_edits_and_enlarges_with_postcard(service: RunningService) -> None:
+    api = webuiapi.WebUIApi(host="127.0.0.1", port=service.port, sampler="Euler a", steps=4)
+    drawn = api.txt2img(prompt=PROMPT, width=64, height=64, seed=7)
+    assert (drawn.image.size, drawn.info["sd_model_name"]) == ((64, 64), "postcard")
+    assert api.txt2img(prompt=PROMPT, width=64, height=64, seed=7).image.tobytes() == drawn.image.tobytes()
+    mask = Pictures.new("L", (64, 64), 0)
+    mask.paste(255, (0, 0, 32, 64))
+    edited = api.img2img(
+        images=[drawn.image], mask_image=mask, mask_blur=0, inpaint_full_res=False, prompt=PROMPT, width=64, height=64
+    )
+    right = (40, 0, 64, 64)
+    assert edited.image.crop(right).tobytes() == drawn.image.crop(right).tobytes(), "outside of the mask it stays"
+    assert edited.image.tobytes() != drawn.image.tobytes()
+    assert api.extra_single_image(edited.image, upscaler_1="Lanczos", upscaling_resize=2).image.size == (128, 128)
 
 
 def test_broken_weights_fail_the_job_with_their_reason_and_nothing_else(service: RunningService) -> None:

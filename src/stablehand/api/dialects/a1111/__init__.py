@@ -14,7 +14,7 @@ from stablehand.domain.a1111.errors import Invalid, Refused
 from stablehand.services.glimpses import Glimpses
 
 #: beginnings of the addresses at which this is spoken
-PREFIXES = ("/sdapi/", "/internal/", "/controlnet/")
+PREFIXES = ("/sdapi/", "/internal/", "/controlnet/", "/config", "/user")
 
 
 def routes(door: Door) -> Blueprint:

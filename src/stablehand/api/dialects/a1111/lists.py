@@ -59,6 +59,7 @@ _DONE: dict[str, Any] = {
     "unload-checkpoint": {},
     "reload-checkpoint": {},
 }
+_FOR_HIRES = (*LATENT_UPSCALERS, "None", *PIXEL_UPSCALERS)
 _CONTROL_TYPE = {"module_list": ["none"], "model_list": ["None"], "default_option": "none", "default_model": "None"}
 
 
@@ -91,6 +92,10 @@ def add(api: Blueprint, door: Door) -> None:
     @api.get("/controlnet/module_list", endpoint="get_module_list")
     def module_list() -> Response:
         return say({"module_list": ["none"], "module_detail": {"none": {"model_free": False, "sliders": []}}})
+
+    # What the web UI's own page is made of: clients look for who has signed in, and for names of upscalers.
+    constant("/user", None)
+    constant("/config", {"components": [{"props": {"elem_id": "txt2img_hr_upscaler", "choices": list(_FOR_HIRES)}}]})
 
     for name, value in _DONE.items():
         _add_refresh(api, door, name, value)
