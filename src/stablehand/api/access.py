@@ -17,8 +17,8 @@ from stablehand.api.auth.install import signed_in
 from stablehand.api.door import Door
 from stablehand.api.guards import SAFE_METHODS
 from stablehand.domain.credentials import Caller, Scope
-from stablehand.domain.errors import Forbidden, Unauthorized
-from stablehand.services.keys import caller_by_key, list_keys
+from stablehand.domain.errors import AccountSuspended, Forbidden, Unauthorized
+from stablehand.services.keys import caller_by_key, key_is_good
 from stablehand.services.sessions import account_in_session
 
 #: ``nobody``: open to all · ``agent``: an agent's own token · ``session``: a browser that has signed in, no key ·
@@ -78,6 +78,8 @@ NEEDS: dict[str, Need] = {
     },
     "keys.*": "session",
     "account.*": "session",
+    "admin-accounts.*": "admin",
+    "usage.*": "admin",
     "admin-agents.*": "admin",
     "dead-letters.*": "admin",
     "notices.*": "admin",
@@ -139,13 +141,19 @@ def check_csrf(app: Flask) -> None:
 
 
 def identify(door: Door) -> Caller | None:
-    """Who asks: by a key if one was sent, else by the browser's session. Raises Unauthorized for a key that is void."""
+    """Who asks: by a key if one was sent, else by the browser's session.
+
+    Raises:
+        Unauthorized: the key is void. AccountSuspended: it is good, but its account is not to be used.
+    """
     secret = key_in(request.headers)
     if secret is not None:
         caller = caller_by_key(door.services, secret)
         if caller is None:
             count_bad_key(door)
             raise Unauthorized("This API key is not good (any more).", hint="Make a new one on the page Account.")
+        if caller.account.suspended_at is not None:
+            raise AccountSuspended(caller.account.suspended_reason)
         return caller
     found = signed_in()
     return None if found is None else Caller(account=found[0], session=found[1])
@@ -156,7 +164,7 @@ def still_good(door: Door, caller: Caller) -> bool:
     if door.options.accounts is None:
         return True
     if caller.key is not None:
-        return any(key.id == caller.key.id for key in list_keys(door.services, caller.account))
+        return key_is_good(door.services, caller.key.id)
     return caller.session is not None and (
         account_in_session(door.services, caller.session, idle_days=door.options.accounts.session_days) is not None
     )

@@ -3,17 +3,20 @@
 import dataclasses
 import uuid
 
-from flask import Response, request
+from flask import Response, current_app, request
 from flask_openapi.blueprint import APIBlueprint
-from flask_security.utils import logout_user
+from flask_security.utils import logout_user, verify_password
 
-from stablehand.api.account_schemas import AccountOut, SessionOut, SessionPage
-from stablehand.api.door import Door, blueprint, reply
+from stablehand.api.account_schemas import AccountOut, FarewellIn, SessionOut, SessionPage
+from stablehand.api.door import BODY_ERRORS, Door, blueprint, reply
 from stablehand.api.options import AccountOptions
-from stablehand.api.schemas import ById, PageQuery
+from stablehand.api.schemas import ById, Error, PageQuery
 from stablehand.domain.audit import Deed
+from stablehand.domain.credentials import fold_address
+from stablehand.domain.errors import InvalidFields
 from stablehand.domain.pages import page_of
 from stablehand.services.accounts import credentials, note_deed, save_credentials
+from stablehand.services.erase import erase
 from stablehand.services.sessions import end_session, list_sessions
 
 
@@ -77,6 +80,23 @@ def routes(door: Door, accounts: AccountOptions) -> APIBlueprint:
             address=request.remote_addr or "",
         )
         note_deed(door.services, deed)
+        logout_user()
+        return "", 204
+
+    @api.post("/account/delete", responses={204: None, **BODY_ERRORS, 409: Error})
+    def delete_account(body: FarewellIn) -> tuple[str, int]:
+        """Delete your account with your pictures and everything else that is yours. There is no way back."""
+        account = door.account
+        known = credentials(door.services, account_id=account.id)
+        assert known is not None
+        if known.password_hash is None:
+            if fold_address(body.email or "") != known.address:
+                raise InvalidFields({"email": "the address of your account"})
+        elif body.password is None or not verify_password(
+            current_app.extensions["security"].password_util.normalize(body.password), known.password_hash
+        ):
+            raise InvalidFields({"password": "the password of your account"})
+        erase(door.services, account.id, by=account.id, came_from=request.remote_addr or "")
         logout_user()
         return "", 204
 

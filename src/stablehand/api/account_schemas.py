@@ -41,6 +41,13 @@ class AccountOut(Out):
     recovery_codes: int = Field(description="How many recovery codes are left.")
 
 
+class FarewellIn(In):
+    """One of the two."""
+
+    password: _Password | None = Field(None, description="Of the account, if it has one.")
+    email: _Address | None = Field(None, description="The account's own address, if it signs in without a password.")
+
+
 class SessionOut(Out):
     id: str
     current: bool = Field(description="The one that is asking.")

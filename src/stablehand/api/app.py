@@ -12,6 +12,7 @@ from stablehand import __version__
 from stablehand.api import (
     access,
     account,
+    admin_accounts,
     admin_agents,
     agents,
     checkpoints,
@@ -33,6 +34,7 @@ from stablehand.api import (
     reading,
     samplers,
     status,
+    usage,
 )
 from stablehand.api.auth import attempts
 from stablehand.api.auth import install as auth
@@ -116,6 +118,7 @@ def create_app(services: Services, options: Options) -> Flask:
             admin_agents.routes(door),
             dead_letters.routes(door),
             notices.routes(door),
+            usage.routes(door),
             doorway.routes(door),
         ):
             app.register_api(blueprint)
@@ -123,6 +126,7 @@ def create_app(services: Services, options: Options) -> Flask:
             app.register_api(account.routes(door, options.accounts))
             app.register_api(keys.routes(door))
             app.register_api(invitations.routes(door))
+            app.register_api(admin_accounts.routes(door))
         app.register_blueprint(a1111.routes(door))
         app.register_blueprint(agents.routes(door, measured))
         app.register_blueprint(page.routes(options.static_dir))

@@ -8,7 +8,7 @@ from stablehand.api.schemas import AddonPage, AddonQuery, CheckpointPage, PageQu
 from stablehand.api.views import addon_out, checkpoint_out
 from stablehand.domain.pages import page_of
 from stablehand.services.addons import list_addons
-from stablehand.services.catalogue import default_checkpoint, list_checkpoints, resident_checkpoints
+from stablehand.services.catalogue import allowed_checkpoints, default_checkpoint, resident_checkpoints
 from stablehand.services.rescan import rescan
 
 
@@ -17,10 +17,11 @@ def routes(door: Door) -> APIBlueprint:
 
     @api.get("/checkpoints", responses={200: CheckpointPage})
     def browse_checkpoints(query: PageQuery) -> Response:
-        """List checkpoints."""
+        """List the checkpoints that you may use."""
         resident = resident_checkpoints(door.services)
-        default = default_checkpoint(door.services)
-        page = page_of("checkpoints", list_checkpoints(door.services), limit=query.limit, cursor=query.cursor)
+        default = default_checkpoint(door.services, door.account)
+        known = allowed_checkpoints(door.services, door.account)
+        page = page_of("checkpoints", known, limit=query.limit, cursor=query.cursor)
         items = [
             checkpoint_out(
                 checkpoint,

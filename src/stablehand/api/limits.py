@@ -8,7 +8,7 @@ from pydantic import Field
 
 from stablehand.api.door import Door, blueprint, reply
 from stablehand.api.schemas import Out
-from stablehand.services.quotas import allowance
+from stablehand.services.quotas import Allowance, allowance
 
 
 class UsageOut(Out):
@@ -46,33 +46,34 @@ def routes(door: Door) -> APIBlueprint:
     @api.get("/me/limits", responses={200: AllowanceOut})
     def read_limits() -> Response:
         """Look at your tier and limits, what you have used of them and when it frees."""
-        found = allowance(door.services, door.account)
-        quotas, tier = found.quotas, found.tier
-        return reply(
-            AllowanceOut(
-                tier=TierOut(
-                    name=tier.name,
-                    deadline_seconds=tier.deadline_seconds,
-                    weight=tier.weight,
-                    retention_days=tier.retention_days,
-                ),
-                used=[
-                    UsageOut(
-                        name=usage.limit,
-                        most=usage.most,
-                        used=usage.used,
-                        left=usage.left,
-                        frees_at=usage.frees_at,
-                        is_own=usage.limit in found.own,
-                    )
-                    for usage in found.usage
-                ],
-                pixels=quotas.pixels,
-                steps=quotas.steps,
-                count=quotas.count,
-                checkpoints=None if quotas.checkpoints is None else list(quotas.checkpoints),
-                kinds=None if quotas.kinds is None else list(quotas.kinds),
-            )
-        )
+        return reply(allowance_out(allowance(door.services, door.account)))
 
     return api
+
+
+def allowance_out(found: Allowance) -> AllowanceOut:
+    quotas, tier = found.quotas, found.tier
+    return AllowanceOut(
+        tier=TierOut(
+            name=tier.name,
+            deadline_seconds=tier.deadline_seconds,
+            weight=tier.weight,
+            retention_days=tier.retention_days,
+        ),
+        used=[
+            UsageOut(
+                name=usage.limit,
+                most=usage.most,
+                used=usage.used,
+                left=usage.left,
+                frees_at=usage.frees_at,
+                is_own=usage.limit in found.own,
+            )
+            for usage in found.usage
+        ],
+        pixels=quotas.pixels,
+        steps=quotas.steps,
+        count=quotas.count,
+        checkpoints=None if quotas.checkpoints is None else list(quotas.checkpoints),
+        kinds=None if quotas.kinds is None else list(quotas.kinds),
+    )

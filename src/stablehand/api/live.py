@@ -25,7 +25,14 @@ from stablehand.api.guards import Gate
 from stablehand.api.views import image_out, job_out, shot_out
 from stablehand.domain.credentials import Caller
 from stablehand.domain.errors import Busy, NotFound, StablehandError, Unauthorized
-from stablehand.domain.events import Event, ImageAdded, JobChanged, NoticeGiven, PreviewShown, ShotChanged
+from stablehand.domain.events import (
+    AccountStopped,
+    ImageAdded,
+    JobChanged,
+    NoticeGiven,
+    PreviewShown,
+    ShotChanged,
+)
 from stablehand.services.watch import unwatch, watch
 
 PATH = "/socket.io"
@@ -37,6 +44,8 @@ REFETCH_SECONDS = 5.0
 LOOK_SECONDS = 10.0
 #: a client only ever says which job it looks at
 MAX_MESSAGE_BYTES = 4096
+
+Told = JobChanged | ShotChanged | ImageAdded | PreviewShown | NoticeGiven
 
 log = structlog.get_logger("stablehand.live")
 
@@ -201,6 +210,9 @@ class Live:
                 if self._subscription.closed:
                     return
                 continue
+            if isinstance(event, AccountStopped):
+                self._look_for_strangers()
+                continue
             try:
                 name, body, room = _told(event)
                 self.socketio.emit(name, body, to=room)
@@ -252,7 +264,7 @@ class SocketGate:
             raise WebsocketOnly("Live events come by websocket only.", hint='Connect with transports: ["websocket"].')
 
 
-def _told(event: Event) -> tuple[str, dict[str, Any], str]:
+def _told(event: Told) -> tuple[str, dict[str, Any], str]:
     """(event name, body, room) of what happened."""
     room = _account_room(event.account_id)
     match event:

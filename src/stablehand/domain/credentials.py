@@ -32,6 +32,7 @@ class Credentials:
     totp_secret: str | None = None  #: encrypted
     totp_counter: int | None = None  #: of the last code that was used: none is taken twice
     recovery_codes: tuple[str, ...] = ()
+    suspended_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,10 +52,26 @@ class Forbidden(StablehandError):
     code = "forbidden"
 
 
+class AccountSuspended(Forbidden):
+    """The credential is good, but an administrator has suspended the account."""
+
+    code = "account_suspended"
+
+    def __init__(self, reason: str = "") -> None:
+        said = f"This account is suspended: {reason}" if reason else "This account is suspended."
+        super().__init__(said, hint="Ask an administrator. Keys and pictures are kept; jobs were cancelled.")
+
+
 class Conflict(StablehandError):
     """The request contradicts what is stored."""
 
     code = "conflict"
+
+
+class AccountProtected(Conflict):
+    """The account cannot be demoted, suspended or deleted: nobody else could administer then, or it is built in."""
+
+    code = "account_protected"
 
 
 class IdempotencyConflict(Conflict):

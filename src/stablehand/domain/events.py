@@ -47,4 +47,11 @@ class NoticeGiven:
     notice: Notice
 
 
-Event = JobChanged | ShotChanged | ImageAdded | PreviewShown | NoticeGiven
+@dataclass(frozen=True, slots=True)
+class AccountStopped:
+    """An account was suspended or deleted: its sockets are closed. It is told to nobody."""
+
+    account_id: str
+
+
+Event = JobChanged | ShotChanged | ImageAdded | PreviewShown | NoticeGiven | AccountStopped

@@ -1,6 +1,7 @@
 """Accounts: the built-in one, and those that people make by signing up."""
 
 import uuid
+from collections.abc import Collection
 
 from stablehand.domain.accounts import Account
 from stablehand.domain.audit import Deed
@@ -13,6 +14,11 @@ from stablehand.store.credentials import SignUp
 def owner(services: Services) -> Account:
     """The built-in owner of the machine; made on first use."""
     return services.store.owner(new_id())
+
+
+def account_names(services: Services, account_ids: Collection[str]) -> dict[str, str]:
+    """id -> name, of those that are accounts and were not deleted."""
+    return services.store.account_names(account_ids)
 
 
 def sign_up(

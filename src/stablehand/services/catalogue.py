@@ -6,6 +6,7 @@ from pathlib import Path
 
 import stablehand
 from stablehand.adapters import weights
+from stablehand.domain.accounts import Account
 from stablehand.domain.checkpoints import Checkpoint, Found, find
 from stablehand.domain.errors import CheckpointBroken
 from stablehand.services import Services
@@ -98,9 +99,18 @@ def list_checkpoints(services: Services) -> tuple[Checkpoint, ...]:
     return tuple(entry for entry in services.store.checkpoints() if entry.missing_since is None)
 
 
-def default_checkpoint(services: Services) -> Checkpoint | None:
-    """What an order without a checkpoint gets: the configured one, else Postcard, else the first."""
-    known = list_checkpoints(services)
+def allowed_checkpoints(services: Services, account: Account) -> tuple[Checkpoint, ...]:
+    """Those that this account may use, by name. Raises NotFound for an account that is gone."""
+    quotas = services.store.quotas(account.id)
+    return tuple(entry for entry in list_checkpoints(services) if quotas.allows_checkpoint(entry.name))
+
+
+def default_checkpoint(services: Services, account: Account | None = None) -> Checkpoint | None:
+    """What an order without a checkpoint gets, of those that the account may use; None: of all.
+
+    The configured one, else Postcard, else the first. Raises NotFound for an account that is gone.
+    """
+    known = list_checkpoints(services) if account is None else allowed_checkpoints(services, account)
     wanted = services.default_checkpoint
     if wanted is not None:
         wanted = weights.read_asked(services.models_dir).get(wanted, wanted)

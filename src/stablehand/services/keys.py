@@ -67,8 +67,13 @@ def revoke_key(services: Services, account: Account, key_id: str, *, came_from: 
     return key
 
 
+def key_is_good(services: Services, key_id: str) -> bool:
+    """Whether a key that was good is so still, and its account may be used."""
+    return services.store.key_is_good(key_id)
+
+
 def caller_by_key(services: Services, secret: str) -> Caller | None:
-    """Who asks with this key; None when it is none (any more)."""
+    """Who asks with this key; None when it is none (any more). The account may be suspended."""
     if not secret.startswith(KEY_PREFIX):
         return None
     found = services.store.account_by_key(hash_secret(secret))

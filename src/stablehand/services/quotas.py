@@ -6,7 +6,7 @@ from typing import Any
 from stablehand.domain.accounts import Account
 from stablehand.domain.quotas import Quotas, read_own
 from stablehand.services import Services
-from stablehand.store.quotas import Allowance
+from stablehand.store.quotas import Allowance as Allowance  # noqa: PLC0414 - the doors know it from here
 
 
 def allowance(services: Services, account: Account) -> Allowance:

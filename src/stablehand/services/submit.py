@@ -22,7 +22,7 @@ from stablehand.domain.recipes import Addon, Recipe
 from stablehand.services import Services
 from stablehand.services.addons import choose_addons, list_addons
 from stablehand.services.announce import announce
-from stablehand.services.catalogue import default_checkpoint, list_checkpoints
+from stablehand.services.catalogue import allowed_checkpoints, default_checkpoint, list_checkpoints
 from stablehand.services.identity import new_id
 from stablehand.services.inputs import as_input, find_given
 from stablehand.services.safety import check_prompts, check_recipe
@@ -136,7 +136,7 @@ class _Choice:
 
 def _choose(services: Services, account: Account, order: JobOrder, found: dict[str, str]) -> _Choice:
     """Find what an order names; adds to ``found`` what is not there, or does not fit."""
-    checkpoint = _choose_checkpoint(services, order, found)
+    checkpoint = _choose_checkpoint(services, account, order, found)
     given = find_given(services, account, order, found)
     if checkpoint is not None and not found:
         found |= size_problems(order, checkpoint.native_size, given.get("input"))
@@ -164,16 +164,22 @@ def _choose_vae(services: Services, order: JobOrder, found: dict[str, str]) -> A
     return None if vae is None else vae.as_part()
 
 
-def _choose_checkpoint(services: Services, order: JobOrder, found: dict[str, str]) -> Checkpoint | None:
+def _choose_checkpoint(
+    services: Services, account: Account, order: JobOrder, found: dict[str, str]
+) -> Checkpoint | None:
     if order.checkpoint is None or "checkpoint" in found:
-        checkpoint = default_checkpoint(services)
+        checkpoint = default_checkpoint(services, account)
         if checkpoint is None:
-            found["checkpoint"] = "there is none yet: put a checkpoint into the folder models/checkpoints"
+            found["checkpoint"] = (
+                "there is none that your account may use: ask whoever runs the service"
+                if list_checkpoints(services)
+                else "there is none yet: put a checkpoint into the folder models/checkpoints"
+            )
         return checkpoint
-    known = list_checkpoints(services)
-    checkpoint = find(known, order.checkpoint)
+    # One that the account may not use is refused as such, with the limit that says so.
+    checkpoint = find(list_checkpoints(services), order.checkpoint)
     if checkpoint is None:
-        names = ", ".join(entry.name for entry in known[:20])
+        names = ", ".join(entry.name for entry in allowed_checkpoints(services, account)[:20])
         found["checkpoint"] = f"one of: {names}" if names else "there is none yet: put one into models/checkpoints"
     return checkpoint
 

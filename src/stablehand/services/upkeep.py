@@ -10,10 +10,12 @@ from pathlib import Path
 
 from stablehand.services import Services
 from stablehand.services.catalogue import Scan, hash_next, scan
+from stablehand.services.erase import erase_leftovers
 from stablehand.services.expire import expire, judge_lanes
 from stablehand.services.orphans import find_orphans
 from stablehand.services.purge import purge
 from stablehand.services.rescan import SCAN, rescan
+from stablehand.services.suspend import stop_leftovers
 from stablehand.store.leading import Lead
 
 #: what the leader leads in
@@ -78,6 +80,8 @@ class Upkeep:
             _try("scan the models folder", lambda: self._report(scan(self._services, self._models_dir)))
             while not self._stopping.is_set() and _try("hash a checkpoint", self._hash_next):
                 pass
+            _try("stop suspended accounts", lambda: stop_leftovers(self._services))
+            _try("erase deleted accounts", lambda: erase_leftovers(self._services))
             if time.monotonic() >= next_purge:
                 _try("purge", lambda: purge(self._services))
                 _try("count what waits in each lane", self._verify_tallies)

@@ -69,7 +69,7 @@ class ApiKeys(Transactions):
             note(tx, deed)
 
     def account_by_key(self, key_hash: str) -> tuple[ApiKey, Account] | None:
-        """A key that may be used now, and whose it is."""
+        """A key that is good now, and whose it is; that account may be suspended."""
         query = (
             select(ApiKeyRow, AccountRow)
             .join(AccountRow, AccountRow.id == ApiKeyRow.account_id)
@@ -77,7 +77,6 @@ class ApiKeys(Transactions):
             .where(
                 ApiKeyRow.key_hash == key_hash,
                 ApiKeyRow.revoked_at.is_(None),
-                AccountRow.suspended_at.is_(None),
                 CredentialRow.confirmed_at.is_not(None),
             )
         )
@@ -94,6 +93,17 @@ class ApiKeys(Transactions):
             with self.writing() as tx:
                 tx.session.execute(update(ApiKeyRow).where(ApiKeyRow.key_hash == key_hash).values(last_used_at=tx.now))
         return answer
+
+    def key_is_good(self, key_id: str) -> bool:
+        """Whether it is neither revoked nor past its time, and its account may be used."""
+        query = (
+            select(ApiKeyRow.expires_at)
+            .join(AccountRow, AccountRow.id == ApiKeyRow.account_id)
+            .where(ApiKeyRow.id == key_id, ApiKeyRow.revoked_at.is_(None), AccountRow.suspended_at.is_(None))
+        )
+        with self.reading() as tx:
+            found = tx.session.execute(query).one_or_none()
+            return found is not None and (found.expires_at is None or found.expires_at > tx.now)
 
 
 def _key_from(row: ApiKeyRow) -> ApiKey:

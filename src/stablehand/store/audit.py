@@ -1,6 +1,6 @@
 """The audit log: lines written in the transaction of what they tell."""
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, or_, select
 
 from stablehand.domain.audit import AuditEntry, Deed
 from stablehand.domain.pages import Page, decode_cursor, encode_cursor
@@ -14,10 +14,24 @@ class Audit(Transactions):
         with self.writing() as tx:
             note(tx, deed)
 
-    def audit_log(self, *, limit: int, cursor: str | None = None) -> Page[AuditEntry]:
-        """The newest first. Raises InvalidFields for a cursor that is none."""
+    def audit_log(
+        self, *, limit: int, cursor: str | None = None, action: str = "", account_id: str = ""
+    ) -> Page[AuditEntry]:
+        """The newest first.
+
+        Args:
+            action: only this one, or all that begin so: "key" finds "key.made".
+            account_id: only what this account did, or what was done to it.
+
+        Raises:
+            InvalidFields: a cursor that is none.
+        """
         with self.reading() as tx:
             asked = select(AuditRow).order_by(AuditRow.number.desc()).limit(limit + 1)
+            if action:
+                asked = asked.where(or_(AuditRow.action == action, AuditRow.action.startswith(f"{action}.")))
+            if account_id:
+                asked = asked.where(or_(AuditRow.account_id == account_id, AuditRow.subject == account_id))
             if cursor is not None:
                 asked = asked.where(AuditRow.number < decode_cursor("audit", cursor))
             rows = tx.session.scalars(asked).all()

@@ -112,7 +112,7 @@ class CredentialStore(Transactions):
                 if account.name == row.address:
                     account.name = changed.address
             if changed.uniquifier != row.uniquifier:
-                _end_sessions(tx, changed.account_id)
+                end_sessions(tx, changed.account_id)
             row.address = changed.address
             row.password_hash = changed.password_hash
             row.uniquifier = changed.uniquifier
@@ -156,7 +156,7 @@ def _add_credentials(tx: Transaction, account: AccountRow, new: SignUp) -> None:
     )
 
 
-def _end_sessions(tx: Transaction, account_id: str) -> None:
+def end_sessions(tx: Transaction, account_id: str) -> None:
     tx.session.execute(
         update(SessionRow)
         .where(SessionRow.account_id == account_id, SessionRow.ended_at.is_(None))
@@ -178,4 +178,5 @@ def _credentials_from(row: CredentialRow, account: AccountRow) -> Credentials:
         totp_secret=row.totp_secret,
         totp_counter=row.totp_counter,
         recovery_codes=tuple(row.recovery_codes),
+        suspended_reason=account.suspended_reason,
     )

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import delete, func, insert, select
 
-from stablehand.domain.errors import Conflict, IdempotencyConflict, NotFound
+from stablehand.domain.errors import AccountSuspended, Conflict, IdempotencyConflict, NotFound
 from stablehand.domain.estimates import Calibration
 from stablehand.domain.jobs import TERMINAL, Job, Shot, ShotError, State
 from stablehand.domain.notes import Note
@@ -77,11 +77,13 @@ class Jobs(Transactions):
         """Write job, shots and outbox entry; returns the job's id and whether it is a new one.
 
         Raises:
-            As ``admit``, IdempotencyConflict; Conflict when a dead letter that it answers is gone.
+            As ``admit``, AccountSuspended, IdempotencyConflict; Conflict when a dead letter that it answers is gone.
         """
         with self.writing() as tx:
             # One order of an account at a time: two together could pass its limit, or share an Idempotency-Key.
             account = tx.session.get_one(AccountRow, new.account_id, with_for_update=ONLY_ROW)
+            if account.suspended_at is not None:  # since the caller was looked at
+                raise AccountSuspended(account.suspended_reason)
             if remembered is not None:
                 known = _remembered_job(tx, new.account_id, remembered)
                 if known is not None:

@@ -30,6 +30,9 @@ class AccountRow(Table):
     tier: Mapped[str] = mapped_column(default="normal")  #: the best it may use
     created_at: Mapped[datetime]
     suspended_at: Mapped[datetime | None]
+    suspended_reason: Mapped[str] = mapped_column(default="")
+    deleted_at: Mapped[datetime | None]  #: its row stays for the ledger, without anything that says whose it was
+    erased_at: Mapped[datetime | None]  #: nothing is left to be swept after that
     quotas: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  #: of its own; domain.quotas
     finish_tag: Mapped[float] = mapped_column(default=0.0)  #: its clock, in virtual seconds; see domain.shares
     owed_tag: Mapped[float] = mapped_column(default=0.0)  #: by which that clock goes back once nothing of it is queued

@@ -179,7 +179,11 @@ class QuotaBook(Transactions):
     def account_named(self, name: str) -> Account:
         """An account by its name or id. Raises NotFound."""
         with self.reading() as tx:
-            row = tx.session.scalar(select(AccountRow).where(or_(AccountRow.name == name, AccountRow.id == name)))
+            row = tx.session.scalar(
+                select(AccountRow).where(
+                    or_(AccountRow.name == name, AccountRow.id == name), AccountRow.deleted_at.is_(None)
+                )
+            )
             if row is None:
                 raise NotFound("There is no such account.", hint="Its name is shown with the account itself.")
             return account_from(row, tx.tiers)
@@ -203,8 +207,8 @@ class QuotaBook(Transactions):
 
 def _account(tx: Transaction, account_id: str, *, lock: bool = False) -> AccountRow:
     account = tx.session.get(AccountRow, account_id, with_for_update=ONLY_ROW if lock else None)
-    if account is None:
-        raise NotFound("There is no such account.", hint="It may have been removed.")
+    if account is None or account.deleted_at is not None:
+        raise NotFound("There is no such account.", hint="It may have been deleted.")
     return account
 
 

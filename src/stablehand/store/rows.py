@@ -36,6 +36,8 @@ def account_from(row: AccountRow, tiers: Tiers) -> Account:
         tier=row.tier,
         tiers=tiers.below(row.tier),
         created_at=row.created_at,
+        suspended_at=row.suspended_at,
+        suspended_reason=row.suspended_reason,
     )
 
 

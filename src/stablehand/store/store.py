@@ -15,6 +15,7 @@ from sqlalchemy.exc import DatabaseError
 from stablehand.domain.errors import BadSettings, StoreUnavailable
 from stablehand.store.accounts import Accounts
 from stablehand.store.addons import Addons
+from stablehand.store.administration import Administration
 from stablehand.store.agents import Agents
 from stablehand.store.api_keys import ApiKeys
 from stablehand.store.audit import Audit
@@ -28,6 +29,7 @@ from stablehand.store.credentials import CredentialStore
 from stablehand.store.deadletters import DeadLetters
 from stablehand.store.demands import Demands
 from stablehand.store.endings import Endings
+from stablehand.store.erasing import Erasing
 from stablehand.store.images import Images
 from stablehand.store.inputs import Inputs
 from stablehand.store.invitations import Invitations
@@ -44,6 +46,7 @@ from stablehand.store.sweeping import Sweeping
 from stablehand.store.tallies import Tallies
 from stablehand.store.transferring import Transferring
 from stablehand.store.uploads import Uploads
+from stablehand.store.usage import Ledger
 
 #: Name of the database file inside the data directory.
 DATABASE_NAME = "stablehand.db"
@@ -74,6 +77,9 @@ class Store(
     Parking,
     Agents,
     Accounts,
+    Administration,
+    Erasing,
+    Ledger,
     CredentialStore,
     Sessions,
     ApiKeys,

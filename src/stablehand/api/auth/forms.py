@@ -6,6 +6,7 @@ from flask_security.forms import ForgotPasswordForm, LoginForm, RegisterFormV2
 from flask_security.utils import hash_password
 from wtforms import StringField
 
+from stablehand.domain.errors import AccountSuspended
 from stablehand.services import Services
 from stablehand.services.invitations import invitation
 
@@ -14,6 +15,13 @@ class SignInForm(LoginForm):  # type: ignore[misc]
     """Without a second cookie that would outlive the session."""
 
     remember = None
+
+    def validate(self, **kwargs: Any) -> bool:
+        """Raises AccountSuspended: only to somebody who has given the right password."""
+        good = bool(super().validate(**kwargs))
+        if not good and self.user_authenticated and not self.user.is_active:
+            raise AccountSuspended(self.user.suspended_reason)
+        return good
 
 
 class ForgottenForm(ForgotPasswordForm):  # type: ignore[misc]

@@ -33,6 +33,7 @@ class Member(UserMixin):  # type: ignore[misc]
     tf_phone_number: str | None = None
     mf_recovery_codes: list[str] | None = None
     invitation: str | None = None
+    suspended_reason: str = ""
 
     def __init__(self, **fields: Any) -> None:
         self.roles: list[Role] = []
@@ -46,6 +47,7 @@ class Member(UserMixin):  # type: ignore[misc]
             email=known.address,
             password=known.password_hash,
             active=known.state != "suspended",
+            suspended_reason=known.suspended_reason,
             confirmed_at=known.confirmed_at,
             fs_uniquifier=known.uniquifier,
             tf_primary_method=known.totp_method,

@@ -1,0 +1,105 @@
+"""What administrators do with accounts: look at them, and change what they may."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from stablehand.domain.accounts import AccountEntry, AccountState, Role
+from stablehand.domain.audit import AuditEntry, Deed
+from stablehand.domain.errors import InvalidFields
+from stablehand.domain.pages import LIMIT_DEFAULT, Page, check_limit
+from stablehand.domain.quotas import read_own
+from stablehand.domain.usage import UsageLine
+from stablehand.services import Services
+
+USAGE_DAYS_MAX = 366
+
+
+def list_accounts(
+    services: Services,
+    *,
+    search: str = "",
+    role: Role | None = None,
+    tier: str | None = None,
+    state: AccountState | None = None,
+    limit: int = LIMIT_DEFAULT,
+    cursor: str | None = None,
+) -> Page[AccountEntry]:
+    """By name. Raises InvalidFields."""
+    check_limit(limit)
+    return services.store.list_accounts(search=search, role=role, tier=tier, state=state, limit=limit, cursor=cursor)
+
+
+def show_account(services: Services, account_id: str) -> AccountEntry:
+    """Raises NotFound."""
+    return services.store.account_entry(account_id)
+
+
+def change_account(
+    services: Services,
+    account_id: str,
+    *,
+    by: str | None,
+    role: Role | None = None,
+    tier: str | None = None,
+    own_quotas: Mapping[str, Any] | None = None,
+    came_from: str = "",
+) -> None:
+    """Give an account another role, another tier, other limits of its own (in place of those it had); None: as it was.
+
+    Jobs that it has ordered keep their tier.
+
+    Raises:
+        InvalidFields: naming every wrong one; nothing is changed. NotFound.
+        AccountProtected: the built-in owner, or the last administrator, cannot get another role.
+    """
+    wrong: dict[str, str] = {}
+    if role == "owner":
+        wrong["role"] = "admin or user"
+    tiers = services.store.tiers.names
+    if tier is not None and tier not in tiers:
+        wrong["tier"] = "one of: " + ", ".join(tiers)
+    own = None
+    if own_quotas is not None:
+        try:
+            own = read_own(own_quotas)
+        except InvalidFields as error:
+            wrong |= {f"quotas.{name}": words for name, words in error.fields.items()}
+    if wrong:
+        raise InvalidFields(wrong)
+    before = services.store.account_entry(account_id)
+    changes = {
+        "account.role": (before.account.role, role),
+        "account.tier": (before.account.tier, tier),
+        "account.quotas": (_told(before.own_quotas), None if own is None else _told(own)),
+    }
+    deeds = [
+        Deed(action=action, account_id=by, subject=account_id, address=came_from, details={"from": old, "to": str(new)})
+        for action, (old, new) in changes.items()
+        if new is not None and new != old
+    ]
+    services.store.change_account(account_id, role=role, tier=tier, own_quotas=own, deeds=deeds, by=by)
+
+
+def usage(services: Services, *, days: int, account_id: str | None = None) -> tuple[UsageLine, ...]:
+    """What accounts were charged on each of the last days (UTC), today among them; the newest first."""
+    if not 1 <= days <= USAGE_DAYS_MAX:
+        raise InvalidFields({"days": f"1 to {USAGE_DAYS_MAX}"})
+    now = services.store.now()
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    since, until = today - timedelta(days=days - 1), today + timedelta(days=1)
+    return services.store.usage(since=since, until=until, account_id=account_id)
+
+
+def audit_log(
+    services: Services, *, action: str = "", account_id: str = "", limit: int = LIMIT_DEFAULT, cursor: str | None = None
+) -> Page[AuditEntry]:
+    """The newest first; as the store's. Raises InvalidFields."""
+    check_limit(limit)
+    return services.store.audit_log(limit=limit, cursor=cursor, action=action, account_id=account_id)
+
+
+def _told(own: Mapping[str, Any]) -> str:
+    """Limits in one line of the log."""
+    texts = {name: ",".join(value) if isinstance(value, list | tuple) else value for name, value in own.items()}
+    return ", ".join(f"{name}={'none' if value is None else value}" for name, value in sorted(texts.items()))
