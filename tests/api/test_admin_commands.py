@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from stablehand.services.accounts import sign_up
+from stablehand.services.administration import audit_log
 from tests.api.site import Site
 from tests.api.test_administration import bury
 from tests.api.test_commands import run
@@ -63,3 +65,23 @@ def test_limits_from_the_command_line(site: Site, tmp_path: Path) -> None:
     assert run("limits", "show", "nobody", *where).returncode == 2
     assert "its own" not in run("limits", "reset", "owner", *where).stdout
     site.order(count=2)
+
+
+def test_accounts_from_the_command_line(site: Site, tmp_path: Path) -> None:
+    for name in ("ada", "bob"):
+        sign_up(site.services, address=f"{name}@example.org", password_hash=None, uniquifier=name)
+    where = ("--data-dir", str(tmp_path / "site-0"))
+    changed = run("accounts", "change", "ada@example.org", "--role", "admin", "--tier", "premium", *where).stdout
+    assert changed.split()[:3] == ["ada@example.org", "admin", "premium"]
+    assert run("accounts", "change", "ada@example.org", "--role", "owner", *where).returncode == 2
+    assert run("accounts", "suspend", "bob@example.org", "--reason", "Too loud.", *where).returncode == 0
+    listed = run("accounts", "list", *where).stdout.splitlines()
+    assert [line.split()[0] for line in listed] == ["ada@example.org", "bob@example.org", "owner"]
+    assert "suspended" in listed[1]
+    assert listed[1].endswith("Too loud.")
+    assert run("accounts", "unsuspend", "bob@example.org", *where).returncode == 0
+    assert run("accounts", "delete", "bob@example.org", "--yes", *where).returncode == 0
+    assert "no such account" in run("accounts", "delete", "bob@example.org", "--yes", *where).stderr
+    assert "owner cannot be deleted" in run("accounts", "delete", "owner", "--yes", *where).stderr
+    deeds = [entry.deed for entry in audit_log(site.services, action="account").items]
+    assert {deed.account_id for deed in deeds if deed.action != "account.made"} == {None}, "whoever sits at the machine"

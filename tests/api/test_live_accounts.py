@@ -1,4 +1,4 @@
-"""Two accounts on one real server: sockets tell each of its own things, and of nothing once it has signed out."""
+"""Two accounts on one real server: sockets tell each of its own things, and of nothing once it may not hear."""
 
 import functools
 import re
@@ -89,4 +89,12 @@ def test_sockets_tell_each_account_of_its_own(service: RunningService) -> None:
     ada.send("POST", "auth/logout")
     eventually(lambda: not sockets[0].connected, "the socket is closed with its session")
     assert sockets[1].connected
-    sockets[1].disconnect()
+
+    owner = Person(service)
+    [token] = set(re.findall(r"/claim#(\S+)", service.log))
+    owner.send("POST", "auth/claim", token=token, email="owner@example.org", password=PASSWORD)
+    [found] = owner.http.get("/api/v1/admin/accounts?search=bob").json()["items"]
+    owner.send("PATCH", f"admin/accounts/{found['id']}", suspended=True)
+    eventually(lambda: not sockets[1].connected, "the socket of a suspended account is closed")
+    with pytest.raises(Refused):
+        bob.listen()

@@ -13,6 +13,14 @@ from tests.running import RunningService
 PASSWORD = "correct horse battery"
 EMAIL = "owner@example.org"
 
+#: the administrator's screens -> what tells that they have their content
+ADMIN = {
+    "/admin/accounts": EMAIL,
+    "/admin/invitations": "Nobody is invited at the moment.",
+    "/admin/usage": "Nothing was drawn in this time.",
+    "/admin/log": "claimed the server",
+}
+
 #: screens before the door -> their headings
 OUTSIDE = {
     "/sign-in": "Sign in",
@@ -83,4 +91,14 @@ def test_no_screen_shuts_anybody_out(service: RunningService, open_page: OpenPag
     expect(page.get_by_role("img", name="QR code for the authenticator app")).to_be_visible()
     if found := objections(page):
         findings["/account"] = found
+    for path, shown in ADMIN.items():
+        page.goto(path)
+        expect(page.get_by_text(shown).first).to_be_visible()
+        if found := objections(page):
+            findings[path] = found
+    page.goto("/admin/accounts")
+    page.get_by_role("button", name="Change").click()
+    expect(page.get_by_role("dialog", name=EMAIL)).to_be_visible()
+    if found := objections(page):
+        findings["an account"] = found
     assert findings == {}

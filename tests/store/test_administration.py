@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 from stablehand.domain.audit import Deed
 from stablehand.domain.errors import AccountProtected, AccountSuspended, Conflict, InvalidFields, NotFound
 from stablehand.domain.jobs import State
+from stablehand.domain.recipes import Hires, Recipe, Source
 from stablehand.services.administration import audit_log, change_account, list_accounts, show_account, usage
 from stablehand.services.erase import erase, erase_leftovers
 from stablehand.services.inputs import take_input
@@ -227,8 +228,8 @@ def test_a_deleted_account_leaves_nothing_but_what_it_cost(house: House, clock: 
     with store.reading() as tx:
         names = tx.session.scalars(select(AccountRow.name).where(AccountRow.id == ada)).all()
         assert names == [f"deleted-{ada}"]
-        recipes = tx.session.scalars(select(JobRow.recipe)).all()
-        assert recipes == [{}] * 3
+        recipes = [Recipe.from_dict(recipe) for recipe in tx.session.scalars(select(JobRow.recipe))]
+        assert {(recipe.prompt, recipe.seed, recipe.checkpoint) for recipe in recipes} == {("", 0, "alpha")}
         assert tx.session.scalars(select(DeadLetterRow.shot_id)).all() == []
         shots = tx.session.execute(select(ShotRow.seed, ShotRow.error, ShotRow.image_id)).all()
         assert {tuple(row) for row in shots} == {(0, None, None)}
@@ -254,3 +255,29 @@ def test_every_table_says_what_becomes_of_a_deleted_account() -> None:
     owned = {table.name for table in Table.metadata.sorted_tables if "account_id" in table.columns}
     decided = {table.__tablename__ for table in (*CLOSED, *SWEPT)} | KEPT
     assert owned == decided
+
+
+def test_what_is_left_of_a_recipe_says_nothing_of_the_picture() -> None:
+    recipe = Recipe(
+        prompt="ada",
+        negative_prompt="bob",
+        kind="image",
+        checkpoint_id="c",
+        checkpoint="alpha",
+        width=64,
+        height=128,
+        steps=9,
+        sampler="Euler",
+        schedule="Automatic",
+        cfg_scale=3.0,
+        seed=77,
+        source=Source(input="hash"),
+        hires=Hires(width=128, height=256, prompt="carl"),
+    )
+    left = recipe.without_content()
+    assert Recipe.from_dict(left.as_dict()) == left
+    told = {**recipe.as_dict(), **left.as_dict()}
+    assert (told["width"], told["height"], told["steps"], told["checkpoint"]) == (64, 128, 9, "alpha")
+    assert not {"ada", "bob", "hash", "carl", 77} & set(left.as_dict().values())
+    assert "source" not in left.as_dict()
+    assert "hires" not in left.as_dict()

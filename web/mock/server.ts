@@ -9,6 +9,7 @@ import type { Connect, Plugin } from 'vite'
 
 import type { JobOrder } from '../src/domain/orders'
 import type { Image } from '../src/domain/images'
+import type { Allowance, Usage } from '../src/domain/limits'
 import type { Job } from '../src/domain/jobs'
 import type { Recipe } from '../src/domain/recipes'
 
@@ -100,6 +101,9 @@ export function mockedServer(): Plugin {
       case 'GET images/id/file':
       case 'GET images/id/thumbnail': return image ? { status: 200, body: picture(image), type: 'image/svg+xml' } : refusal(404, 'not_found')
       case 'GET admin/id': return list([])
+      case 'GET me': return { status: 200, body: { id: 'owner', name: 'owner', role: 'owner', tiers: ['premium', 'normal'] } }
+      case 'GET me/id': return { status: 200, body: limits(jobs, images) }
+      case 'GET auth/id': return { status: 200, body: { authentication: false, signed_in: false, sign_up: 'closed', password_length: 0 } }
       case 'GET checkpoints': return list([{ id: 'c1', name: 'postcard', family: 'sd1', sha256: null, native_size: 256, resident: true, builtin: true, default: true, size_bytes: 23_000_000 }])
       case 'GET samplers': return list(['DPM++ 2M', 'Euler a', 'Euler', 'DDIM'].map((name) => ({ name, aliases: [] })))
       // Nothing is kept: a picture to start from shows as one that is no longer there.
@@ -122,6 +126,22 @@ export function mockedServer(): Plugin {
   }
 
   return { name: 'mocked-server', configureServer: ({ middlewares }) => void middlewares.use('/api/v1', handle) }
+}
+
+/** What is left of limits that nobody passes here. */
+function limits(jobs: Job[], images: Image[]): Allowance {
+  const count = (state: 'queued' | 'running') => jobs.reduce((sum, job) => sum + job.shots.filter((shot) => shot.state === state).length, 0)
+  const usage = (name: Usage['name'], most: number | null, used: number): Usage => ({
+    name, most, used, left: most === null ? null : Math.max(0, most - used), frees_at: null, is_own: false,
+  })
+  return {
+    tier: { name: 'premium', deadline_seconds: 15, weight: 4, retention_days: 90 },
+    used: [
+      usage('queued', 500, count('queued')), usage('running', null, count('running')),
+      usage('pictures_a_day', 200, images.length), usage('device_seconds_a_day', null, images.length),
+    ],
+    pixels: 1_048_576, steps: 60, count: null, checkpoints: null, kinds: null,
+  }
 }
 
 function optionsOf({ input, mask, denoising_strength }: JobOrder): Recipe['options'] {

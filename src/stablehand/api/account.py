@@ -35,6 +35,7 @@ def routes(door: Door, accounts: AccountOptions) -> APIBlueprint:
                 email=known.address,
                 role=account.role,
                 tier=account.tier,
+                has_password=known.password_hash is not None,
                 totp=known.totp_secret is not None,
                 recovery_codes=len(known.recovery_codes),
             )

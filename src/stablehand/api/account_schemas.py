@@ -37,6 +37,7 @@ class AccountOut(Out):
     email: str
     role: str
     tier: str
+    has_password: bool = Field(description="False for one that signs in by another service's word.")
     totp: bool = Field(description="Whether signing in takes a one-time code.")
     recovery_codes: int = Field(description="How many recovery codes are left.")
 
@@ -93,7 +94,9 @@ class KeyPage(Out):
 
 
 class InvitationIn(In):
-    email: _Address | None = Field(None, description="Good for this address only; null: for whoever has the link.")
+    email: _Address | None = Field(
+        None, description="Good for this address only, which is sent the link; null: for whoever has it."
+    )
     role: Literal["user", "admin"] = "user"
     tier: str = "normal"
     days: float = Field(7.0, gt=0, le=90, description="Until it expires.")

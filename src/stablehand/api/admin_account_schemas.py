@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
+from stablehand.api.limits import TierOut
 from stablehand.api.schemas import In, Out, PageQuery
 
 _Reason = Annotated[str, StringConstraints(max_length=500, strip_whitespace=True)]
@@ -55,6 +56,15 @@ class AccountPatch(In):
         None, description="True: its sessions end, its keys rest and its jobs are cancelled, at once."
     )
     reason: _Reason = Field("", description="Of a suspension; shown to whoever signs in to it.")
+
+
+class TierWhole(TierOut):
+    limits: dict[str, Any] = Field(description="Those of `/me/limits`, by name; null: no limit.")
+
+
+class TierPage(Out):
+    items: list[TierWhole]
+    next_cursor: str | None
 
 
 class UsageQuery(PageQuery):

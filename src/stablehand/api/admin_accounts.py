@@ -1,5 +1,7 @@
 """Accounts, for the administrator: who there is, what they may have, and whether they may do anything at all."""
 
+from dataclasses import asdict
+
 from flask import Response, request
 from flask_openapi.blueprint import APIBlueprint
 
@@ -11,13 +13,16 @@ from stablehand.api.admin_account_schemas import (
     AuditLineOut,
     AuditPage,
     AuditQuery,
+    TierPage,
+    TierWhole,
 )
 from stablehand.api.door import BODY_ERRORS, Door, blueprint, reply
-from stablehand.api.limits import AllowanceOut, allowance_out
-from stablehand.api.schemas import ById, Error
+from stablehand.api.limits import AllowanceOut, allowance_out, tier_out
+from stablehand.api.schemas import ById, Error, PageQuery
 from stablehand.domain.accounts import AccountEntry
 from stablehand.domain.audit import AuditEntry
 from stablehand.domain.errors import InvalidFields
+from stablehand.domain.pages import page_of
 from stablehand.services.accounts import account_names
 from stablehand.services.administration import audit_log, change_account, list_accounts, show_account
 from stablehand.services.erase import erase
@@ -78,6 +83,13 @@ def routes(door: Door) -> APIBlueprint:
         """Delete an account with its pictures and everything else that was its own. There is no way back."""
         erase(door.services, path.id, by=door.account.id, came_from=request.remote_addr or "")
         return "", 204
+
+    @api.get("/admin/tiers", responses={200: TierPage})
+    def browse_tiers(query: PageQuery) -> Response:
+        """List the tiers in force with their limits, the best first."""
+        page = page_of("tiers", door.services.store.tiers.all, limit=query.limit, cursor=query.cursor)
+        items = [TierWhole(**tier_out(tier).model_dump(), limits=asdict(tier.quotas)) for tier in page.items]
+        return reply(TierPage(items=items, next_cursor=page.next_cursor))
 
     @api.get("/admin/audit", responses={200: AuditPage})
     def browse_audit(query: AuditQuery) -> Response:

@@ -1,6 +1,6 @@
 """The administrator's view of agents: who there is, what they hold, and whether they get work."""
 
-from flask import Response
+from flask import Response, request
 from flask_openapi.blueprint import APIBlueprint
 
 from stablehand.api.admin_schemas import AdminAgentOut, AdminAgentPage, AgentPatch, RunningShotOut
@@ -8,7 +8,9 @@ from stablehand.api.door import BODY_ERRORS, Door, blueprint, reply
 from stablehand.api.schemas import ById, PageQuery
 from stablehand.api.views import agent_out
 from stablehand.domain.agents import Agent, RunningShot
+from stablehand.domain.audit import Deed
 from stablehand.domain.pages import page_of
+from stablehand.services.accounts import note_deed
 from stablehand.services.agents import (
     drain_agent,
     list_agents,
@@ -64,12 +66,26 @@ def routes(door: Door) -> APIBlueprint:
             agent = drain_agent(door.services, path.id, body.reason)
         else:
             agent = pause_agent(door.services, path.id, body.reason)
+        _note(door, f"agent.{body.standing}", agent, {"reason": body.reason} if body.reason else {})
         return reply(whole(agent, running_shots(door.services).get(agent.id, [])))
 
     @api.delete("/admin/agents/<id>", responses={200: AdminAgentOut})
     def forget_agent(path: ById) -> Response:
         """Remove an agent: its token is void, what it holds goes back to the queue."""
         door.check_admin()
-        return reply(whole(remove_agent(door.services, path.id), []))
+        agent = remove_agent(door.services, path.id)
+        _note(door, "agent.removed", agent, {})
+        return reply(whole(agent, []))
 
     return api
+
+
+def _note(door: Door, action: str, agent: Agent, details: dict[str, str]) -> None:
+    deed = Deed(
+        action=action,
+        account_id=door.account.id,
+        subject=agent.id,
+        address=request.remote_addr or "",
+        details={"agent": agent.name, **details},
+    )
+    note_deed(door.services, deed)

@@ -125,7 +125,7 @@ def create_app(services: Services, options: Options) -> Flask:
         if options.accounts is not None:
             app.register_api(account.routes(door, options.accounts))
             app.register_api(keys.routes(door))
-            app.register_api(invitations.routes(door))
+            app.register_api(invitations.routes(door, options.accounts))
             app.register_api(admin_accounts.routes(door))
         app.register_blueprint(a1111.routes(door))
         app.register_blueprint(agents.routes(door, measured))

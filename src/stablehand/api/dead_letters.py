@@ -1,6 +1,6 @@
 """Dead letters: pictures that failed for good, for the administrator."""
 
-from flask import Response
+from flask import Response, request
 from flask_openapi.blueprint import APIBlueprint
 
 from stablehand.api.admin_schemas import (
@@ -17,9 +17,11 @@ from stablehand.api.admin_schemas import (
 from stablehand.api.door import BODY_ERRORS, Door, blueprint, reply
 from stablehand.api.schemas import ById, Error, JobOut, ShotErrorOut
 from stablehand.api.views import job_out, recipe_out
+from stablehand.domain.audit import Deed
 from stablehand.domain.deadletters import DeadLetter, LetterFilter
 from stablehand.domain.errors import InvalidFields
 from stablehand.domain.jobs import ShotError
+from stablehand.services.accounts import note_deed
 from stablehand.services.deadletters import (
     discard_letter,
     discard_letters,
@@ -50,13 +52,16 @@ def routes(door: Door) -> APIBlueprint:
     def retry_one(path: ById) -> Response:
         """Order a dead letter again, in its owner's name and with the same seed."""
         door.check_admin()
-        return reply(job_out(retry_letter(door.services, path.id)), 202)
+        job = retry_letter(door.services, path.id)
+        _note(door, "letters.retried", 1)
+        return reply(job_out(job), 202)
 
     @api.delete("/admin/dead-letters/<id>", responses={200: DiscardedOut})
     def discard_one(path: ById) -> Response:
         """Discard a dead letter; its job stays as it ended."""
         door.check_admin()
         discard_letter(door.services, path.id)
+        _note(door, "letters.discarded", 1)
         return reply(DiscardedOut(discarded=1))
 
     @api.post("/admin/dead-letters/retry", responses={200: RetriedOut, **BODY_ERRORS})
@@ -64,6 +69,7 @@ def routes(door: Door) -> APIBlueprint:
         """Order all dead letters of a kind again, one new job for each of their jobs."""
         door.check_admin()
         done = retry_letters(door.services, _chosen(body))
+        _note(door, "letters.retried", done.shots)
         refused = [RefusalOut(job_id=one.job_id, error=_error_out(one.error)) for one in done.refused]
         return reply(RetriedOut(jobs=list(done.jobs), shots=done.shots, refused=refused))
 
@@ -71,9 +77,22 @@ def routes(door: Door) -> APIBlueprint:
     def discard_many(body: LettersIn) -> Response:
         """Discard all dead letters of a kind."""
         door.check_admin()
-        return reply(DiscardedOut(discarded=discard_letters(door.services, _chosen(body))))
+        discarded = discard_letters(door.services, _chosen(body))
+        _note(door, "letters.discarded", discarded)
+        return reply(DiscardedOut(discarded=discarded))
 
     return api
+
+
+def _note(door: Door, action: str, letters: int) -> None:
+    """In the audit log, what was done to other people's pictures."""
+    deed = Deed(
+        action=action,
+        account_id=door.account.id,
+        address=request.remote_addr or "",
+        details={"pictures": str(letters)},
+    )
+    note_deed(door.services, deed)
 
 
 def letter_out(letter: DeadLetter) -> DeadLetterOut:

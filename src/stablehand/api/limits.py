@@ -8,6 +8,7 @@ from pydantic import Field
 
 from stablehand.api.door import Door, blueprint, reply
 from stablehand.api.schemas import Out
+from stablehand.domain.tiers import Tier
 from stablehand.services.quotas import Allowance, allowance
 
 
@@ -54,12 +55,7 @@ def routes(door: Door) -> APIBlueprint:
 def allowance_out(found: Allowance) -> AllowanceOut:
     quotas, tier = found.quotas, found.tier
     return AllowanceOut(
-        tier=TierOut(
-            name=tier.name,
-            deadline_seconds=tier.deadline_seconds,
-            weight=tier.weight,
-            retention_days=tier.retention_days,
-        ),
+        tier=tier_out(tier),
         used=[
             UsageOut(
                 name=usage.limit,
@@ -76,4 +72,13 @@ def allowance_out(found: Allowance) -> AllowanceOut:
         count=quotas.count,
         checkpoints=None if quotas.checkpoints is None else list(quotas.checkpoints),
         kinds=None if quotas.kinds is None else list(quotas.kinds),
+    )
+
+
+def tier_out(tier: Tier) -> TierOut:
+    return TierOut(
+        name=tier.name,
+        deadline_seconds=tier.deadline_seconds,
+        weight=tier.weight,
+        retention_days=tier.retention_days,
     )

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from stablehand.cli.accounts import accounts
 from stablehand.cli.agent import agent
 from stablehand.cli.agents import agents
 from stablehand.cli.archive import backup, restore
@@ -36,6 +37,7 @@ app.add_typer(agents, name="agents")
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(outbox, name="outbox")
 app.add_typer(models, name="models")
+app.add_typer(accounts, name="accounts")
 app.add_typer(limits, name="limits")
 app.add_typer(bench, name="bench")
 

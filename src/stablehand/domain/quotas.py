@@ -133,6 +133,12 @@ def read_own(values: Mapping[str, Any]) -> dict[str, Any]:
     return own
 
 
+def own_text(own: Mapping[str, Any]) -> str:
+    """An account's own quotas in one line: ``queued=5, steps=none``."""
+    texts = {name: ",".join(value) if isinstance(value, list | tuple) else value for name, value in own.items()}
+    return ", ".join(f"{name}={'none' if value is None else value}" for name, value in sorted(texts.items()))
+
+
 def _read_list(name: str, value: object, own: dict[str, Any], problems: dict[str, str]) -> None:
     texts = [value] if isinstance(value, str) else list(value) if isinstance(value, Iterable) else []
     if not texts or not all(isinstance(text, str) and text for text in texts):

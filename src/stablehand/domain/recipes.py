@@ -151,6 +151,11 @@ class Recipe:
             return replace(self, noise=replace(self.noise, subseed=seed))
         return replace(self, seed=seed)
 
+    def without_content(self) -> "Recipe":
+        """How much was drawn and by what, without anything that says what it shows."""
+        kept = ("checkpoint_id", "checkpoint", "width", "height", "steps", "sampler", "schedule", "cfg_scale")
+        return Recipe(prompt="", seed=0, **{name: getattr(self, name) for name in kept})
+
     @property
     def counting_seed(self) -> int:
         """The one that differs from shot to shot: the seed or, where it has a say, the variation seed."""

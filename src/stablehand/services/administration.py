@@ -8,7 +8,7 @@ from stablehand.domain.accounts import AccountEntry, AccountState, Role
 from stablehand.domain.audit import AuditEntry, Deed
 from stablehand.domain.errors import InvalidFields
 from stablehand.domain.pages import LIMIT_DEFAULT, Page, check_limit
-from stablehand.domain.quotas import read_own
+from stablehand.domain.quotas import own_text, read_own
 from stablehand.domain.usage import UsageLine
 from stablehand.services import Services
 
@@ -71,7 +71,7 @@ def change_account(
     changes = {
         "account.role": (before.account.role, role),
         "account.tier": (before.account.tier, tier),
-        "account.quotas": (_told(before.own_quotas), None if own is None else _told(own)),
+        "account.quotas": (own_text(before.own_quotas), None if own is None else own_text(own)),
     }
     deeds = [
         Deed(action=action, account_id=by, subject=account_id, address=came_from, details={"from": old, "to": str(new)})
@@ -97,9 +97,3 @@ def audit_log(
     """The newest first; as the store's. Raises InvalidFields."""
     check_limit(limit)
     return services.store.audit_log(limit=limit, cursor=cursor, action=action, account_id=account_id)
-
-
-def _told(own: Mapping[str, Any]) -> str:
-    """Limits in one line of the log."""
-    texts = {name: ",".join(value) if isinstance(value, list | tuple) else value for name, value in own.items()}
-    return ", ".join(f"{name}={'none' if value is None else value}" for name, value in sorted(texts.items()))

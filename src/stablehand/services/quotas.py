@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from stablehand.domain.accounts import Account
-from stablehand.domain.quotas import Quotas, read_own
+from stablehand.domain.audit import Deed
+from stablehand.domain.quotas import Quotas, own_text, read_own
 from stablehand.services import Services
 from stablehand.store.quotas import Allowance as Allowance  # noqa: PLC0414 - the doors know it from here
 
@@ -20,7 +21,7 @@ def quotas_of(services: Services, account: Account) -> Quotas:
 
 
 def change_quotas(services: Services, account: Account, changes: Mapping[str, Any], *, forget: bool = False) -> None:
-    """Give an account limits of its own beside those it has already; None as a value means no limit.
+    """Whoever sits at the machine gives an account limits of its own beside those it has; None: no limit.
 
     Args:
         forget: forget those that it has first.
@@ -28,4 +29,8 @@ def change_quotas(services: Services, account: Account, changes: Mapping[str, An
     Raises:
         InvalidFields: naming every wrong one; nothing is changed. NotFound.
     """
-    services.store.change_quotas(account.id, read_own(changes), forget=forget)
+    own = read_own(changes)
+    before = services.store.account_entry(account.id).own_quotas
+    after = own if forget else {**before, **own}
+    deed = Deed(action="account.quotas", subject=account.id, details={"from": own_text(before), "to": own_text(after)})
+    services.store.change_quotas(account.id, own, forget=forget, deed=deed)

@@ -14,6 +14,7 @@ from sqlalchemy import delete, insert, select, update
 from stablehand.domain.accounts import check_may_lose_power
 from stablehand.domain.audit import Deed
 from stablehand.domain.jobs import TERMINAL
+from stablehand.domain.recipes import Recipe
 from stablehand.store.administration import locked_account, other_admins
 from stablehand.store.audit import note
 from stablehand.store.columns import Table
@@ -38,6 +39,10 @@ from stablehand.store.transactions import Transaction, Transactions, repeatable
 
 #: rows of a kind that are swept in one transaction
 ROWS_AT_ONCE = 500
+#: jobs of which that is done; each may have a thousand shots
+JOBS_AT_ONCE = 20
+#: stands in the place of the tier of a job of which nothing else is left
+_ERASED = ""
 #: after so long no request that came before can write anything any more
 SETTLED_MINUTES = 5
 
@@ -156,14 +161,14 @@ def _tallies(tx: Transaction, account_id: str, keys: list[str]) -> int:
 
 def _jobs(tx: Transaction, account_id: str, keys: list[str]) -> int:
     """Of ended jobs and their shots only what the ledger and the queue's clock rest on is left."""
-    numbers = tx.session.execute(
-        select(JobRow.number, JobRow.id)
-        .where(JobRow.account_id == account_id, JobRow.finished_at.is_not(None), JobRow.tier != "")
+    jobs = tx.session.scalars(
+        select(JobRow)
+        .where(JobRow.account_id == account_id, JobRow.finished_at.is_not(None), JobRow.tier != _ERASED)
         .order_by(JobRow.number)
-        .limit(20)  # a job may have a thousand shots
+        .limit(JOBS_AT_ONCE)
         .with_for_update()
     ).all()
-    ids = [row.id for row in numbers]
+    ids = [job.id for job in jobs]
     shots = select(ShotRow.id).where(ShotRow.job_id.in_(ids))
     ended = ShotRow.state.in_([state.value for state in TERMINAL])
     uploads = tx.session.scalars(select(UploadRow).where(UploadRow.shot_id.in_(shots))).all()
@@ -172,12 +177,10 @@ def _jobs(tx: Transaction, account_id: str, keys: list[str]) -> int:
     forget_parked(tx, tx.session.scalars(shots).all())
     tx.session.execute(delete(AttemptRow).where(AttemptRow.shot_id.in_(shots)))
     tx.session.execute(update(ShotRow).where(ShotRow.job_id.in_(ids), ended).values(seed=0, error=None))
-    tx.session.execute(
-        update(JobRow)
-        .where(JobRow.number.in_([row.number for row in numbers]))
-        .values(recipe={}, tier="", retry_of=None)
-    )
-    return len(numbers)
+    for job in jobs:
+        job.recipe = Recipe.from_dict(job.recipe).without_content().as_dict()
+        job.tier, job.retry_of = _ERASED, None
+    return len(jobs)
 
 
 def _deleted(tx: Transaction, statement: Any) -> int:

@@ -15,11 +15,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, exists, func, or_, select, true
 
 from stablehand.domain.accounts import Account
+from stablehand.domain.audit import Deed
 from stablehand.domain.errors import NotAllowed, NotFound, OverLimit, QueueFull, QuotaSpent
 from stablehand.domain.pace import cost_of
 from stablehand.domain.quotas import DAY, Hit, Quotas, Usage, recipe_problems
 from stablehand.domain.recipes import Recipe
 from stablehand.domain.tiers import Tier
+from stablehand.store.audit import note
 from stablehand.store.lanes import fleet_of
 from stablehand.store.measures import reckoned_seconds
 from stablehand.store.models import IS_QUEUED, IS_RUNNING, AccountRow, ChargeRow, CheckpointRow, ShotRow
@@ -194,7 +196,7 @@ class QuotaBook(Transactions):
             return quotas_of(tx, _account(tx, account_id))
 
     @repeatable
-    def change_quotas(self, account_id: str, own: Mapping[str, Any], *, forget: bool) -> None:
+    def change_quotas(self, account_id: str, own: Mapping[str, Any], *, forget: bool, deed: Deed) -> None:
         """Give an account quotas of its own, as domain.quotas.read_own returns them. Raises NotFound.
 
         ``forget``: those that it has had; else they stay beside these.
@@ -203,6 +205,7 @@ class QuotaBook(Transactions):
             account = _account(tx, account_id, lock=True)
             self._own_looked = (float("-inf"), False)
             account.quotas = {**({} if forget else account.quotas or {}), **own} or None
+            note(tx, deed)
 
 
 def _account(tx: Transaction, account_id: str, *, lock: bool = False) -> AccountRow:

@@ -1,4 +1,4 @@
-import type { Account, ApiKey, BrowserSession, Door, NewKey, Scope, TotpSetup } from '@/domain/accounts'
+import type { Account, ApiKey, BrowserSession, Door, Me, NewKey, Scope, TotpSetup } from '@/domain/accounts'
 import type { Page } from '@/domain/pages'
 
 import { request } from './http'
@@ -62,6 +62,15 @@ export function changeAddress(email: string): Promise<unknown> {
 
 export function readAccount(): Promise<Account> {
   return request({ url: '/account' })
+}
+
+/** By the password; by the address where the account has none. */
+export function deleteMyAccount(proof: { password: string } | { email: string }): Promise<unknown> {
+  return post('/account/delete', proof)
+}
+
+export function readMe(): Promise<Me> {
+  return request({ url: '/me' })
 }
 
 export async function beginTotp(): Promise<TotpSetup> {

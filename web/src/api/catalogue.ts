@@ -5,11 +5,11 @@ import type { Status } from '@/domain/status'
 import { request } from './http'
 
 /** Every item of a list that is short enough to show whole. */
-async function everything<T>(url: string): Promise<T[]> {
+export async function everything<T>(url: string, asked: object = {}): Promise<T[]> {
   const items: T[] = []
   let cursor: string | null = null
   do {
-    const page: Page<T> = await request<Page<T>>({ url, params: { limit: 200, ...(cursor && { cursor }) } })
+    const page: Page<T> = await request<Page<T>>({ url, params: { limit: 200, ...asked, ...(cursor && { cursor }) } })
     items.push(...page.items)
     cursor = page.next_cursor
   } while (cursor)

@@ -15,8 +15,21 @@ export interface Account {
   email: string
   role: string
   tier: string
+  /** False for one that signs in by somebody else's word. */
+  has_password: boolean
   totp: boolean
   recovery_codes: number
+}
+
+/** Whoever asks; the built-in owner where nobody signs in. */
+export interface Me {
+  id: string
+  name: string
+  role: string
+}
+
+export function isAdmin(role: string | undefined): boolean {
+  return role === 'owner' || role === 'admin'
 }
 
 export interface BrowserSession {

@@ -1,6 +1,7 @@
 """The letters that signing up and signing in need, in our words."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from flask import Flask, request, url_for
@@ -50,6 +51,15 @@ LETTERS: Mapping[str, tuple[str, str]] = {
         "If you did not ask for that, do nothing.",
     ),
 }
+
+
+def invitation_letter(to: str, *, house: str, link: str, expires_at: datetime) -> Letter:
+    """Sent to whoever is invited by address."""
+    text = (
+        f"You are invited to draw pictures at {house}.\n\nOpen this link to make your account:\n\n{link}\n\n"
+        f"It is good until {expires_at:%Y-%m-%d %H:%M} UTC, once, and for this address only.\n"
+    )
+    return Letter(to=to, subject="You are invited", text=text)
 
 
 def letters_for(post: Callable[[Letter], None], public_url: str | None) -> type[MailUtil]:

@@ -1,0 +1,55 @@
+import type {
+  AccountChange, AdminAccount, AuditLine, Invitation, NewInvitation, Tier, UsageLine,
+} from '@/domain/administration'
+import type { Page } from '@/domain/pages'
+
+import { everything } from './catalogue'
+import { request } from './http'
+
+export interface AccountFilter {
+  search: string
+  /** Empty: all. */
+  state: string
+}
+
+export function listAccounts({ search, state }: AccountFilter, cursor?: string): Promise<Page<AdminAccount>> {
+  const params = { limit: 50, ...(search && { search }), ...(state && { state }), ...(cursor && { cursor }) }
+  return request({ url: '/admin/accounts', params })
+}
+
+export function changeAccount(id: string, change: AccountChange): Promise<AdminAccount> {
+  return request({ method: 'PATCH', url: pathOf(id), data: change })
+}
+
+export function deleteAccount(id: string): Promise<unknown> {
+  return request({ method: 'DELETE', url: pathOf(id) })
+}
+
+export function listTiers(): Promise<Tier[]> {
+  return everything('/admin/tiers')
+}
+
+export function listInvitations(): Promise<Invitation[]> {
+  return everything('/admin/invitations')
+}
+
+export function makeInvitation(made: { email: string | null; role: string; tier: string; days: number }): Promise<NewInvitation> {
+  return request({ method: 'POST', url: '/admin/invitations', data: made })
+}
+
+export function revokeInvitation(id: string): Promise<unknown> {
+  return request({ method: 'DELETE', url: `/admin/invitations/${encodeURIComponent(id)}` })
+}
+
+export function listUsage(days: number): Promise<UsageLine[]> {
+  return everything('/admin/usage', { days })
+}
+
+/** `action`: its beginning; empty: all. */
+export function listAudit(action: string, cursor?: string): Promise<Page<AuditLine>> {
+  return request({ url: '/admin/audit', params: { limit: 50, ...(action && { action }), ...(cursor && { cursor }) } })
+}
+
+function pathOf(id: string): string {
+  return `/admin/accounts/${encodeURIComponent(id)}`
+}

@@ -1,0 +1,214 @@
+/** Accounts, invitations, usage and the audit log, as administrators see them. */
+
+export type Role = 'owner' | 'admin' | 'user'
+export type AccountState = 'active' | 'unconfirmed' | 'suspended'
+
+/** A limit's value: a number, a list of names, or null for none. */
+export type Limit = number | string[] | null
+
+export interface AdminAccount {
+  id: string
+  name: string
+  /** null: the built-in owner, before it is claimed. */
+  email: string | null
+  role: Role
+  tier: string
+  state: AccountState
+  suspended_reason: string
+  created_at: string
+  last_seen_at: string | null
+  /** Limits of its own, in place of its tier's. */
+  quotas: Record<string, Limit>
+  queued: number
+  /** Within 30 days. */
+  pictures: number
+  device_seconds: number
+}
+
+export interface AccountChange {
+  role?: 'admin' | 'user'
+  tier?: string
+  quotas?: Record<string, Limit>
+  suspended?: boolean
+  reason?: string
+}
+
+export interface Tier {
+  name: string
+  limits: Record<string, Limit>
+}
+
+export interface Invitation {
+  id: string
+  email: string | null
+  role: Role
+  tier: string
+  created_at: string
+  expires_at: string
+}
+
+export interface NewInvitation extends Invitation {
+  link: string
+}
+
+export interface UsageLine {
+  /** Such as 2026-01-31, in UTC. */
+  day: string
+  account_id: string
+  /** null: it was deleted since. */
+  account: string | null
+  tier: string
+  pictures: number
+  device_seconds: number
+}
+
+export interface AuditLine {
+  number: number
+  at: string
+  action: string
+  /** Who did it; null: somebody at the machine, or nobody known. */
+  account_id: string | null
+  account: string | null
+  subject: string
+  subject_name: string | null
+  address: string
+  details: Record<string, string>
+}
+
+/** Limits that an account may have of its own, in the order in which they are asked for. */
+export const LIMITS: readonly { name: string; label: string; unit: string; list?: boolean }[] = [
+  { name: 'queued', label: 'Waiting', unit: 'pictures' },
+  { name: 'running', label: 'At once', unit: 'pictures' },
+  { name: 'pictures_a_day', label: 'A day', unit: 'pictures' },
+  { name: 'device_seconds_a_day', label: 'A day', unit: 'seconds of drawing' },
+  { name: 'steps', label: 'Steps', unit: 'a picture' },
+  { name: 'count', label: 'Pictures', unit: 'a job' },
+  { name: 'pixels', label: 'Pixels', unit: 'width × height' },
+  { name: 'checkpoints', label: 'Checkpoints', unit: 'patterns of names', list: true },
+]
+
+/** What a field of the form holds for a limit: empty when the tier decides. */
+export function limitText(value: Limit | undefined): string {
+  if (value === undefined) return ''
+  if (value === null) return 'none'
+  return Array.isArray(value) ? value.join(', ') : String(value)
+}
+
+/** The limit that somebody typed; undefined when the tier decides. What is no number goes to the server, which says so. */
+export function readLimit(text: string, list = false): Limit | string | undefined {
+  const typed = text.trim()
+  if (typed === '') return undefined
+  if (typed.toLowerCase() === 'none') return null
+  if (list) return typed.split(',').map((part) => part.trim()).filter(Boolean)
+  const number = Number(typed)
+  return Number.isFinite(number) ? number : typed
+}
+
+export interface DayBar {
+  day: string
+  pictures: number
+  device_seconds: number
+  /** 0 to 1, of the tallest. */
+  share: number
+}
+
+/** A bar for each of the last days, the oldest first, those without pictures too. `today`: such as 2026-01-31. */
+export function barsOf(lines: readonly UsageLine[], today: string, days: number): DayBar[] {
+  const sums = new Map<string, { pictures: number; device_seconds: number }>()
+  for (const line of lines) {
+    const sum = sums.get(line.day) ?? { pictures: 0, device_seconds: 0 }
+    sums.set(line.day, { pictures: sum.pictures + line.pictures, device_seconds: sum.device_seconds + line.device_seconds })
+  }
+  const most = Math.max(0, ...[...sums.values()].map((sum) => sum.device_seconds))
+  const end = Date.parse(`${today}T00:00:00Z`)
+  return Array.from({ length: days }, (_, index) => {
+    const day = new Date(end - (days - 1 - index) * 86_400_000).toISOString().slice(0, 10)
+    const sum = sums.get(day) ?? { pictures: 0, device_seconds: 0 }
+    return { day, ...sum, share: most > 0 ? sum.device_seconds / most : 0 }
+  })
+}
+
+export interface AccountSum {
+  account_id: string
+  account: string
+  tier: string
+  pictures: number
+  device_seconds: number
+}
+
+/** One line for each account, the one that drew longest first; deleted ones together at the end. */
+export function sumsOf(lines: readonly UsageLine[]): AccountSum[] {
+  const sums = new Map<string, AccountSum>()
+  for (const line of lines) {
+    const key = line.account === null ? '' : line.account_id
+    const sum = sums.get(key) ?? {
+      account_id: key, account: line.account ?? 'deleted accounts', tier: line.account === null ? '' : line.tier, pictures: 0, device_seconds: 0,
+    }
+    sums.set(key, { ...sum, pictures: sum.pictures + line.pictures, device_seconds: sum.device_seconds + line.device_seconds })
+  }
+  return [...sums.values()].sort(
+    (one, other) => Number(one.account_id === '') - Number(other.account_id === '') || other.device_seconds - one.device_seconds,
+  )
+}
+
+/** "4 s", "12 min", "3.5 h": how long a device drew. */
+export function drawingTime(seconds: number): string {
+  const round = new Intl.NumberFormat('en', { maximumFractionDigits: 1 })
+  if (seconds < 60) return `${round.format(seconds)} s`
+  if (seconds < 3600) return `${round.format(seconds / 60)} min`
+  return `${round.format(seconds / 3600)} h`
+}
+
+const DEEDS: Record<string, string> = {
+  'account.made': 'signed up',
+  'account.suspended': 'suspended',
+  'account.unsuspended': 'lifted the suspension of',
+  'account.role': 'changed the role of',
+  'account.tier': 'changed the tier of',
+  'account.quotas': 'changed the limits of',
+  'account.deleted': 'deleted',
+  'address.changed': 'changed the address',
+  'address.confirmed': 'confirmed the address',
+  'agent.draining': 'drained the agent',
+  'agent.paused': 'paused the agent',
+  'agent.removed': 'removed the agent',
+  'agent.working': 'resumed the agent',
+  'invitation.made': 'made an invitation',
+  'invitation.revoked': 'revoked an invitation',
+  'key.made': 'made a key',
+  'key.revoked': 'revoked a key',
+  'letters.discarded': 'discarded dead letters',
+  'letters.retried': 'tried dead letters again',
+  'owner.claimed': 'claimed the server',
+  'owner.link': 'printed a link to claim the server',
+  'password.changed': 'changed the password',
+  'password.reset': 'chose a new password by letter',
+  'session.begun': 'signed in',
+  'session.ended': 'signed out',
+  'session.ended_all': 'signed out everywhere',
+  'totp.disabled': 'turned one-time codes off',
+  'totp.enabled': 'turned one-time codes on',
+}
+
+/** What was done, in words; one that is not known yet is told as it is called. */
+export function deedOf(action: string): string {
+  return DEEDS[action] ?? action.replace(/[._]/g, ' ')
+}
+
+/** Who did it. */
+export function doerOf(line: Pick<AuditLine, 'account' | 'account_id'>): string {
+  return line.account ?? (line.account_id === null ? 'Somebody at the machine' : 'A deleted account')
+}
+
+/** What it was done to, where that is not who did it: an account by name, anything else by its details. */
+export function subjectOf(line: AuditLine): string {
+  const said = Object.entries(line.details)
+  const change = 'from' in line.details ? `${line.details.from || 'none'} → ${line.details.to || 'none'}` : ''
+  const name = line.subject === line.account_id ? '' : (line.subject_name ?? (said.length ? '' : shortId(line.subject)))
+  const rest = change || said.map(([, value]) => value).filter(Boolean).join(' · ')
+  return [name, rest].filter(Boolean).join(': ')
+}
+
+function shortId(id: string): string {
+  return id.length > 20 ? `${id.slice(0, 8)}…` : id
+}
