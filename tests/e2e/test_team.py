@@ -52,7 +52,7 @@ def link_in_letter(service: RunningService, subject: str) -> str:
 
     eventually(lambda: bool(letters()), f"the letter “{subject}” is there")
     unfolded = letters()[0].replace("=\n", "").replace("=3D", "=")
-    return re.findall(r"http://127\.0\.0\.1:\d+(/\S+)", unfolded)[-1]
+    return str(re.findall(r"http://127\.0\.0\.1:\d+(/\S+)", unfolded)[-1])
 
 
 def fill(page: Page, email: str) -> None:

@@ -118,13 +118,12 @@ def test_somebody_can_always_administer(house: House) -> None:
     change_account(services, ada, by=ada, role="user")
     assert not services.store.account(ada).is_admin
     owner = house.account.id
-    for deed in (
-        lambda: change_account(services, owner, by=bob, role="user"),
-        lambda: suspend(services, owner, by=bob),
-        lambda: erase(services, owner, by=None),
-    ):
-        with pytest.raises(AccountProtected):
-            deed()
+    with pytest.raises(AccountProtected):
+        change_account(services, owner, by=bob, role="user")
+    with pytest.raises(AccountProtected):
+        suspend(services, owner, by=bob)
+    with pytest.raises(AccountProtected):
+        erase(services, owner, by=None)
     change_account(services, bob, by=None, role="user")  # whoever sits at the machine may
     with pytest.raises(InvalidFields) as refused:
         change_account(services, bob, by=ada, role="owner", tier="golden", own_quotas={"steps": -1, "x": 1})

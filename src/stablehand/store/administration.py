@@ -21,8 +21,8 @@ from stablehand.store.transactions import ONLY_ROW, Transaction, Transactions, r
 
 #: pictures and device time are shown of this long
 SHOWN_DAYS = 30
-#: jobs that are cancelled in one transaction
-JOBS_AT_ONCE = 50
+#: jobs that are cancelled in one transaction, and shots, unless one job has more
+JOBS_AT_ONCE, SHOTS_AT_ONCE = 200, 2_000
 
 _LIST = "accounts"
 
@@ -152,16 +152,29 @@ class Administration(Transactions):
 
     @repeatable
     def cancel_all(self, account_id: str) -> Changes:
-        """Cancel some of the account's unfinished jobs, as ``cancel`` does. Call it until it changes nothing."""
+        """Cancel some of the account's unfinished jobs, as ``cancel`` does. Call it until it changes nothing.
+
+        The newest first: nothing of the account waits behind them that would have to move up.
+        """
         changes = Changes()
+        open_jobs = (
+            JobRow.account_id == account_id,
+            JobRow.finished_at.is_(None),
+            JobRow.cancel_requested_at.is_(None),
+        )
         with self.writing() as tx:
+            newest = select(JobRow.number, JobRow.count).where(*open_jobs).order_by(JobRow.number.desc())
+            chosen: list[int] = []
+            shots = 0
+            for number, count in tx.session.execute(newest.limit(JOBS_AT_ONCE)).tuples():
+                shots += count
+                if chosen and shots > SHOTS_AT_ONCE:
+                    break
+                chosen.append(number)
             jobs = tx.session.scalars(
                 select(JobRow)
-                .where(
-                    JobRow.account_id == account_id, JobRow.finished_at.is_(None), JobRow.cancel_requested_at.is_(None)
-                )
+                .where(JobRow.number.in_(chosen), *open_jobs)
                 .order_by(JobRow.number)
-                .limit(JOBS_AT_ONCE)
                 .with_for_update(**ONLY_ROW)
             ).all()
             for job in jobs:

@@ -17,6 +17,7 @@ from stablehand.domain.jobs import TERMINAL
 from stablehand.domain.recipes import Recipe
 from stablehand.store.administration import locked_account, other_admins
 from stablehand.store.audit import note
+from stablehand.store.call_rows import CallRow, ClientOptionsRow
 from stablehand.store.columns import Table
 from stablehand.store.credential_rows import ApiKeyRow, CredentialRow, InvitationRow, SessionRow
 from stablehand.store.idempotency_row import IdempotencyRow
@@ -47,7 +48,14 @@ _ERASED = ""
 SETTLED_MINUTES = 5
 
 #: tables of which an account's rows go at once, by its id
-CLOSED: tuple[type[Table], ...] = (CredentialRow, SessionRow, ApiKeyRow, IdempotencyRow)
+CLOSED: tuple[type[Table], ...] = (
+    CredentialRow,
+    SessionRow,
+    ApiKeyRow,
+    IdempotencyRow,
+    CallRow,
+    ClientOptionsRow,
+)
 #: those of which they go bit by bit
 SWEPT: tuple[type[Table], ...] = (ImageRow, InputRow, OutboxRow, DeadLetterRow, TallyRow, JobRow, ShotRow)
 #: those that stay: who did what, and what it cost

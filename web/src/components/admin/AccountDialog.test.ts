@@ -1,9 +1,10 @@
 // @vitest-environment happy-dom
 import { flushPromises, mount } from '@vue/test-utils'
 import { beforeEach, expect, it, vi } from 'vitest'
+import { createMemoryHistory, createRouter } from 'vue-router'
 
 import { changeAccount, deleteAccount } from '@/api/administration'
-import type { AdminAccount } from '@/domain/administration'
+import type { AdminAccount, Tier } from '@/domain/administration'
 import { ApiFailure } from '@/domain/failures'
 
 import AccountDialog from './AccountDialog.vue'
@@ -15,13 +16,16 @@ const ada: AdminAccount = {
   id: 'a', name: 'ada@example.org', email: 'ada@example.org', role: 'user', tier: 'normal', state: 'active', suspended_reason: '',
   created_at: '2026-01-01T00:00:00Z', last_seen_at: null, quotas: { steps: 30, kinds: ['text'] }, queued: 0, pictures: 0, device_seconds: 0,
 }
-const TIERS = [{ name: 'premium', limits: {} }, { name: 'normal', limits: { queued: 500 } }]
+const TIERS: Tier[] = [{ name: 'premium', limits: {} }, { name: 'normal', limits: { queued: 500 } }]
 
 /** The dialog without its window: what matters is what it asks of the server. */
 async function open(account: AdminAccount = ada) {
   const dialog = mount(AccountDialog, {
     props: { tiers: TIERS, self: 'o', modelValue: null },
-    global: { stubs: { UModal: { template: '<div><slot name="body" /><slot name="footer" /></div>' }, USelect: true } },
+    global: {
+      plugins: [createRouter({ history: createMemoryHistory(), routes: [{ path: '/', component: {} }] })],
+      stubs: { UModal: { template: '<div><slot name="body" /><slot name="footer" /></div>' }, USelect: true },
+    },
   })
   await dialog.setProps({ modelValue: account })
   return dialog
