@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stablehand.services.accounts import sign_up
+from stablehand.services.accounts import owner, sign_up
 from stablehand.services.administration import audit_log
 from tests.api.site import Site
 from tests.api.test_administration import bury
@@ -68,6 +68,7 @@ def test_limits_from_the_command_line(site: Site, tmp_path: Path) -> None:
 
 
 def test_accounts_from_the_command_line(site: Site, tmp_path: Path) -> None:
+    owner(site.services)
     for name in ("ada", "bob"):
         sign_up(site.services, address=f"{name}@example.org", password_hash=None, uniquifier=name)
     where = ("--data-dir", str(tmp_path / "site-0"))
