@@ -77,9 +77,11 @@ def test_from_the_readme_to_a_team(tmp_path: Path, open_page: OpenPage) -> None:
         expect(owner.get_by_text("A letter is on its way")).to_be_visible()
 
         ada = open_page(service.url, path=link_in_letter(service, "You are invited"))
-        fill(ada, ADA)
+        ada.get_by_label("E-mail address").fill(ADA)
         ada.get_by_role("button", name="Sign up").click()
         ada.goto(link_in_letter(service, "Confirm your address"))
+        ada.get_by_label("Password", exact=True).fill(PASSWORD)
+        ada.get_by_role("button", name="Set the password").click()
         fill(ada, ADA)
         ada.get_by_role("button", name="Sign in").click()
         ada.get_by_role("link", name="Account").click()

@@ -1,7 +1,7 @@
 """Dead letters: looked at, ordered again in their owners' names, or discarded."""
 
 from stablehand.domain.deadletters import DeadLetter, LetterFilter, Refusal, Retried
-from stablehand.domain.errors import Conflict, NotAllowed, NotFound, OverLimit, QueueFull, QuotaSpent
+from stablehand.domain.errors import AccountSuspended, Conflict, NotAllowed, NotFound, OverLimit, QueueFull, QuotaSpent
 from stablehand.domain.jobs import Job, ShotError
 from stablehand.domain.pages import LIMIT_DEFAULT, Page, check_limit
 from stablehand.services import Services
@@ -46,7 +46,7 @@ def retry_letters(services: Services, wanted: LetterFilter) -> Retried:
             continue
         try:
             jobs.append(_order_again(services, letters).id)
-        except (Conflict, QueueFull, QuotaSpent, OverLimit, NotAllowed) as error:
+        except (Conflict, QueueFull, QuotaSpent, OverLimit, NotAllowed, AccountSuspended) as error:
             refused.append(Refusal(job_id, ShotError(error.code, error.message, error.hint)))
         else:
             shots += len(letters.shot_ids)
