@@ -13,7 +13,7 @@ from stablehand.domain.a1111.titles import listed
 from stablehand.domain.addons import AddonFile
 from stablehand.domain.upscalers import LATENT_UPSCALERS, PIXEL_UPSCALERS
 from stablehand.services.addons import list_addons
-from stablehand.services.catalogue import list_checkpoints
+from stablehand.services.catalogue import allowed_checkpoints
 from stablehand.services.rescan import rescan
 
 #: width of a learned word, by the family that it is for
@@ -70,7 +70,7 @@ def add(api: Blueprint, door: Door) -> None:
     def made(path: str, make: Callable[[], Any]) -> None:
         api.add_url_rule(path, _endpoint(path), lambda: say(make()), methods=["GET"])
 
-    made("/sdapi/v1/sd-models", lambda: [listed(entry) for entry in list_checkpoints(door.services)])
+    made("/sdapi/v1/sd-models", lambda: [listed(entry) for entry in allowed_checkpoints(door.services, door.account)])
     made("/sdapi/v1/sd-vae", lambda: [_vae(entry) for entry in list_addons(door.services, "vae")])
     made("/sdapi/v1/embeddings", lambda: _embeddings(list_addons(door.services, "embedding")))
     made("/sdapi/v1/samplers", list_samplers)
