@@ -214,3 +214,21 @@ def hog(
         return
     for name, value in result.items():
         typer.echo(f"{name:<26}{value}")
+
+
+@bench.command()
+def dialect(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    pictures: Annotated[int, typer.Option(min=1, help="Pictures by each route.")] = 200,
+    seed: Annotated[int, typer.Option(help="Of the order in which the routes take turns.")] = 0,
+) -> None:
+    """What a picture through A1111's dialect takes over one by the native route."""
+    from stablehand.bench import dialect as measured
+
+    result = measured.run(pictures=pictures, seed=seed)
+    if as_json:
+        typer.echo(json.dumps(result))
+        return
+    for name, value in result.items():
+        typer.echo(f"{name:<20}{value}")
