@@ -7,7 +7,7 @@ again, in smaller company.
 
 import time
 from bisect import bisect_right
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from types import MappingProxyType
@@ -18,24 +18,26 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stablehand.domain.errors import CheckpointBroken, CheckpointUnreadable, DeviceOutOfMemory, StablehandError
+from stablehand.domain.errors import StablehandError
 from stablehand.domain.notes import Note
 from stablehand.domain.recipes import Recipe
+from stablehand.domain.upscalers import is_formula
 from stablehand.engine import decode as decoding
 from stablehand.engine.caps import ASSUMED_SPEED, CALL_SECONDS, MEMORY_SHARE, ROWS_MOST, Caps
 from stablehand.engine.checkpoints import Resident, Slot
-from stablehand.engine.conditioning import condition
+from stablehand.engine.beginnings import begin
 from stablehand.engine.decodes import Call, Decodes, kind_of
 from stablehand.engine.devices import Placement
+from stablehand.engine.enlargements import Enlargement, Enlargements, between_passes
 from stablehand.engine.exact import Buckets
 from stablehand.engine.faults import DeviceLost, explain, first_line, is_device_lost, is_out_of_memory, not_finite
 from stablehand.engine.groups import GroupKey
 from stablehand.engine.pictures import Picture, note_company
-from stablehand.engine.residents import NO_EXTRAS, Extras, Residents
+from stablehand.engine.residents import NO_EXTRAS, Extras, Place, Residents
 from stablehand.engine.rows import predict, row_bytes, row_operations
 from stablehand.engine.samplers.state import SamplerState
 from stablehand.engine.seats import REFINED, Ended, Failed, Seat, Snapshot, together
-from stablehand.engine.starts import latent_shape, start
+from stablehand.engine.starts import latent_shape
 from stablehand.engine.turns import Turns, Waiting
 from stablehand.engine.upscaling import is_latent, upscale_latent, upscale_pixels
 
@@ -51,6 +53,7 @@ class Batch:
         self._waiting: list[Seat] = []
         self._running: dict[str, Picture] = {}
         self._drawn: dict[str, Picture] = {}  #: finished latents, waiting for the decoder
+        self._enlargements = Enlargements(placement, residents)
         self._turns = Turns()
         self._buckets = Buckets(placement, exact_rows)
         self._assumed_speed = ASSUMED_SPEED[placement.device.type]
@@ -94,11 +97,18 @@ class Batch:
         )
         self._waiting.append(seat if state is None else seat.going_on(state))
 
+    def enlarge(
+        self, picture_id: str, pixels: NDArray[np.uint8], height: int, width: int, upscaler: Place, *, owner: str = ""
+    ) -> None:
+        """Seat a picture (h, w, 3) that is only to be made larger, by a network."""
+        self._enlargements.add(Enlargement(picture_id, owner, upscaler, pixels, (height, width)))
+
     def drop(self, picture_id: str) -> None:
         """Forget a picture: its rows are gone from the next call on. Unknown ids are ignored."""
         self._waiting = [waiting for waiting in self._waiting if waiting.picture_id != picture_id]
         self._running.pop(picture_id, None)
         self._drawn.pop(picture_id, None)
+        self._enlargements.drop(picture_id)
 
     def park(self, picture_id: str) -> SamplerState | None:
         """Take a picture out and return what is needed to go on with it; None if it has not begun."""
@@ -108,25 +118,32 @@ class Batch:
 
     def snapshot(self, picture_id: str) -> Snapshot | None:
         """What is needed to go on with a picture elsewhere, while it goes on here; None if it has not begun."""
-        picture = self._running.get(picture_id) or self._drawn.get(picture_id)
+        picture = self._begun.get(picture_id)
         if picture is not None:
             return Snapshot.of(picture.state, picture.as_seat(), picture.progress)
         seat = next((seat for seat in self._waiting if seat.picture_id == picture_id), None)
         saved = None if seat is None else seat.saved
         return None if seat is None or saved is None else Snapshot.of(saved, seat, seat.progress)
 
+    @property
+    def _begun(self) -> dict[str, Picture]:
+        """All that has a latent and is not done."""
+        return {**self._running, **self._drawn, **self._enlargements.pictures()}
+
     def ids(self) -> list[str]:
-        return [*(waiting.picture_id for waiting in self._waiting), *self._running, *self._drawn]
+        waiting = (seat.picture_id for seat in self._waiting)
+        return list(dict.fromkeys((*waiting, *self._begun, *self._enlargements.progress())))
 
     def progress(self) -> dict[str, float]:
         """picture id -> 0..1, counted in evaluations of the network."""
         waiting = {seat.picture_id: seat.progress for seat in self._waiting}
-        return waiting | {picture.id: picture.progress for picture in (*self._running.values(), *self._drawn.values())}
+        begun = {picture.id: picture.progress for picture in self._begun.values()}
+        return self._enlargements.progress() | waiting | begun
 
     @torch.inference_mode()
     def preview(self, picture_id: str) -> NDArray[np.uint8] | None:
         """A rough small picture (one pixel per latent position), or None before the first step."""
-        picture = self._running.get(picture_id) or self._drawn.get(picture_id)
+        picture = self._begun.get(picture_id)
         if picture is None or picture.denoised is None:
             return None
         return decoding.preview(picture.autoencoder, picture.denoised)
@@ -143,6 +160,8 @@ class Batch:
             ended += self._decode()
         for call in self._decodes.take(must_wait=not self._running or self._decodes.lags(self._drawn)):
             ended += self._hand_on(call)
+        if self._enlargements:
+            ended += self._make_larger()
         return ended + (self._step() if self._running and (self._decodes.beside or not begins) else [])
 
     def close(self) -> None:
@@ -190,25 +209,10 @@ class Batch:
         if in_use and in_use == self._no_room_beside:
             return None
         self._no_room_beside = None
-        try:
-            return self.residents.admit(waiting.slot, waiting.path, in_use)
-        except StablehandError:
-            raise
-        except Exception as error:
-            if not is_out_of_memory(error):
-                kind = CheckpointUnreadable if isinstance(error, OSError) else CheckpointBroken
-                raise kind(
-                    f"{waiting.path} could not be loaded: {type(error).__name__}: {first_line(error)}",
-                    hint="See that the agent may read this folder, or fetch the checkpoint again.",
-                ) from error
-        self.residents.release_idle(in_use)
-        if in_use:
+        resident = self.residents.bring(waiting.slot, waiting.path, in_use)
+        if resident is None:
             self._no_room_beside = in_use
-            return None
-        raise DeviceOutOfMemory(
-            f"The weights of {waiting.path.name} do not fit into the memory of {self._placement.name}.",
-            hint="Use a smaller checkpoint, half precision, or a device with more memory.",
-        )
+        return resident
 
     def _fail_waiting(self, slot: Slot, error: StablehandError) -> list[Ended]:
         lost = [waiting.picture_id for waiting in self._waiting if waiting.slot == slot]
@@ -227,15 +231,7 @@ class Batch:
 
     def _begin(self, joining: Sequence[Seat], resident: Resident) -> None:
         began = time.perf_counter()
-        known = [self.residents.embeddings(seat.extras) for seat in joining]
-        begun = []
-        for seat, conditioning in zip(
-            joining, condition([seat.this_pass for seat in joining], resident, known), strict=True
-        ):
-            autoencoder = self.residents.autoencoder(seat.extras, resident) or resident.autoencoder
-            begins = start(seat, resident, autoencoder)
-            bucket = self._buckets.rows(resident, latent_shape(seat.this_pass.recipe, resident))
-            begun.append(Picture(seat, resident, conditioning, begins, autoencoder, bucket=bucket))
+        begun = begin(joining, resident, self.residents, self._buckets, self._slots_in_use())
         seconds = time.perf_counter() - began
         for picture in begun:
             picture.device_seconds += seconds / len(begun)
@@ -345,14 +341,34 @@ class Batch:
                 ended.append(picture.finished(drawn))
         return ended
 
+    # Between two passes: pixels to the next size, and back to latents
+
     def _enlarge(self, picture: Picture, drawn: NDArray[np.uint8]) -> list[Ended]:
-        """Between two passes: pixels to the next size and back to latents."""
-        recipe = picture.seat.next_recipe
+        recipe, name = picture.seat.next_recipe, picture.seat.upscaler
+        if is_formula(name):
+            return self._encode(picture, lambda: upscale_pixels(name, drawn, recipe.height, recipe.width))
+        self.drop(picture.id)
+        self._enlargements.add(between_passes(picture, drawn))
+        return []
+
+    def _make_larger(self) -> list[Ended]:
+        """One call of a network for pictures that are being enlarged."""
+        ended: list[Ended] = []
         try:
-            larger = upscale_pixels(picture.seat.upscaler, drawn, recipe.height, recipe.width)
-            self._second_pass(picture, decoding.encode(picture.autoencoder, [larger])[0])
+            for one in self._enlargements.step(self._slots_in_use):
+                if isinstance(one, Enlargement):
+                    ended += [one.finished()] if one.picture is None else self._encode(one.picture, one.result)
+                else:
+                    ended.append(one)
         except Exception as error:
-            return [self._fail(picture, explain(error, recipe, self._placement.name))]
+            return ended + self._lose_all(error)
+        return ended
+
+    def _encode(self, picture: Picture, larger: Callable[[], NDArray[np.uint8]]) -> list[Ended]:
+        try:
+            self._second_pass(picture, decoding.encode(picture.autoencoder, [larger()])[0])
+        except Exception as error:
+            return [self._fail(picture, explain(error, picture.seat.next_recipe, self._placement.name))]
         return []
 
     # Trouble
@@ -362,11 +378,7 @@ class Batch:
     ) -> list[Ended]:
         """After a failed call: try again in smaller company, until the one that cannot be drawn stands alone."""
         if is_device_lost(error):
-            lost = DeviceLost(
-                f"The device {self._placement.name} stopped working: {first_line(error)}",
-                hint="The agent starts again by itself; look at its log if this repeats.",
-            )
-            return [self._fail(picture, lost) for picture in [*self._running.values(), *self._drawn.values()]]
+            return self._lose_all(error)
         if len(pictures) > 1:
             caps.failed(kind, rows)
             if is_out_of_memory(error):
@@ -384,15 +396,25 @@ class Batch:
             caps.forgive(kind)
         return [self._fail(pictures[0], explain(error, pictures[0].recipe, self._placement.name))]
 
+    def _lose_all(self, error: Exception) -> list[Ended]:
+        lost = DeviceLost(
+            f"The device {self._placement.name} stopped working: {first_line(error)}",
+            hint="The agent starts again by itself; look at its log if this repeats.",
+        )
+        begun = dict.fromkeys((*self._begun, *self._enlargements.progress()))
+        for picture_id in begun:
+            self.drop(picture_id)
+        return [Failed(picture_id, lost) for picture_id in begun]
+
     def _fail(self, picture: Picture, error: StablehandError) -> Failed:
         self.drop(picture.id)
         return Failed(picture.id, error)
 
     def _slots_in_use(self) -> set[Slot]:
-        pictures = (*self._running.values(), *self._drawn.values(), *self._decodes.pictures())
-        return {picture.resident.slot for picture in pictures} | {
-            slot for picture in pictures if (slot := self.residents.slot_of(picture.autoencoder)) is not None
-        }
+        pictures = (*self._begun.values(), *self._decodes.pictures())
+        own = (self.residents.slot_of(picture.autoencoder) for picture in pictures)
+        slots = {picture.resident.slot for picture in pictures} | self._enlargements.slots()
+        return slots | {slot for slot in own if slot is not None}
 
 
 def _waiting(picture: Picture) -> Waiting:

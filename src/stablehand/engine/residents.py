@@ -7,12 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from stablehand.domain.errors import RecipeUnsupported
+from stablehand.domain.errors import (
+    CheckpointBroken,
+    CheckpointUnreadable,
+    DeviceOutOfMemory,
+    RecipeUnsupported,
+    StablehandError,
+)
 from stablehand.engine.autoencoders import Autoencoder, autoencoder_part, load_autoencoder
 from stablehand.engine.checkpoints import Resident, Slot, load_checkpoint, weight_bytes
 from stablehand.engine.devices import Placement
 from stablehand.engine.embeddings import Embedding, read_embedding
+from stablehand.engine.faults import first_line, is_out_of_memory
 from stablehand.engine.hosts import HostTier
+from stablehand.engine.upscalers import Upscaler, load_upscaler, upscaler_bytes
 
 #: The last loads that are remembered, for those who plan with them.
 LOADS_MOST = 64
@@ -32,6 +40,7 @@ class Extras:
 
     autoencoder: Place | None = None
     refiner: Place | None = None  #: the checkpoint that takes over in the middle
+    upscaler: Place | None = None  #: the network between its passes, or of the kind upscale
     embeddings: Mapping[str, Place] = field(default_factory=lambda: MappingProxyType({}))  #: by the word in the prompt
 
 
@@ -67,7 +76,7 @@ class Residents:
         self._load = load
         self.loading: Slot | None = None  #: the one that is being loaded; other threads may look
         self._host = host
-        self._held: OrderedDict[Slot, Resident | Autoencoder] = OrderedDict()
+        self._held: OrderedDict[Slot, Resident | Autoencoder | Upscaler] = OrderedDict()
         self._embeddings: dict[Place, Embedding] = {}
         self._loads: list[Load] = []
 
@@ -119,6 +128,30 @@ class Residents:
         self._loads = [*self._loads[1 - LOADS_MOST :], load]
         return resident
 
+    def bring(self, slot: Slot, path: Path, in_use: Collection[Slot]) -> Resident | None:
+        """:meth:`admit`, with words for whatever goes wrong.
+
+        Raises CheckpointBroken, CheckpointUnreadable, DeviceOutOfMemory; the last only with nothing in use, else None.
+        """
+        try:
+            return self.admit(slot, path, in_use)
+        except StablehandError:
+            raise
+        except Exception as error:
+            if not is_out_of_memory(error):
+                kind = CheckpointUnreadable if isinstance(error, OSError) else CheckpointBroken
+                raise kind(
+                    f"{path} could not be loaded: {type(error).__name__}: {first_line(error)}",
+                    hint="See that the agent may read this folder, or fetch the checkpoint again.",
+                ) from error
+        self.release_idle(in_use)
+        if in_use:
+            return None
+        raise DeviceOutOfMemory(
+            f"The weights of {path.name} do not fit into the memory of {self._placement.name}.",
+            hint="Use a smaller checkpoint, half precision, or a device with more memory.",
+        )
+
     def autoencoder(self, extras: Extras, resident: Resident) -> Autoencoder | None:
         """The one that a picture uses in place of its checkpoint's; None when it uses that.
 
@@ -142,6 +175,15 @@ class Residents:
                 f"The autoencoder {place.path.name} does not fit this checkpoint: its latents have another shape.",
                 hint="Choose one that was made for this family, or none.",
             )
+        return held
+
+    def upscaler(self, place: Place, in_use: Collection[Slot]) -> Upscaler:
+        """A network that enlarges pictures; idle weights make room for it. Raises CheckpointBroken, RecipeUnsupported."""
+        held = self._held.get(place.slot)
+        if not isinstance(held, Upscaler):
+            self._make_room(upscaler_bytes(place.path, self._placement), in_use)
+            held = self._held[place.slot] = load_upscaler(place.path, self._placement)
+        self._held.move_to_end(place.slot)
         return held
 
     def embeddings(self, extras: Extras) -> Mapping[str, Embedding]:
