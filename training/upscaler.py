@@ -1,4 +1,4 @@
-"""The upscaler: twice as many pixels a side, learnt from crops of renders at 512 px and what a checkpoint makes of them.
+"""The upscaler: twice as many pixels a side, learnt from renders at 512 px and what a checkpoint makes of them.
 
 `python -m training.upscaler`. What it is to enlarge are pictures that Postcard draws: soft, and a little off where the
 denoiser was unsure. So half of what it sees went through Postcard's autoencoder, with some noise on the latents; the
@@ -59,7 +59,9 @@ def build() -> RRDBNet:
 
 
 @torch.no_grad()
-def pairs(plan: Plan, state: Path, seed: int, count: int, processes: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def pairs(
+    plan: Plan, state: Path, seed: int, count: int, processes: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Renders (count, 512, 512, 3) and what is made of them at 256 px, (2 * count, 256, 256, 3): clean ones first.
 
     Kept on disk. Which filter and how much noise is a function of the series and the number of the scene.
@@ -73,8 +75,8 @@ def pairs(plan: Plan, state: Path, seed: int, count: int, processes: int) -> tup
             rng = np.random.default_rng((plan.seed, seed, index))
             picture = Image.fromarray(large[index])
             small[index] = np.asarray(picture.resize((SMALL, SMALL), _FILTERS[int(rng.integers(len(_FILTERS)))]))
-            pixels = torch.from_numpy(np.array(picture.reduce(LARGE // SMALL))).permute(2, 0, 1)[None].float() / 127.5 - 1
-            latent = autoencoder.encode(pixels).latent_dist.mode()
+            pixels = as_floats(np.array(picture.reduce(LARGE // SMALL))[None])
+            latent = autoencoder.encode(pixels * 2 - 1).latent_dist.mode()
             noise = torch.from_numpy(rng.standard_normal(latent.shape, np.float32))
             drawn = autoencoder.decode(latent + noise * float(rng.uniform(0, 0.2))).sample[0]
             small[count + index] = ((drawn.clamp(-1, 1) + 1) * 127.5).round().permute(1, 2, 0).byte().numpy()

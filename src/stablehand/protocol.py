@@ -69,7 +69,7 @@ class CheckpointRef(Message):
 class AddonRef(Message):
     """Where an agent finds weights that are used beside a checkpoint: as for a checkpoint."""
 
-    kind: Literal["vae", "embedding"]
+    kind: Literal["vae", "embedding", "upscaler"]
     id: str
     name: str
     path: str  #: relative to the models folder

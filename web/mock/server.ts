@@ -108,7 +108,7 @@ export function mockedServer(): Plugin {
       case 'GET samplers': return list(['DPM++ 2M', 'Euler a', 'Euler', 'DDIM'].map((name) => ({ name, aliases: [] })))
       // Nothing is kept: a picture to start from shows as one that is no longer there.
       case 'POST inputs': return { status: 201, body: { id: 'mocked', width: 256, height: 192 } }
-      case 'GET upscalers': return list([['Latent', true], ['Lanczos', false], ['Nearest', false]].map(([name, latent]) => ({ name, aliases: [], latent })))
+      case 'GET upscalers': return list(([['Latent', true, null], ['Lanczos', false, null], ['Nearest', false, null], ['postcard-2x', false, 2]] as const).map(([name, latent, scale]) => ({ name, aliases: [], latent, network: scale !== null, scale })))
       case 'GET schedules': return list(['Automatic', 'Uniform', 'Karras', 'Normal'].map((name) => ({ name, aliases: [] })))
       case 'GET status': return { status: 200, body: {
         version: 'mocked', ready: true, authentication: false, queue: { queued: 0, running: 0 },

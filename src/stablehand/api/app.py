@@ -111,7 +111,7 @@ def create_app(services: Services, options: Options) -> Flask:
             images.routes(door),
             inputs.routes(door),
             checkpoints.routes(door),
-            samplers.routes(),
+            samplers.routes(door),
             status.routes(door),
             me.routes(door),
             limits.routes(door),

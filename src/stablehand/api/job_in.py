@@ -7,7 +7,6 @@ from pydantic import Field
 from stablehand.api.schemas import In
 from stablehand.domain.order_options import EMPHASES, LIMITS_OF_OPTIONS, NOISE_SOURCES, WHOLE_LIMITS
 from stablehand.domain.orders import KINDS, LIMITS, PROMPT_MAX_CHARACTERS, SIDE_MULTIPLE
-from stablehand.domain.upscalers import LATENT_UPSCALERS, PIXEL_UPSCALERS
 
 _RANGES = {**LIMITS, **WHOLE_LIMITS, **LIMITS_OF_OPTIONS}
 
@@ -79,7 +78,7 @@ class JobIn(In):
     hr_scale: float | None = _ranged("hr_scale", "How much larger; default 2.")
     hr_resize_x: int | None = _ranged("hr_resize_x", "Width after the second pass, instead of `hr_scale`; 0: fitting.")
     hr_resize_y: int | None = _ranged("hr_resize_y", "Height after the second pass; 0: fitting.")
-    hr_upscaler: str | None = _one_of((*LATENT_UPSCALERS, *PIXEL_UPSCALERS), "Between the passes; default `Latent`.")
+    hr_upscaler: str | None = Field(None, description="Between the passes, from `/upscalers`; default `Latent`.")
     hr_second_pass_steps: int | None = _ranged("hr_second_pass_steps", "0: as many as `steps`.")
     hr_sampler_name: str | None = Field(None, description="Of the second pass; default: `sampler`.")
     hr_scheduler: str | None = Field(None, description="Of the second pass; default: `schedule`.")
@@ -106,5 +105,7 @@ class JobIn(In):
     clip_skip: int | None = _ranged("clip_skip", "Which layer of the text encoder, from the end; default 1.")
     emphasis: str | None = _one_of(EMPHASES, "How `(word:1.2)` is weighed; default `Original`.")
     vae: str | None = Field(None, description="Name of an autoencoder in `models/vae`; default: the checkpoint's own.")
-    upscaler: str | None = _one_of(PIXEL_UPSCALERS, "Of the kind `upscale`; default `Lanczos`.")
+    upscaler: str | None = Field(
+        None, description="Of the kind `upscale`: one for pixels from `/upscalers`; default `Lanczos`."
+    )
     scale: float | None = _ranged("scale", "Of the kind `upscale`: how much larger; default 2.")

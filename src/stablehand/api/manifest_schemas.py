@@ -6,7 +6,7 @@ from stablehand.api.schemas import ImageOut, Out
 
 
 class WeightsOut(Out):
-    role: str = Field(description="`checkpoint`, `refiner`, `vae` or `embedding`.")
+    role: str = Field(description="`checkpoint`, `refiner`, `vae`, `embedding` or `upscaler`.")
     name: str
     sha256: str | None = Field(description="Null when it had not been computed yet.")
     short_hash: str | None = Field(description="The first ten digits of `sha256`, as A1111 shows it.")
@@ -16,6 +16,7 @@ class DtypesOut(Out):
     unet: str | None
     text: str | None = Field(description="The text encoders.")
     vae: str | None
+    upscaler: str | None
 
 
 class ManifestOut(Out):

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from flask import Response
 from flask_openapi.blueprint import APIBlueprint
 
-from stablehand.api.door import blueprint, reply
+from stablehand.api.door import Door, blueprint, reply
 from stablehand.api.schemas import NamedOut, NamedPage, PageQuery, UpscalerOut, UpscalerPage
 from stablehand.domain.pages import page_of
 from stablehand.domain.samplers import SAMPLERS, SCHEDULES, Named
-from stablehand.domain.upscalers import LATENT_UPSCALERS, PIXEL_UPSCALERS
+from stablehand.services.upscalers import list_upscalers
 
 
-def routes() -> APIBlueprint:
+def routes(door: Door) -> APIBlueprint:
     api = blueprint("samplers", "Denoising methods and their noise levels.")
 
     @api.get("/samplers", responses={200: NamedPage})
@@ -28,9 +28,11 @@ def routes() -> APIBlueprint:
     @api.get("/upscalers", responses={200: UpscalerPage})
     def browse_upscalers(query: PageQuery) -> Response:
         """List what enlarges pictures, or latents between two passes."""
-        names = (*LATENT_UPSCALERS, *PIXEL_UPSCALERS)
-        page = page_of("upscalers", names, limit=query.limit, cursor=query.cursor)
-        items = [UpscalerOut(name=name, aliases=[], latent=name in LATENT_UPSCALERS) for name in page.items]
+        page = page_of("upscalers", list_upscalers(door.services), limit=query.limit, cursor=query.cursor)
+        items = [
+            UpscalerOut(name=one.name, aliases=[], latent=one.latent, network=one.network is not None, scale=one.scale)
+            for one in page.items
+        ]
         return reply(UpscalerPage(items=items, next_cursor=page.next_cursor))
 
     return api

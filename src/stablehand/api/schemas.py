@@ -261,7 +261,7 @@ class CheckpointOut(Out):
 
 class AddonOut(Out):
     id: str
-    kind: str = Field(description="`vae` or `embedding`.")
+    kind: str = Field(description="`vae`, `embedding` or `upscaler`.")
     name: str = Field(description="An embedding's name is the word that calls it in a prompt.")
     family: str | None = Field(description="What it is for; null where its header does not say.")
     sha256: str | None = Field(description="Null until it has been computed.")
@@ -275,7 +275,7 @@ class AddonPage(Out):
 
 
 class AddonQuery(PageQuery):
-    kind: Literal["vae", "embedding"] | None = Field(None, description="Only those of one kind.")
+    kind: Literal["vae", "embedding", "upscaler"] | None = Field(None, description="Only those of one kind.")
 
 
 class CheckpointPage(Out):
@@ -295,6 +295,10 @@ class NamedPage(Out):
 
 class UpscalerOut(NamedOut):
     latent: bool = Field(description="It enlarges latents, between the passes of one picture only.")
+    network: bool = Field(description="It is a file of weights, from `models/upscalers` or built in.")
+    scale: int | None = Field(
+        description="How much larger a network draws; what an order asks for may be another scale. Null for formulas."
+    )
 
 
 class UpscalerPage(Out):

@@ -57,7 +57,10 @@ def manifest_out(manifest: Manifest) -> ManifestOut:
         device_name=manifest.device_name,
         compute=manifest.compute,
         dtypes=DtypesOut(
-            unet=manifest.dtypes.get("unet"), text=manifest.dtypes.get("text"), vae=manifest.dtypes.get("vae")
+            unet=manifest.dtypes.get("unet"),
+            text=manifest.dtypes.get("text"),
+            vae=manifest.dtypes.get("vae"),
+            upscaler=manifest.dtypes.get("upscaler"),
         ),
         attention=list(manifest.attention),
         noise=manifest.noise,

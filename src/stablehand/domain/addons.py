@@ -1,4 +1,4 @@
-"""Addons: files of weights that are used with a checkpoint, such as another autoencoder or a learned word."""
+"""Addons: files of weights that are used beside a checkpoint: other autoencoders, learned words, upscalers."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Literal, get_args
 
 from stablehand.domain.recipes import Addon
+from stablehand.domain.upscalers import recognise_upscaler
 
-AddonKind = Literal["vae", "embedding"]
+AddonKind = Literal["vae", "embedding", "upscaler"]
 ADDON_KINDS: tuple[AddonKind, ...] = get_args(AddonKind)
 
 #: kind -> folder in ``models.location``
-ADDON_FOLDERS: dict[AddonKind, str] = {"vae": "vae", "embedding": "embeddings"}
+ADDON_FOLDERS: dict[AddonKind, str] = {"vae": "vae", "embedding": "embeddings", "upscaler": "upscalers"}
 
 Shapes = Mapping[str, Sequence[int]]
 
@@ -26,8 +27,9 @@ class AddonFile:
     id: str
     kind: AddonKind
     name: str  #: the file's name without suffix; an embedding's is the word that calls it in a prompt
-    path: str  #: relative to ``models.location``
+    path: str  #: relative to ``models.location``; of those that the package ships "builtin:FOLDER/NAME"
     family: str | None  #: what it is for, where its header says so
+    scale: int | None = None  #: of an upscaler, where its header says so
     size_bytes: int
     sha256: str | None  #: None until the background hash is done
     source: str | None = None  #: where it can be fetched again
@@ -51,6 +53,7 @@ class FoundAddon:
     name: str
     path: str
     family: str | None
+    scale: int | None = None
     size_bytes: int
     stamp: str
     source: str | None = None
@@ -59,6 +62,7 @@ class FoundAddon:
 @dataclass(frozen=True, slots=True)
 class Recognised:
     family: str | None
+    scale: int | None = None
 
 
 def recognise_addon(kind: AddonKind, shapes: Shapes) -> Recognised | None:
@@ -69,6 +73,9 @@ def recognise_addon(kind: AddonKind, shapes: Shapes) -> Recognised | None:
     if kind == "vae":
         ends = ("encoder.conv_in.weight", "decoder.conv_in.weight")
         return Recognised(None) if all(any(key.endswith(end) for key in shapes) for end in ends) else None
+    if kind == "upscaler":
+        layout = recognise_upscaler(shapes)
+        return None if layout is None else Recognised(None, layout.scale)
     if {"clip_l", "clip_g"} <= set(shapes):
         return Recognised("sdxl")
     words = shapes.get("emb_params") or shapes.get("*") or (next(iter(shapes.values())) if len(shapes) == 1 else ())

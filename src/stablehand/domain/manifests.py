@@ -20,9 +20,9 @@ NAME_MOST, WORD_MOST = 200, 64
 WEIGHTS_MOST, SOFTWARE_MOST, ATTENTION_MOST = 48, 24, 8
 
 #: What weights were used as.
-Role = Literal["checkpoint", "refiner", "vae", "embedding"]
+Role = Literal["checkpoint", "refiner", "vae", "embedding", "upscaler"]
 #: Networks that compute in a precision of their own.
-Part = Literal["unet", "text", "vae"]
+Part = Literal["unet", "text", "vae", "upscaler"]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 

@@ -9,9 +9,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from stablehand.domain.recipes import SEED_MAX, Hires, MaskFill, NoiseOptions, ResizeMode, SamplerOptions, TextOptions
+from stablehand.domain.recipes import (
+    SEED_MAX,
+    Addon,
+    Hires,
+    MaskFill,
+    NoiseOptions,
+    ResizeMode,
+    SamplerOptions,
+    TextOptions,
+)
 from stablehand.domain.samplers import SAMPLERS, SCHEDULES, find_sampler, find_schedule
-from stablehand.domain.upscalers import LATENT_UPSCALERS, PIXEL_UPSCALERS, find_upscaler
+from stablehand.domain.upscalers import find_upscaler
 
 RESIZE_MODES: tuple[ResizeMode, ...] = (
     "Just resize",
@@ -213,12 +222,6 @@ def _out_of_range(order: OrderOptions) -> dict[str, str]:
 def _check_names(order: OrderOptions, found: dict[str, str]) -> None:
     known: tuple[tuple[str, object, Sequence[str]], ...] = (
         (
-            "hr_upscaler",
-            order.hr_upscaler is None or find_upscaler(order.hr_upscaler, latent=True),
-            (*LATENT_UPSCALERS, *PIXEL_UPSCALERS),
-        ),
-        ("upscaler", order.upscaler is None or find_upscaler(order.upscaler), PIXEL_UPSCALERS),
-        (
             "hr_sampler_name",
             order.hr_sampler_name is None or find_sampler(order.hr_sampler_name),
             [entry.name for entry in SAMPLERS],
@@ -234,7 +237,7 @@ def _check_names(order: OrderOptions, found: dict[str, str]) -> None:
     for field, fits, names in known:
         if not fits:
             found[field] = "one of: " + ", ".join(names)
-    for field in ("input", "mask", "vae", "refiner_checkpoint"):
+    for field in ("input", "mask", "vae", "refiner_checkpoint", "upscaler", "hr_upscaler"):
         text = getattr(order, field)
         most = ID_MAX_CHARACTERS if field in ("input", "mask") else 512
         if text is not None and not (0 < len(text) <= most and text.isprintable()):
@@ -304,15 +307,18 @@ def sampler_options(order: OrderOptions) -> SamplerOptions:
     )
 
 
-def hires_options(order: OrderOptions, width: int, height: int) -> Hires | None:
-    """The second pass after a first one of this size, in pixels; None when none is asked for."""
+def hires_options(order: OrderOptions, width: int, height: int, network: Addon | None = None) -> Hires | None:
+    """The second pass after a first one of this size, in pixels; None when none is asked for.
+
+    ``network``: the upscaler that leads to it, if that is one.
+    """
     if not order.enable_hr:
         return None
     target_width, target_height = hires_size(order, width, height)
     return Hires(
         width=target_width,
         height=target_height,
-        upscaler=(order.hr_upscaler and find_upscaler(order.hr_upscaler, latent=True)) or "Latent",
+        upscaler=upscaler_of(order.hr_upscaler, network, latent=True),
         steps=order.hr_second_pass_steps or 0,
         denoising_strength=0.7 if order.denoising_strength is None else float(order.denoising_strength),
         sampler=order.hr_sampler_name and find_sampler(order.hr_sampler_name),
@@ -320,6 +326,13 @@ def hires_options(order: OrderOptions, width: int, height: int) -> Hires | None:
         prompt=order.hr_prompt or None,
         negative_prompt=order.hr_negative_prompt or None,
     )
+
+
+def upscaler_of(text: str | None, network: Addon | None, *, latent: bool = False) -> str:
+    """The exact name of what enlarges, for what was asked for; ``latent``: latents may be enlarged as well."""
+    if network is not None:
+        return network.name
+    return (text and find_upscaler(text, latent=latent)) or ("Latent" if latent else "Lanczos")
 
 
 def hires_size(order: OrderOptions, width: int, height: int) -> tuple[int, int]:

@@ -26,10 +26,10 @@ from stablehand.domain.order_options import (
     size_like,
     text_options,
     upscaled_size,
+    upscaler_of,
 )
-from stablehand.domain.recipes import SEED_MAX, Format, Kind, Recipe, Refiner, Source
+from stablehand.domain.recipes import SEED_MAX, Addon, Format, Kind, Recipe, Refiner, Source
 from stablehand.domain.samplers import SAMPLERS, SCHEDULES, Named, find_sampler, find_schedule
-from stablehand.domain.upscalers import find_upscaler
 
 #: field -> (smallest, largest) allowed value
 LIMITS: dict[str, tuple[float, float]] = {
@@ -140,8 +140,12 @@ def make_recipe(
     source: Given | None = None,
     mask: Given | None = None,
     refiner: Checkpoint | None = None,
+    network: Addon | None = None,
 ) -> Recipe:
-    """The recipe of an order without problems. ``random_seed`` is taken when the order leaves a seed open."""
+    """The recipe of an order without problems.
+
+    ``random_seed`` is taken when the order leaves a seed open; ``network`` is the upscaler that it names, if it is one.
+    """
     kind: Kind = next((name for name in KINDS if name == order.kind), "text")
     native = (checkpoint.native_size, checkpoint.native_size)
     if source is not None:
@@ -170,7 +174,7 @@ def make_recipe(
         noise=noise_options(order, random_seed),
         text=text_options(order),
         source=None if source is None else _source(order, source, mask),
-        hires=hires_options(order, width, height),
+        hires=hires_options(order, width, height, network),
         refiner=None
         if refiner is None
         else Refiner(
@@ -178,7 +182,7 @@ def make_recipe(
             checkpoint=refiner.name,
             switch_at=DEFAULT_SWITCH_AT if order.refiner_switch_at is None else float(order.refiner_switch_at),
         ),
-        upscaler=(order.upscaler and find_upscaler(order.upscaler)) or "Lanczos" if kind == "upscale" else None,
+        upscaler=upscaler_of(order.upscaler, network) if kind == "upscale" else None,
     )
 
 

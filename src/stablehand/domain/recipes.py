@@ -100,9 +100,9 @@ class Refiner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addon:
-    """A file of weights beside the checkpoint: an autoencoder or an embedding, as it was known at submit."""
+    """A file of weights beside the checkpoint, as it was known at submit."""
 
-    kind: Literal["vae", "embedding"]
+    kind: Literal["vae", "embedding", "upscaler"]
     id: str  #: id of the row in the catalogue
     name: str
 

@@ -6,9 +6,7 @@ again, in smaller company.
 """
 
 import time
-from bisect import bisect_right
-from collections.abc import Callable, Collection, Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -23,22 +21,22 @@ from stablehand.domain.notes import Note
 from stablehand.domain.recipes import Recipe
 from stablehand.domain.upscalers import is_formula
 from stablehand.engine import decode as decoding
-from stablehand.engine.caps import ASSUMED_SPEED, CALL_SECONDS, MEMORY_SHARE, ROWS_MOST, Caps
-from stablehand.engine.checkpoints import Resident, Slot
 from stablehand.engine.beginnings import begin
+from stablehand.engine.caps import ASSUMED_SPEED, CALL_SECONDS, ROWS_MOST, Caps
+from stablehand.engine.checkpoints import Resident, Slot
 from stablehand.engine.decodes import Call, Decodes, kind_of
 from stablehand.engine.devices import Placement
-from stablehand.engine.enlargements import Enlargement, Enlargements, between_passes
+from stablehand.engine.enlargements import Enlargements, Larger, between_passes, of_upscale
 from stablehand.engine.exact import Buckets
-from stablehand.engine.faults import DeviceLost, explain, first_line, is_device_lost, is_out_of_memory, not_finite
+from stablehand.engine.faults import device_lost, explain, is_device_lost, is_out_of_memory, not_finite
 from stablehand.engine.groups import GroupKey
 from stablehand.engine.pictures import Picture, note_company
-from stablehand.engine.residents import NO_EXTRAS, Extras, Place, Residents
-from stablehand.engine.rows import predict, row_bytes, row_operations
+from stablehand.engine.residents import NO_EXTRAS, Extras, Residents
+from stablehand.engine.rows import as_waiting, check_memory, fill, predict, row_bytes
 from stablehand.engine.samplers.state import SamplerState
 from stablehand.engine.seats import REFINED, Ended, Failed, Seat, Snapshot, together
 from stablehand.engine.starts import latent_shape
-from stablehand.engine.turns import Turns, Waiting
+from stablehand.engine.turns import Turns
 from stablehand.engine.upscaling import is_latent, upscale_latent, upscale_pixels
 
 
@@ -54,6 +52,7 @@ class Batch:
         self._running: dict[str, Picture] = {}
         self._drawn: dict[str, Picture] = {}  #: finished latents, waiting for the decoder
         self._enlargements = Enlargements(placement, residents)
+        self._enlarged = False  #: in the last tick
         self._turns = Turns()
         self._buckets = Buckets(placement, exact_rows)
         self._assumed_speed = ASSUMED_SPEED[placement.device.type]
@@ -98,10 +97,10 @@ class Batch:
         self._waiting.append(seat if state is None else seat.going_on(state))
 
     def enlarge(
-        self, picture_id: str, pixels: NDArray[np.uint8], height: int, width: int, upscaler: Place, *, owner: str = ""
+        self, picture_id: str, recipe: Recipe, extras: Extras, pixels: NDArray[np.uint8], *, owner: str = ""
     ) -> None:
-        """Seat a picture (h, w, 3) that is only to be made larger, by a network."""
-        self._enlargements.add(Enlargement(picture_id, owner, upscaler, pixels, (height, width)))
+        """Seat a picture (h, w, 3) that is only made larger, by the network of ``extras``. Raises RecipeUnsupported."""
+        self._enlargements.add(of_upscale(picture_id, recipe, extras, pixels, owner))
 
     def drop(self, picture_id: str) -> None:
         """Forget a picture: its rows are gone from the next call on. Unknown ids are ignored."""
@@ -160,8 +159,10 @@ class Batch:
             ended += self._decode()
         for call in self._decodes.take(must_wait=not self._running or self._decodes.lags(self._drawn)):
             ended += self._hand_on(call)
-        if self._enlargements:
-            ended += self._make_larger()
+        # One call of a network a tick: those that enlarge and those that draw take turns.
+        self._enlarged = bool(self._enlargements) and not (self._enlarged and self._running)
+        if self._enlarged:
+            return ended + self._make_larger()
         return ended + (self._step() if self._running and (self._decodes.beside or not begins) else [])
 
     def close(self) -> None:
@@ -263,14 +264,14 @@ class Batch:
 
     def _step(self) -> list[Ended]:
         """One UNet call for the group whose turn it is."""
-        turn = self._turns.next([_waiting(picture) for picture in self._running.values()])
-        pictures = self._fill([self._running[one.id] for one in turn])
+        turn = self._turns.next([as_waiting(picture) for picture in self._running.values()])
+        pictures = fill([self._running[one.id] for one in turn], self._caps, self._assumed_speed)
         key = pictures[0].group
         rows = sum(picture.rows for picture in pictures)
         start = time.perf_counter()
         try:
             at_once = self._buckets.at_once(key, [picture.rows for picture in pictures])
-            self._check_memory(at_once * row_bytes(pictures[0].resident, key.shape))
+            check_memory(self._placement, at_once * row_bytes(pictures[0].resident, key.shape))
             denoised, finite = predict(pictures[0].resident, pictures, self._buckets.divide)
         except Exception as error:
             return self._shrink(self._caps, key, rows, pictures, error)
@@ -288,21 +289,6 @@ class Batch:
             picture.answer(answer)
             self._go_on(picture)
         return ended
-
-    def _fill(self, pictures: Sequence[Picture]) -> Sequence[Picture]:
-        """The first of these pictures of one group, as many as go into a call; at least one."""
-        key, resident = pictures[0].group, pictures[0].resident
-        memory_rows = int(MEMORY_SHARE * self._placement.free_bytes() / row_bytes(resident, key.shape))
-        guess_seconds = row_operations(resident, key.shape) / self._assumed_speed
-        cap = self._caps.rows(key, memory_rows, guess_seconds, least=key.bucket)
-        cap = min(cap, key.bucket or cap)
-        rows = list(accumulate(picture.rows for picture in pictures))
-        return pictures[: max(1, bisect_right(rows, cap))]
-
-    def _check_memory(self, needed_bytes: int) -> None:
-        """Raises MemoryError for what cannot fit: a CPU's operating system would rather end the process than say so."""
-        if needed_bytes > self._placement.free_bytes():
-            raise MemoryError
 
     # Decoding
 
@@ -345,28 +331,30 @@ class Batch:
 
     def _enlarge(self, picture: Picture, drawn: NDArray[np.uint8]) -> list[Ended]:
         recipe, name = picture.seat.next_recipe, picture.seat.upscaler
-        if is_formula(name):
-            return self._encode(picture, lambda: upscale_pixels(name, drawn, recipe.height, recipe.width))
+        try:
+            if is_formula(name):
+                return self._encode(picture, upscale_pixels(name, drawn, recipe.height, recipe.width))
+            larger = between_passes(picture, drawn)
+        except Exception as error:
+            return [self._fail(picture, explain(error, recipe, self._placement.name))]
         self.drop(picture.id)
-        self._enlargements.add(between_passes(picture, drawn))
+        self._enlargements.add(larger)
         return []
 
     def _make_larger(self) -> list[Ended]:
         """One call of a network for pictures that are being enlarged."""
-        ended: list[Ended] = []
         try:
-            for one in self._enlargements.step(self._slots_in_use):
-                if isinstance(one, Enlargement):
-                    ended += [one.finished()] if one.picture is None else self._encode(one.picture, one.result)
-                else:
-                    ended.append(one)
+            done = self._enlargements.step(self._slots_in_use)
         except Exception as error:
-            return ended + self._lose_all(error)
+            return self._lose_all(error)
+        ended: list[Ended] = []
+        for one in done:
+            ended += self._encode(one.picture, one.pixels) if isinstance(one, Larger) else [one]
         return ended
 
-    def _encode(self, picture: Picture, larger: Callable[[], NDArray[np.uint8]]) -> list[Ended]:
+    def _encode(self, picture: Picture, larger: NDArray[np.uint8]) -> list[Ended]:
         try:
-            self._second_pass(picture, decoding.encode(picture.autoencoder, [larger()])[0])
+            self._second_pass(picture, decoding.encode(picture.autoencoder, [larger])[0])
         except Exception as error:
             return [self._fail(picture, explain(error, picture.seat.next_recipe, self._placement.name))]
         return []
@@ -397,10 +385,7 @@ class Batch:
         return [self._fail(pictures[0], explain(error, pictures[0].recipe, self._placement.name))]
 
     def _lose_all(self, error: Exception) -> list[Ended]:
-        lost = DeviceLost(
-            f"The device {self._placement.name} stopped working: {first_line(error)}",
-            hint="The agent starts again by itself; look at its log if this repeats.",
-        )
+        lost = device_lost(error, self._placement.name)
         begun = dict.fromkeys((*self._begun, *self._enlargements.progress()))
         for picture_id in begun:
             self.drop(picture_id)
@@ -415,8 +400,3 @@ class Batch:
         own = (self.residents.slot_of(picture.autoencoder) for picture in pictures)
         slots = {picture.resident.slot for picture in pictures} | self._enlargements.slots()
         return slots | {slot for slot in own if slot is not None}
-
-
-def _waiting(picture: Picture) -> Waiting:
-    operations = picture.rows * row_operations(picture.resident, picture.group.shape)
-    return Waiting(picture.id, picture.owner, picture.group, operations)

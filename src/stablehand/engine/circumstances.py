@@ -13,6 +13,7 @@ from stablehand.domain.manifests import Part
 from stablehand.engine.autoencoders import Autoencoder
 from stablehand.engine.checkpoints import Resident
 from stablehand.engine.devices import Placement, cpu_name
+from stablehand.engine.upscalers import Upscaler, upscaler_dtype
 
 #: Libraries whose versions matter to bits, beside torch: networks, tokens.
 _LIBRARIES = ("diffusers", "transformers", "instant-clip-tokenizer")
@@ -38,12 +39,14 @@ def circumstances_of(
     *,
     overflowed: bool,
     bucket: int | None = None,
+    is_enlarged: bool = False,
 ) -> Circumstances:
     """Of a picture that ``resident`` has drawn; ``overflowed``: it had to be decoded in float32.
 
-    ``bucket``: rows that its calls were filled up to.
+    ``bucket``: rows that its calls were filled up to. ``is_enlarged``: a network led to its last pass.
     """
     placement = resident.placement
+    enlarged: dict[Part, str] = {"upscaler": _word(upscaler_dtype(placement))} if is_enlarged else {}
     return Circumstances(
         software=software(),
         device=placement.device.type,
@@ -53,9 +56,22 @@ def circumstances_of(
             "unet": _word(placement.dtype),
             "text": _word(placement.dtype),
             "vae": _word(torch.float32 if overflowed else autoencoder.dtype),
+            **enlarged,
         },
         attention=tuple(sorted(attention)),
         bucket=bucket,
+    )
+
+
+def enlarging_circumstances(upscaler: Upscaler, *, overflowed: bool) -> Circumstances:
+    """Of a picture that a network has made larger; ``overflowed``: some of it had to be computed in float32."""
+    placement = upscaler.placement
+    return Circumstances(
+        software=software(),
+        device=placement.device.type,
+        device_name=placement.name,
+        compute=_compute(placement),
+        dtypes={"upscaler": _word(torch.float32 if overflowed else upscaler.dtype)},
     )
 
 

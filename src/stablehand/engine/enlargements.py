@@ -6,7 +6,7 @@ steps. A picture is gone from the next call on when it is dropped.
 
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,14 +17,15 @@ from torch import Tensor
 
 from stablehand.domain.errors import RecipeUnsupported
 from stablehand.domain.notes import Note
+from stablehand.domain.recipes import Recipe
 from stablehand.engine.caps import ASSUMED_SPEED, CALL_SECONDS, MEMORY_SHARE, Caps
 from stablehand.engine.checkpoints import Slot
-from stablehand.engine.devices import Placement
 from stablehand.engine.circumstances import enlarging_circumstances
+from stablehand.engine.devices import Placement
 from stablehand.engine.faults import explain, is_device_lost, is_out_of_memory, not_finite
 from stablehand.engine.pictures import Picture
-from stablehand.engine.residents import Place, Residents
-from stablehand.engine.seats import Failed, Finished
+from stablehand.engine.residents import Extras, Place, Residents
+from stablehand.engine.seats import Ended, Failed, Finished
 from stablehand.engine.tiles import SIDE_LEAST, Mosaic
 from stablehand.engine.turns import Turns, Waiting
 from stablehand.engine.upscalers import Upscaler
@@ -62,13 +63,14 @@ def rounds_of(shape: tuple[int, int], target: tuple[int, int], scale: int) -> in
 
 @dataclass(slots=True, eq=False)
 class Enlargement:
-    """One picture. ``target``: height and width of the result in pixels."""
+    """One picture. ``height`` and ``width``: of the result, in pixels."""
 
     id: str
     owner: str
     place: Place  #: of the network
     pixels: NDArray[np.uint8]  #: (H, W, 3); replaced after each round
-    target: tuple[int, int]
+    height: int
+    width: int
     exact: bool = False  #: never shares a call
     picture: Picture | None = None  #: whose next pass the result is for
     device_seconds: float = 0.0
@@ -103,7 +105,7 @@ class Enlargement:
     def begin(self, upscaler: Upscaler) -> None:
         """Its network is in memory now."""
         self.upscaler = upscaler
-        self.rounds = rounds_of((self.pixels.shape[0], self.pixels.shape[1]), self.target, upscaler.scale)
+        self.rounds = rounds_of((self.pixels.shape[0], self.pixels.shape[1]), (self.height, self.width), upscaler.scale)
         self.side = side_of(upscaler)
         self._lay_out()
 
@@ -132,9 +134,13 @@ class Enlargement:
         return self.mosaic is not None and self.mosaic.is_whole
 
     def result(self) -> NDArray[np.uint8]:
-        """(height, width, 3) of the target."""
+        """(height, width, 3). What it took is its picture's expense."""
         assert self.mosaic is not None
-        return upscale_pixels("Lanczos", self.mosaic.picture(), *self.target)
+        if self.picture is not None:
+            self.picture.device_seconds += self.device_seconds
+            for note in self.notes:
+                self.picture.note(note)
+        return upscale_pixels("Lanczos", self.mosaic.picture(), self.height, self.width)
 
     def finished(self) -> Finished:
         """As the result of the kind upscale."""
@@ -153,16 +159,38 @@ class Enlargement:
         self.mosaic = Mosaic(self.pixels, self.upscaler.scale, self.side, self.upscaler.multiple)
 
 
+@dataclass(frozen=True, slots=True)
+class Larger:
+    """A picture that is ready for its next pass."""
+
+    picture: Picture
+    pixels: NDArray[np.uint8]  #: (H, W, 3), of the next pass's size
+
+
+def of_upscale(
+    picture_id: str, recipe: Recipe, extras: Extras, pixels: NDArray[np.uint8], owner: str = ""
+) -> Enlargement:
+    """A picture (H, W, 3) of the kind upscale. Raises RecipeUnsupported where no network belongs to the recipe."""
+    place = _network(extras, recipe.upscaler or "")
+    return Enlargement(picture_id, owner, place, pixels, recipe.height, recipe.width)
+
+
 def between_passes(picture: Picture, drawn: NDArray[np.uint8]) -> Enlargement:
     """On its way to the size of the next pass. Raises RecipeUnsupported where no network belongs to its recipe."""
-    recipe, place = picture.seat.next_recipe, picture.seat.extras.upscaler
-    if place is None:
+    seat, recipe = picture.seat, picture.seat.next_recipe
+    larger = Enlargement(
+        picture.id, picture.owner, _network(seat.extras, seat.upscaler), drawn, recipe.height, recipe.width
+    )
+    return replace(larger, exact=recipe.exact, picture=picture)
+
+
+def _network(extras: Extras, name: str) -> Place:
+    if extras.upscaler is None:
         raise RecipeUnsupported(
-            f"There are no weights for the upscaler {picture.seat.upscaler!r}.",
+            f"There are no weights for the upscaler {name!r}.",
             hint="It may have been removed since the order; choose another one.",
         )
-    size = (recipe.height, recipe.width)
-    return Enlargement(picture.id, picture.owner, place, drawn, size, exact=recipe.exact, picture=picture)
+    return extras.upscaler
 
 
 class Enlargements:
@@ -198,7 +226,7 @@ class Enlargements:
         """Networks in use."""
         return {one.place.slot for one in self._under_way.values() if one.upscaler is not None}
 
-    def step(self, in_use: Callable[[], Collection[Slot]]) -> list[Enlargement | Failed]:
+    def step(self, in_use: Callable[[], Collection[Slot]]) -> list[Larger | Ended]:
         """One call of a network, or one network loaded; returns the pictures that ended in it.
 
         ``in_use``: slots that may not be evicted. Raises only when the device is lost.
@@ -232,7 +260,7 @@ class Enlargements:
         self._turns.charge(turn[: len(members)], count / len(members))
         return self._hand_out(members, pieces, drawn, overflowed, seconds / count)
 
-    def _begin(self, newcomer: Enlargement, in_use: Collection[Slot]) -> list[Enlargement | Failed]:
+    def _begin(self, newcomer: Enlargement, in_use: Collection[Slot]) -> list[Larger | Ended]:
         began = time.perf_counter()
         try:
             newcomer.begin(self._residents.upscaler(newcomer.place, in_use))
@@ -248,9 +276,9 @@ class Enlargements:
         drawn: Sequence[NDArray[np.uint8] | None],
         overflowed: Sequence[bool],
         seconds: float,
-    ) -> list[Enlargement | Failed]:
+    ) -> list[Larger | Ended]:
         """``seconds``: of one piece."""
-        ended: list[Enlargement | Failed] = []
+        ended: list[Larger | Ended] = []
         begin = 0
         for one, own in zip(members, pieces, strict=True):
             end = begin + len(own)
@@ -263,9 +291,15 @@ class Enlargements:
                 continue
             one.put(mine)
             if one.is_done:
-                self.drop(one.id)
-                ended.append(one)
+                ended += self._finish(one)
         return ended
+
+    def _finish(self, one: Enlargement) -> list[Larger | Ended]:
+        self.drop(one.id)
+        try:
+            return [one.finished() if one.picture is None else Larger(one.picture, one.result())]
+        except Exception as error:
+            return self._lose(one, error)
 
     def _give_way(
         self,
@@ -274,7 +308,7 @@ class Enlargements:
         members: Sequence[Enlargement],
         error: Exception,
         in_use: Callable[[], Collection[Slot]],
-    ) -> list[Enlargement | Failed]:
+    ) -> list[Larger | Ended]:
         """After a failed call: less at a time, then less in memory, then smaller pieces, until one stands alone."""
         if is_device_lost(error):
             raise error
@@ -293,12 +327,11 @@ class Enlargements:
             self._caps.forgive(key)
         return self._lose(first, error)
 
-    def _lose(self, one: Enlargement, error: Exception) -> list[Enlargement | Failed]:
+    def _lose(self, one: Enlargement, error: Exception) -> list[Larger | Ended]:
         if is_device_lost(error):
             raise error
         self.drop(one.id)
-        height, width = one.target
-        return [Failed(one.id, explain(error, f"{width}×{height}", self._placement.name))]
+        return [Failed(one.id, explain(error, one, self._placement.name))]
 
 
 @torch.inference_mode()

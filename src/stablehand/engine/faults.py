@@ -1,9 +1,10 @@
 """What can go wrong with a picture on the device, beyond the errors of the domain: they travel as codes only."""
 
+from typing import Protocol
+
 import torch
 
 from stablehand.domain.errors import DeviceOutOfMemory, StablehandError
-from stablehand.domain.recipes import Recipe
 
 
 class NotFinite(StablehandError):
@@ -51,13 +52,23 @@ def is_device_lost(error: BaseException) -> bool:
     )
 
 
-def explain(error: Exception, recipe: Recipe, device: str) -> StablehandError:
+class Sized(Protocol):
+    """What is to become a picture: a recipe, or an enlargement."""
+
+    @property
+    def width(self) -> int: ...
+
+    @property
+    def height(self) -> int: ...
+
+
+def explain(error: Exception, drawn: Sized, device: str) -> StablehandError:
     """What to tell the owner of a picture that ended with ``error`` on the device of that name."""
     if isinstance(error, StablehandError):
         return error
     if is_out_of_memory(error):
         return DeviceOutOfMemory(
-            f"{device} has not enough memory for one picture of {recipe.width}×{recipe.height}.",
+            f"{device} has not enough memory for one picture of {drawn.width}×{drawn.height}.",
             hint="Ask for a smaller picture, or use half precision or a device with more memory.",
         )
     fault = EngineFault(
@@ -66,6 +77,13 @@ def explain(error: Exception, recipe: Recipe, device: str) -> StablehandError:
     )
     fault.__cause__ = error
     return fault
+
+
+def device_lost(error: Exception, device: str) -> DeviceLost:
+    return DeviceLost(
+        f"The device {device} stopped working: {first_line(error)}",
+        hint="The agent starts again by itself; look at its log if this repeats.",
+    )
 
 
 def not_finite(where: str) -> NotFinite:

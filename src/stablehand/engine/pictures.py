@@ -10,6 +10,7 @@ from torch import Tensor
 
 from stablehand.domain.notes import Note
 from stablehand.domain.passes import progress
+from stablehand.domain.upscalers import is_formula
 from stablehand.engine import decode as decoding
 from stablehand.engine.autoencoders import Autoencoder
 from stablehand.engine.checkpoints import Resident
@@ -182,7 +183,12 @@ class Picture:
         pixels = decoded if self.start.frame is None else self.start.frame.around(decoded)
         overflowed = Note.FLOAT32_DECODE in self.notes
         by = circumstances_of(
-            self.resident, self.autoencoder, self.attention, overflowed=overflowed, bucket=self.filled
+            self.resident,
+            self.autoencoder,
+            self.attention,
+            overflowed=overflowed,
+            bucket=self.filled,
+            is_enlarged=self.seat.number > 0 and not is_formula(self.seat.upscaler),
         )
         return Finished(self.id, pixels, self.device_seconds, by, tuple(self.notes))
 

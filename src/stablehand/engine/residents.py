@@ -178,7 +178,7 @@ class Residents:
         return held
 
     def upscaler(self, place: Place, in_use: Collection[Slot]) -> Upscaler:
-        """A network that enlarges pictures; idle weights make room for it. Raises CheckpointBroken, RecipeUnsupported."""
+        """A network that enlarges; idle weights make room for it. Raises CheckpointBroken, RecipeUnsupported."""
         held = self._held.get(place.slot)
         if not isinstance(held, Upscaler):
             self._make_room(upscaler_bytes(place.path, self._placement), in_use)

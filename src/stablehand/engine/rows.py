@@ -5,19 +5,24 @@ prompt, guidance scale) is a value per row.
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from stablehand.engine.caps import MEMORY_SHARE, Caps
 from stablehand.engine.checkpoints import Resident
+from stablehand.engine.devices import Placement
 from stablehand.engine.groups import GroupKey
 from stablehand.engine.levels import Prediction
 from stablehand.engine.pictures import Picture
 from stablehand.engine.samplers import Answer, Ask
 from stablehand.engine.text import CHUNK_POSITIONS, Words
+from stablehand.engine.turns import Waiting
 
 #: How beautiful the refiner is told its picture is, and the one that guidance pushes away from: the values its authors
 #: publish.
@@ -259,3 +264,29 @@ def _stack_contexts(contexts: Sequence[Tensor], key: GroupKey) -> tuple[Tensor, 
     lengths = torch.tensor([len(context) for context in contexts], device=padded[0].device)
     mask = torch.arange(longest, device=lengths.device)[None] < lengths[:, None]
     return torch.stack(padded), mask
+
+
+def fill(pictures: Sequence[Picture], caps: Caps, assumed_speed: float) -> Sequence[Picture]:
+    """The first of these pictures of one group, as many as go into a call; at least one.
+
+    ``assumed_speed``: operations a second, until calls have been measured.
+    """
+    key, resident = pictures[0].group, pictures[0].resident
+    memory_rows = int(MEMORY_SHARE * resident.placement.free_bytes() / row_bytes(resident, key.shape))
+    guess_seconds = row_operations(resident, key.shape) / assumed_speed
+    cap = caps.rows(key, memory_rows, guess_seconds, least=key.bucket)
+    cap = min(cap, key.bucket or cap)
+    rows = list(accumulate(picture.rows for picture in pictures))
+    return pictures[: max(1, bisect_right(rows, cap))]
+
+
+def check_memory(placement: Placement, needed_bytes: int) -> None:
+    """Raises MemoryError for what cannot fit: a CPU's operating system would rather end the process than say so."""
+    if needed_bytes > placement.free_bytes():
+        raise MemoryError
+
+
+def as_waiting(picture: Picture) -> Waiting:
+    """A picture in the queue for a call."""
+    operations = picture.rows * row_operations(picture.resident, picture.group.shape)
+    return Waiting(picture.id, picture.owner, picture.group, operations)

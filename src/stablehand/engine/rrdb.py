@@ -1,7 +1,7 @@
 """ESRGAN's network: residual-in-residual dense blocks, then nearest upsampling (Wang et al. 2018, arXiv:1809.00219).
 
-Real-ESRGAN's variants for smaller scales fold the picture first (Wang et al. 2021, arXiv:2107.10833). The parts bear the
-names that published files have today.
+Real-ESRGAN's variants for smaller scales fold the picture first (Wang et al. 2021, arXiv:2107.10833). The parts bear
+the names that published files have today.
 """
 
 import torch
@@ -49,17 +49,17 @@ class Block(nn.Module):
 class RRDBNet(nn.Module):
     """``fold`` x ``fold`` pixels become one with more channels, then it is doubled ``doublings`` times."""
 
-    def __init__(self, *, width: int, growth: int, blocks: int, doublings: int, fold: int = 1, colours: int = 3) -> None:
+    def __init__(self, *, width: int, growth: int, blocks: int, doublings: int, fold: int = 1) -> None:
         super().__init__()
         self.fold = fold
         self.doublings = doublings
-        self.conv_first = nn.Conv2d(colours * fold * fold, width, 3, padding=1)
+        self.conv_first = nn.Conv2d(3 * fold * fold, width, 3, padding=1)
         self.body = nn.Sequential(*(Block(width, growth) for _ in range(blocks)))
         self.conv_body = nn.Conv2d(width, width, 3, padding=1)
         for number in range(1, doublings + 1):
             setattr(self, f"conv_up{number}", nn.Conv2d(width, width, 3, padding=1))
         self.conv_hr = nn.Conv2d(width, width, 3, padding=1)
-        self.conv_last = nn.Conv2d(width, colours, 3, padding=1)
+        self.conv_last = nn.Conv2d(width, 3, 3, padding=1)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """(n, 3, h, w) from 0 to 1, sides divisible by ``fold``, to (n, 3, h*scale, w*scale), about 0 to 1."""

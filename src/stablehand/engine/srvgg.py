@@ -11,13 +11,13 @@ from torch.nn import functional
 class CompactNet(nn.Module):
     """``convolutions`` between the first and the last one, each followed by a PReLU."""
 
-    def __init__(self, *, width: int, convolutions: int, scale: int, colours: int = 3) -> None:
+    def __init__(self, *, width: int, convolutions: int, scale: int) -> None:
         super().__init__()
         self.scale = scale
-        layers: list[nn.Module] = [nn.Conv2d(colours, width, 3, padding=1), nn.PReLU(width)]
+        layers: list[nn.Module] = [nn.Conv2d(3, width, 3, padding=1), nn.PReLU(width)]
         for _ in range(convolutions):
             layers += [nn.Conv2d(width, width, 3, padding=1), nn.PReLU(width)]
-        self.body = nn.Sequential(*layers, nn.Conv2d(width, colours * scale * scale, 3, padding=1))
+        self.body = nn.Sequential(*layers, nn.Conv2d(width, 3 * scale * scale, 3, padding=1))
 
     def forward(self, pixels: Tensor) -> Tensor:
         """(n, 3, h, w) from 0 to 1 to (n, 3, h*scale, w*scale), about 0 to 1."""

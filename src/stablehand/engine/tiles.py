@@ -98,4 +98,3 @@ def _fade(target: NDArray[np.uint8], drawn: NDArray[np.uint8], is_inner: bool, s
     below, above = target[begin:end].astype(np.float32), drawn[begin:end].astype(np.float32)
     target[begin:end] = np.rint(below + (above - below) * share).astype(np.uint8)
     target[end:] = drawn[end:]
-

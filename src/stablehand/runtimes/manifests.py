@@ -33,8 +33,9 @@ def drawn_manifest(order: Order, runtime: str, circumstances: Circumstances, *, 
 
 
 def resized_manifest(order: Order, runtime: str, circumstances: Circumstances) -> Manifest:
-    """Of a picture that was only resized."""
-    return Manifest(runtime=runtime, exact=order.recipe.exact, **_of_machine(circumstances))
+    """Of a picture that was only resized, perhaps by a network."""
+    weights = fitting(_addons(order))
+    return Manifest(runtime=runtime, weights=weights, exact=order.recipe.exact, **_of_machine(circumstances))
 
 
 def painted_manifest(order: Order, runtime: str) -> Manifest:
@@ -63,7 +64,11 @@ def _weights(order: Order) -> list[Weights]:
     found = [Weights(role="checkpoint", name=order.checkpoint.name, sha256=order.checkpoint.sha256)]
     if order.refiner is not None:
         found.append(Weights(role="refiner", name=order.refiner.name, sha256=order.refiner.sha256))
-    return found + [Weights(role=addon.kind, name=addon.name, sha256=addon.sha256) for addon in order.addons]
+    return found + _addons(order)
+
+
+def _addons(order: Order) -> list[Weights]:
+    return [Weights(role=addon.kind, name=addon.name, sha256=addon.sha256) for addon in order.addons]
 
 
 @cache

@@ -25,6 +25,7 @@ from stablehand.domain.manifests import Manifest
 from stablehand.domain.notes import Note, read_notes
 from stablehand.domain.passes import whole_steps
 from stablehand.domain.recipes import Kind
+from stablehand.domain.upscalers import is_formula
 from stablehand.ports import Broken, Drawn, Fetch, Loaded, Order, Parked
 from stablehand.protocol import Device
 from stablehand.runtimes.encode import encode
@@ -158,7 +159,7 @@ class NativeRuntime:
     def add(self, order: Order) -> None:
         self._seated[order.shot_id] = _Seat(order)
         self._progress = {**self._progress, order.shot_id: 0.0}
-        if order.recipe.kind == "upscale":
+        if order.recipe.kind == "upscale" and is_formula(order.recipe.upscaler or "Lanczos"):
             self._seated[order.shot_id].encoding = self._encoding().submit(_upscale, order, self.name)
             return
         self._supplies.ask(order)
@@ -171,6 +172,9 @@ class NativeRuntime:
                 continue
             if isinstance(places, StablehandError):
                 self._refused.append(_broken(order.shot_id, places, at_load=True))
+                continue
+            if order.recipe.kind == "upscale":
+                self._enlarge(order, _extras(order, places))
                 continue
             add = partial(
                 self._started().add,
@@ -187,6 +191,13 @@ class NativeRuntime:
             if not seat.resumed:
                 add()
             self._progress = {**self._progress, order.shot_id: self._started().progress()[order.shot_id]}
+
+    def _enlarge(self, order: Order, extras: Extras) -> None:
+        """Seat a picture that a network makes larger."""
+        try:
+            self._started().enlarge(order.shot_id, order.recipe, extras, _given(order), owner=order.owner)
+        except StablehandError as error:
+            self._refused.append(_broken(order.shot_id, error))
 
     def _goes_on(self, order: Order, parcel: bytes, add: Callable[..., None]) -> bool:
         """Seat a shot where it was parked; False where that state cannot be used."""
@@ -295,7 +306,10 @@ class NativeRuntime:
 
     def _encode(self, finished: Finished) -> None:
         seat = self._seated[finished.picture_id]
-        manifest = drawn_manifest(seat.order, self.name, finished.circumstances, resumed=seat.resumed)
+        if seat.order.recipe.kind == "upscale":
+            manifest = resized_manifest(seat.order, self.name, finished.circumstances)
+        else:
+            manifest = drawn_manifest(seat.order, self.name, finished.circumstances, resumed=seat.resumed)
         seat.encoding = self._encoding().submit(
             _draw, seat.order, finished.pixels, finished.device_seconds, manifest, finished.notes
         )
@@ -324,10 +338,12 @@ def _extras(order: Order, places: Places) -> Extras:
     from stablehand.engine.residents import Extras, Place  # noqa: PLC0415 - loaded by start()
 
     vae = next((addon for addon in order.addons if addon.kind == "vae"), None)
+    upscaler = next((addon for addon in order.addons if addon.kind == "upscaler"), None)
     words = [addon for addon in order.addons if addon.kind == "embedding"]
     return Extras(
         autoencoder=None if vae is None else Place(vae.id, places[vae.id]),
         refiner=None if order.refiner is None else Place(order.refiner.id, places[order.refiner.id]),
+        upscaler=None if upscaler is None else Place(upscaler.id, places[upscaler.id]),
         embeddings={addon.name: Place(addon.id, places[addon.id]) for addon in words},
     )
 
@@ -335,17 +351,23 @@ def _extras(order: Order, places: Places) -> Extras:
 def _upscale(order: Order, runtime: str) -> Drawn:
     """Resize the input: no network takes part, and no device. Raises RecipeUnsupported, InputBroken."""
     from stablehand.engine.circumstances import host_circumstances  # noqa: PLC0415 - loaded by start()
-    from stablehand.engine.sources import open_input  # noqa: PLC0415
     from stablehand.engine.upscaling import upscale_pixels  # noqa: PLC0415
 
     began = time.perf_counter()
     recipe = order.recipe
-    if recipe.source is None:
-        raise RecipeUnsupported("There is no picture to upscale.", hint="Kind upscale needs an input.")
-    pixels = np.asarray(open_input(order.inputs, recipe.source.input))
-    enlarged = upscale_pixels(recipe.upscaler or "Lanczos", pixels, recipe.height, recipe.width)
+    enlarged = upscale_pixels(recipe.upscaler or "Lanczos", _given(order), recipe.height, recipe.width)
     manifest = resized_manifest(order, runtime, host_circumstances())
     return _draw(order, enlarged, time.perf_counter() - began, manifest)
+
+
+def _given(order: Order) -> NDArray[np.uint8]:
+    """The picture to upscale, (H, W, 3). Raises RecipeUnsupported, InputBroken."""
+    from stablehand.engine.sources import open_input  # noqa: PLC0415 - loaded by start()
+
+    source = order.recipe.source
+    if source is None:
+        raise RecipeUnsupported("There is no picture to upscale.", hint="Kind upscale needs an input.")
+    return np.asarray(open_input(order.inputs, source.input))
 
 
 def _draw(

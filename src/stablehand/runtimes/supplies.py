@@ -12,7 +12,7 @@ from stablehand.ports import Fetch, Order
 from stablehand.protocol import AddonRef, CheckpointRef
 
 _BUILTIN = "builtin:"
-_BUILTIN_FOLDER = Path(stablehand.__file__).parent / "builtin" / "checkpoints"
+_BUILTIN_FOLDER = Path(stablehand.__file__).parent / "builtin"
 
 #: id of a checkpoint or addon -> where it lies
 Places = Mapping[str, Path]
@@ -37,8 +37,9 @@ class Supplies:
         self._fetching: dict[CheckpointRef | AddonRef, Future[Path]] = {}
 
     def ask(self, order: Order) -> None:
-        refs: list[CheckpointRef | AddonRef] = [order.checkpoint, *order.addons]
-        refs += [] if order.refiner is None else [order.refiner]
+        refs: list[CheckpointRef | AddonRef] = [*order.addons]
+        if order.recipe.kind != "upscale":  # a lane has a checkpoint also where nothing is drawn with it
+            refs += [order.checkpoint] if order.refiner is None else [order.checkpoint, order.refiner]
         self._waiting[order.shot_id] = _Waiting(order, {ref.id: self._bring(ref) for ref in refs})
 
     def come(self) -> Iterable[tuple[Order, Places | StablehandError]]:
@@ -89,7 +90,9 @@ def local_place(ref: CheckpointRef | AddonRef, models_dir: Path) -> Path:
             f"The path of {ref.name}, {ref.path!r}, leads out of the models folder.",
             hint="Scan the models folder again.",
         )
-    return (_BUILTIN_FOLDER if is_builtin else models_dir) / relative
+    if not is_builtin:
+        return models_dir / relative
+    return (_BUILTIN_FOLDER / "checkpoints" if isinstance(ref, CheckpointRef) else _BUILTIN_FOLDER) / relative
 
 
 def _settle(found: Future[Path], fetch: Fetch, ref: CheckpointRef | AddonRef) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 import stablehand
 from stablehand.adapters import weights
 from stablehand.domain.accounts import Account
+from stablehand.domain.addons import AddonFile
 from stablehand.domain.checkpoints import Checkpoint, Found, find
 from stablehand.domain.errors import CheckpointBroken
 from stablehand.services import Services
-from stablehand.services.addons import hash_next_addon, scan_addons
+from stablehand.services.addons import hash_next_addon, place_of_addon, scan_addons
 from stablehand.services.identity import new_id
 
 #: Checkpoints that the package ships.
@@ -75,7 +76,7 @@ def scan(services: Services, models_dir: Path) -> Scan:
         (entry.path, entry.name, stamps.get(entry.path), entry.source) for entry in known.values()
     }:
         services.store.note_scan(found)
-    problems += scan_addons(services, models_dir)
+    problems += scan_addons(services, models_dir, BUILTIN_FOLDER.parent)
     return Scan(found=len(found), problems=tuple(problems))
 
 
@@ -91,7 +92,7 @@ def hash_next(services: Services, models_dir: Path) -> bool:
         if unchanged:
             services.store.note_hash(unhashed.checkpoint.id, unhashed.stamp, digest)
             return True
-    return hash_next_addon(services, models_dir)
+    return hash_next_addon(services, models_dir, BUILTIN_FOLDER.parent)
 
 
 def list_checkpoints(services: Services) -> tuple[Checkpoint, ...]:
@@ -129,6 +130,11 @@ def place_of(checkpoint: Checkpoint, models_dir: Path) -> Path:
     if checkpoint.path.startswith(BUILTIN_PREFIX):
         return BUILTIN_FOLDER / checkpoint.path.removeprefix(BUILTIN_PREFIX)
     return models_dir / checkpoint.path
+
+
+def place_of_weights(addon: AddonFile, models_dir: Path) -> Path:
+    """Where an addon's file or folder lies."""
+    return place_of_addon(addon, models_dir, BUILTIN_FOLDER.parent)
 
 
 def _places(models_dir: Path) -> Iterator[tuple[str, Path]]:

@@ -157,7 +157,7 @@ def _kind_of(place: Path) -> str:
         if recognise_addon(kind, shapes) is not None:
             return ADDON_FOLDERS[kind]
     raise CheckpointBroken(
-        f"{place.name} holds neither a checkpoint nor an autoencoder nor an embedding.",
+        f"{place.name} holds neither a checkpoint nor an autoencoder, an embedding or an upscaler.",
         hint="This version uses no other weights.",
     )
 

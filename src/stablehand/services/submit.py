@@ -27,6 +27,7 @@ from stablehand.services.identity import new_id
 from stablehand.services.inputs import as_input, find_given
 from stablehand.services.safety import check_prompts, check_recipe
 from stablehand.services.told import told
+from stablehand.services.upscalers import choose_upscaler
 from stablehand.store.changes import Changes
 from stablehand.store.jobs import NewJob, Remembered
 
@@ -59,12 +60,13 @@ def submit(services: Services, account: Account, order: JobOrder, *, idempotency
         choice.checkpoint,
         random_seed=secrets.randbelow(RANDOM_SEEDS),
         refiner=choice.refiner,
+        network=choice.network,
         **{
             "source" if field == "input" else field: as_input(services, account, given)
             for field, given in choice.given.items()
         },
     )
-    recipe = replace(recipe, addons=() if choice.vae is None else (choice.vae,))
+    recipe = replace(recipe, addons=tuple(addon for addon in (choice.vae, choice.network) if addon is not None))
     if recipe.kind != "upscale":
         recipe = replace(recipe, addons=choose_addons(services, recipe, choice.checkpoint))
     seeds = [recipe.for_shot(index).counting_seed for index in range(order.count or 1)]
@@ -131,6 +133,7 @@ class _Choice:
     checkpoint: Checkpoint | None
     refiner: Checkpoint | None
     vae: Addon | None
+    network: Addon | None  #: that enlarges
     given: Mapping[str, Given]  #: by field
 
 
@@ -140,7 +143,13 @@ def _choose(services: Services, account: Account, order: JobOrder, found: dict[s
     given = find_given(services, account, order, found)
     if checkpoint is not None and not found:
         found |= size_problems(order, checkpoint.native_size, given.get("input"))
-    return _Choice(checkpoint, _choose_refiner(services, order, found), _choose_vae(services, order, found), given)
+    return _Choice(
+        checkpoint,
+        _choose_refiner(services, order, found),
+        _choose_vae(services, order, found),
+        choose_upscaler(services, order, found),
+        given,
+    )
 
 
 def _choose_refiner(services: Services, order: JobOrder, found: dict[str, str]) -> Checkpoint | None:

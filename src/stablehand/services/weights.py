@@ -5,7 +5,7 @@ from pathlib import Path
 from stablehand.adapters import weights
 from stablehand.domain.errors import NotFound
 from stablehand.services import Services
-from stablehand.services.catalogue import place_of
+from stablehand.services.catalogue import place_of, place_of_weights
 
 
 def find_weights(services: Services, sha256: str) -> Path:
@@ -16,7 +16,7 @@ def find_weights(services: Services, sha256: str) -> Path:
     if checkpoint is not None:
         place = place_of(checkpoint, services.models_dir)
     elif addon is not None:
-        place = services.models_dir / addon.path
+        place = place_of_weights(addon, services.models_dir)
     if place is None or not place.exists():
         raise NotFound("There are no weights with this hash.", hint="They may have been removed since.")
     return place

@@ -16,6 +16,7 @@ class AddonRow(Table):
     name: Mapped[str]
     path: Mapped[str] = mapped_column(unique=True)
     family: Mapped[str | None]  #: None: its header does not say
+    scale: Mapped[int | None]  #: of an upscaler; None: its header does not say
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     stamp: Mapped[str]  #: changes when the file does; the hash belongs to it
     sha256: Mapped[str | None]

@@ -69,6 +69,7 @@ class Addons(Transactions):
                 known.name = entry.name
                 known.path = entry.path
                 known.family = entry.family
+                known.scale = entry.scale
                 known.size_bytes = entry.size_bytes
                 known.stamp = entry.stamp
                 known.source = entry.source
@@ -99,6 +100,7 @@ def _addon_from(row: AddonRow) -> AddonFile:
         name=row.name,
         path=row.path,
         family=row.family,
+        scale=row.scale,
         size_bytes=row.size_bytes,
         sha256=row.sha256,
         source=row.source,

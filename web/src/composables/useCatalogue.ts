@@ -20,7 +20,8 @@ export function useCatalogue() {
   const samplers = useQuery({ queryKey: ['samplers'], queryFn: listSamplers, staleTime: Infinity })
   const schedules = useQuery({ queryKey: ['schedules'], queryFn: listSchedules, staleTime: Infinity })
 
-  const upscalers = useQuery({ queryKey: ['upscalers'], queryFn: listUpscalers, staleTime: Infinity })
+  // Networks are files as well.
+  const upscalers = useQuery({ queryKey: ['upscalers'], queryFn: listUpscalers, staleTime: CHECKPOINTS_MS })
 
   const checkpoint = computed(() => chosenCheckpoint(checkpoints.data.value ?? [], store.draft.checkpoint))
   return {

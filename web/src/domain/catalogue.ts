@@ -1,4 +1,4 @@
-/** What a server offers: checkpoints, samplers, schedules. */
+/** What a server offers: checkpoints, samplers, schedules, upscalers. */
 
 export interface Checkpoint {
   id: string
@@ -21,6 +21,10 @@ export interface Named {
 export interface Upscaler extends Named {
   /** It enlarges latents, between the passes of one picture only. */
   latent: boolean
+  /** It is a file of weights. */
+  network: boolean
+  /** How much larger a network draws; null where there is none, or it does not say. */
+  scale: number | null
 }
 
 /** The native size while no checkpoint is known yet. */

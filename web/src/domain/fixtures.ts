@@ -45,7 +45,7 @@ export function aManifest(with_: Partial<Manifest> = {}): Manifest {
   return {
     version: 1, runtime: 'native', software: { stablehand: '1.0.0', torch: '2.13.0' },
     weights: [{ role: 'checkpoint', name: 'postcard', sha256: '0123456789'.padEnd(64, 'a'), short_hash: '0123456789' }],
-    device: 'cuda', device_name: 'NVIDIA H200', compute: '9.0', dtypes: { unet: 'float16', text: 'float16', vae: 'float16' },
+    device: 'cuda', device_name: 'NVIDIA H200', compute: '9.0', dtypes: { unet: 'float16', text: 'float16', vae: 'float16', upscaler: null },
     attention: ['cudnn', 'efficient'], noise: 'CPU', exact: false, bucket: null, resumed: false, ...with_,
   }
 }

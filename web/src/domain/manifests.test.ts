@@ -23,8 +23,8 @@ describe('how a picture was made', () => {
   })
 
   it('names networks apart where they differ', () => {
-    expect(told({ dtypes: { unet: 'float16', text: 'float16', vae: 'bfloat16' } }).Precision).toBe(
-      'UNet float16, text float16, autoencoder bfloat16',
+    expect(told({ dtypes: { unet: 'float16', text: 'float16', vae: 'bfloat16', upscaler: 'float32' } }).Precision).toBe(
+      'UNet float16, text float16, autoencoder bfloat16, upscaler float32',
     )
   })
 
@@ -38,7 +38,7 @@ describe('how a picture was made', () => {
   it('claims nothing for a picture that no network drew', () => {
     const plain = aManifest({
       runtime: 'null', weights: [], device: 'none', device_name: '', compute: '', attention: [], noise: null,
-      dtypes: { unet: null, text: null, vae: null }, software: { stablehand: '1.0.0' },
+      dtypes: { unet: null, text: null, vae: null, upscaler: null }, software: { stablehand: '1.0.0' },
     })
     expect(makingOf(plain)).toEqual([['Drawn by', 'null'], ['stablehand', '1.0.0']])
   })

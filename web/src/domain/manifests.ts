@@ -3,7 +3,7 @@
 import type { Fact } from './facts'
 
 export interface Weights {
-  role: 'checkpoint' | 'refiner' | 'vae' | 'embedding'
+  role: 'checkpoint' | 'refiner' | 'vae' | 'embedding' | 'upscaler'
   name: string
   /** Null when it had not been computed yet. */
   sha256: string | null
@@ -20,7 +20,7 @@ export interface Manifest {
   device_name: string
   compute: string
   /** What each network computed in; null where none did. */
-  dtypes: { unet: string | null; text: string | null; vae: string | null }
+  dtypes: { unet: string | null; text: string | null; vae: string | null; upscaler: string | null }
   /** Kernels that computed the UNet's attention. */
   attention: string[]
   noise: string | null
@@ -36,9 +36,10 @@ const ROLES: Record<Weights['role'], string> = {
   refiner: 'Refiner',
   vae: 'Autoencoder',
   embedding: 'Embedding',
+  upscaler: 'Upscaler',
 }
 
-const NETWORKS = { unet: 'UNet', text: 'text', vae: 'autoencoder' } as const
+const NETWORKS = { unet: 'UNet', text: 'text', vae: 'autoencoder', upscaler: 'upscaler' } as const
 
 /** A manifest as facts for people, the weightiest first. What says nothing is left out. */
 export function makingOf(manifest: Manifest): Fact[] {
