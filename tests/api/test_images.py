@@ -89,7 +89,7 @@ def test_how_a_picture_was_made(site: Site) -> None:
         "device": "none",
         "device_name": "",
         "compute": "",
-        "dtypes": {"unet": "float16", "text": None, "vae": None},
+        "dtypes": {"unet": "float16", "text": None, "vae": None, "upscaler": None},
         "attention": [],
         "noise": "CPU",
         "exact": False,

@@ -100,7 +100,8 @@ class Enlargement:
         if self.mosaic is None or self.upscaler is None:
             return 0.0
         work = [self.upscaler.scale ** (2 * number) for number in range(self.rounds)]
-        return (sum(work[: self.round]) + work[self.round] * self.mosaic.done / self.mosaic.count) / sum(work)
+        share = self.mosaic.done / self.mosaic.count
+        return float((sum(work[: self.round]) + work[self.round] * share) / sum(work))
 
     def begin(self, upscaler: Upscaler) -> None:
         """Its network is in memory now."""

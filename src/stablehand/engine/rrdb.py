@@ -20,14 +20,15 @@ class DenseBlock(nn.Module):
         super().__init__()
         for number in range(1, 6):
             inner = width + (number - 1) * growth
-            setattr(self, f"conv{number}", nn.Conv2d(inner, growth if number < 5 else width, 3, padding=1))
+            self.add_module(f"conv{number}", nn.Conv2d(inner, growth if number < 5 else width, 3, padding=1))
 
     def forward(self, features: Tensor) -> Tensor:
         """(n, width, h, w) to the same shape."""
-        seen = [features]
+        seen = features
         for number in range(1, 5):
-            seen.append(functional.leaky_relu(getattr(self, f"conv{number}")(torch.cat(seen, 1)), _SLOPE))
-        added: Tensor = self.conv5(torch.cat(seen, 1))
+            made = functional.leaky_relu(self.get_submodule(f"conv{number}")(seen), _SLOPE)
+            seen = torch.cat((seen, made), 1)
+        added: Tensor = self.get_submodule("conv5")(seen)
         return added * RESIDUAL_SCALE + features
 
 
@@ -57,7 +58,7 @@ class RRDBNet(nn.Module):
         self.body = nn.Sequential(*(Block(width, growth) for _ in range(blocks)))
         self.conv_body = nn.Conv2d(width, width, 3, padding=1)
         for number in range(1, doublings + 1):
-            setattr(self, f"conv_up{number}", nn.Conv2d(width, width, 3, padding=1))
+            self.add_module(f"conv_up{number}", nn.Conv2d(width, width, 3, padding=1))
         self.conv_hr = nn.Conv2d(width, width, 3, padding=1)
         self.conv_last = nn.Conv2d(width, 3, 3, padding=1)
 
@@ -68,6 +69,6 @@ class RRDBNet(nn.Module):
         features = features + self.conv_body(self.body(features))
         for number in range(1, self.doublings + 1):
             larger = functional.interpolate(features, scale_factor=2.0, mode="nearest")
-            features = functional.leaky_relu(getattr(self, f"conv_up{number}")(larger), _SLOPE)
+            features = functional.leaky_relu(self.get_submodule(f"conv_up{number}")(larger), _SLOPE)
         drawn: Tensor = self.conv_last(functional.leaky_relu(self.conv_hr(features), _SLOPE))
         return drawn
