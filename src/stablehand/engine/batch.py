@@ -284,7 +284,7 @@ class Batch:
         for picture, answer, is_sound in zip(pictures, denoised, finite, strict=True):
             picture.device_seconds += seconds * picture.rows / rows
             if not is_sound:
-                ended.append(self._fail(picture, not_finite(f"step {picture.state.step + 1}")))
+                ended.append(self._fail(picture.id, not_finite(f"step {picture.state.step + 1}")))
                 continue
             picture.answer(answer)
             self._go_on(picture)
@@ -319,7 +319,7 @@ class Batch:
                 continue
             picture.device_seconds += seconds / count
             if drawn is None:
-                ended.append(self._fail(picture, not_finite("decoding")))
+                ended.append(self._fail(picture.id, not_finite("decoding")))
             elif picture.seat.has_next_pass:
                 ended += self._enlarge(picture, drawn)
             else:
@@ -336,7 +336,7 @@ class Batch:
                 return self._encode(picture, upscale_pixels(name, drawn, recipe.height, recipe.width))
             larger = between_passes(picture, drawn)
         except Exception as error:
-            return [self._fail(picture, explain(error, recipe, self._placement.name))]
+            return [self._fail(picture.id, explain(error, recipe, self._placement.name))]
         self.drop(picture.id)
         self._enlargements.add(larger)
         return []
@@ -356,7 +356,7 @@ class Batch:
         try:
             self._second_pass(picture, decoding.encode(picture.autoencoder, [larger])[0])
         except Exception as error:
-            return [self._fail(picture, explain(error, picture.seat.next_recipe, self._placement.name))]
+            return [self._fail(picture.id, explain(error, picture.seat.next_recipe, self._placement.name))]
         return []
 
     # Trouble
@@ -382,18 +382,15 @@ class Batch:
             return []
         if not is_out_of_memory(error):
             caps.forgive(kind)
-        return [self._fail(pictures[0], explain(error, pictures[0].recipe, self._placement.name))]
+        return [self._fail(pictures[0].id, explain(error, pictures[0].recipe, self._placement.name))]
 
     def _lose_all(self, error: Exception) -> list[Ended]:
         lost = device_lost(error, self._placement.name)
-        begun = dict.fromkeys((*self._begun, *self._enlargements.progress()))
-        for picture_id in begun:
-            self.drop(picture_id)
-        return [Failed(picture_id, lost) for picture_id in begun]
+        return [self._fail(one, lost) for one in dict.fromkeys((*self._begun, *self._enlargements.progress()))]
 
-    def _fail(self, picture: Picture, error: StablehandError) -> Failed:
-        self.drop(picture.id)
-        return Failed(picture.id, error)
+    def _fail(self, picture_id: str, error: StablehandError) -> Failed:
+        self.drop(picture_id)
+        return Failed(picture_id, error)
 
     def _slots_in_use(self) -> set[Slot]:
         pictures = (*self._begun.values(), *self._decodes.pictures())
