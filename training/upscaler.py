@@ -223,7 +223,7 @@ def train(plan: Plan, state: Path, processes: int) -> CompactNet:
         if (step + 1) % plan.save_every == 0 or step + 1 == plan.steps:
             parts = {"weights": network.state_dict(), "average": averaged.state_dict()}
             snapshots.save(path, parts | {"optimiser": optimiser.state_dict(), "step": step + 1})
-            some = slice(0, 2)
+            some = slice(0, min(2, plan.fresh))
             halves = np.concatenate([fresh[1][some], fresh[1][len(fresh[0]) :][some]])
             bar.write(f"step {step + 1}: loss {loss.item():.4f}, held out {measured(averaged, fresh[0][some], halves)}")
     return averaged

@@ -1,6 +1,6 @@
 """Lists of what there is, in this dialect's words; empty where there is none of a kind."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from flask import Blueprint, Response
@@ -11,10 +11,11 @@ from stablehand.domain.a1111.labels import list_samplers, list_schedulers
 from stablehand.domain.a1111.scripts import list_scripts, script_info
 from stablehand.domain.a1111.titles import listed
 from stablehand.domain.addons import AddonFile
-from stablehand.domain.upscalers import LATENT_UPSCALERS, PIXEL_UPSCALERS
+from stablehand.domain.upscalers import LATENT_UPSCALERS
 from stablehand.services.addons import list_addons
 from stablehand.services.catalogue import allowed_checkpoints
 from stablehand.services.rescan import rescan
+from stablehand.services.upscalers import Upscaler, list_upscalers
 
 #: width of a learned word, by the family that it is for
 _WORD_WIDTHS = {"sd1": 768, "sd2": 1024, "sdxl": 2048}
@@ -75,7 +76,7 @@ def add(api: Blueprint, door: Door) -> None:
     made("/sdapi/v1/embeddings", lambda: _embeddings(list_addons(door.services, "embedding")))
     made("/sdapi/v1/samplers", list_samplers)
     made("/sdapi/v1/schedulers", list_schedulers)
-    made("/sdapi/v1/upscalers", lambda: [_upscaler(name) for name in ("None", *PIXEL_UPSCALERS)])
+    made("/sdapi/v1/upscalers", lambda: _upscalers(list_upscalers(door.services)))
     constant("/sdapi/v1/latent-upscale-modes", [{"name": name} for name in LATENT_UPSCALERS])
     constant("/sdapi/v1/scripts", list_scripts())
     constant("/sdapi/v1/script-info", script_info())
@@ -137,5 +138,16 @@ def _embeddings(known: tuple[AddonFile, ...]) -> dict[str, Any]:
     }
 
 
-def _upscaler(name: str) -> dict[str, Any]:
-    return {"name": name, "model_name": None, "model_path": None, "model_url": None, "scale": _ANY_SCALE}
+def _upscalers(known: Sequence[Upscaler]) -> list[dict[str, Any]]:
+    """Those of pixels, after the one that does nothing."""
+    return [
+        {
+            "name": one.name,
+            "model_name": None if one.network is None else one.network.name,
+            "model_path": None if one.network is None else one.network.path,
+            "model_url": None,
+            "scale": float(one.scale or _ANY_SCALE),
+        }
+        for one in (Upscaler("None"), *known)
+        if not one.latent
+    ]
