@@ -42,10 +42,11 @@ class Plan:
 
     seed: int = 2
     scenes: int = 400
-    steps: int = 1_000
+    steps: int = 400
     batch: int = 8
     crop: int = 40  #: of what it is given
-    rate: float = 2e-3
+    rate: float = 5e-4
+    crops_solved: int = 60  #: batches that the last layer is solved with before the first step
     warmup: int = 30
     edge_weight: float = 0.5
     average: float = 0.99
@@ -54,36 +55,44 @@ class Plan:
 
 
 def build() -> CompactNet:
-    """A network that enlarges as bilinear interpolation does, with room to learn better: 82 thousand parameters.
+    """A network whose layers hand on what they see: 79 thousand parameters.
 
-    Its first three channels carry the colours through; the others begin with what small random filters see, and with no
-    say in the result.
+    The first one sees each colour at each of nine places, and a few small random filters' answers besides; all that
+    comes through to the last one, which :func:`solve` gives the best linear say.
     """
     network = CompactNet(width=32, convolutions=8, scale=2)
-    layers = [layer for layer in network.body if isinstance(layer, nn.Conv2d)]
+    first, *inner, _ = [layer for layer in network.body if isinstance(layer, nn.Conv2d)]
     with torch.no_grad():
-        for layer in layers:
+        for channel in range(27):
+            first.weight[channel] = 0
+            first.weight[channel, channel % 3, channel // 9, channel // 3 % 3] = 1.0
+        for layer in (first, *inner):
             nn.init.zeros_(layer.bias if layer.bias is not None else layer.weight)
-        nn.init.dirac_(layers[0].weight[:3])
-        for layer in layers[1:-1]:
+        for layer in inner:
             layer.weight.mul_(0.1).add_(nn.init.dirac_(torch.empty_like(layer.weight)))
-            layer.weight[:3] = nn.init.dirac_(torch.empty_like(layer.weight))[:3]
-        layers[-1].weight.copy_(_bilinear_over_nearest(layers[-1].weight.shape[1]))
     return network
 
 
-def _bilinear_over_nearest(width: int) -> Tensor:
-    """(12, width, 3, 3): what the four new pixels of each colour have to bilinear interpolation but not to the nearest
-    one."""
-    taps = torch.tensor([[0.25, 0.75, 0.0], [0.0, 0.75, 0.25]])  # of the pixel before, the pixel itself, the next
-    nearest = torch.zeros(3, 3)
-    nearest[1, 1] = 1.0
-    kernel = torch.zeros(12, width, 3, 3)
-    for colour in range(3):
-        for down in range(2):
-            for across in range(2):
-                kernel[4 * colour + 2 * down + across, colour] = torch.outer(taps[down], taps[across]) - nearest
-    return kernel
+@torch.no_grad()
+def solve(network: CompactNet, large: NDArray[np.uint8], small: NDArray[np.uint8], plan: Plan) -> None:
+    """Give the last layer the weights with the least squared error over some crops: linear regression with a ridge."""
+    *before, last = network.body
+    square, answer = torch.zeros(289, 289), torch.zeros(289, 12)
+    for number in range(plan.crops_solved):
+        given, wanted = crops(large, small, plan, np.random.default_rng((plan.seed, 1, number)))
+        seen = nn.Sequential(*before)(given)
+        missing = wanted - functional.interpolate(given, scale_factor=2.0, mode="nearest")
+        inputs = functional.unfold(seen, 3, padding=1).transpose(1, 2).flatten(0, 1)
+        inputs = torch.cat((inputs, torch.ones(len(inputs), 1)), 1)
+        targets = functional.pixel_unshuffle(missing, 2).flatten(2).transpose(1, 2).flatten(0, 1)
+        square += inputs.T @ inputs
+        answer += inputs.T @ targets
+    ridge = 1e-4 * square.diagonal().mean() * torch.eye(289)
+    solved = torch.linalg.solve((square + ridge).double(), answer.double()).float().T
+    assert isinstance(last, nn.Conv2d)
+    assert last.bias is not None
+    last.weight.copy_(solved[:, :288].reshape(last.weight.shape))
+    last.bias.copy_(solved[:, 288])
 
 
 @torch.no_grad()
@@ -202,6 +211,9 @@ def train(plan: Plan, state: Path, processes: int) -> CompactNet:
     averaged.eval().requires_grad_(False)
     large, small = pairs(plan, state, plan.seed, plan.scenes, processes)
     fresh = pairs(plan, state, HELD_OUT_SEED, plan.fresh, processes)
+    if not (state / "upscaler.pt").exists():
+        solve(network, large, small, plan)
+        averaged.load_state_dict(network.state_dict())
     optimiser = Optimiser(network, plan.rate)
     path, first = state / "upscaler.pt", 0
     if (saved := snapshots.load(path)) is not None:
