@@ -60,7 +60,6 @@ _DONE: dict[str, Any] = {
     "unload-checkpoint": {},
     "reload-checkpoint": {},
 }
-_FOR_HIRES = (*LATENT_UPSCALERS, "None", *PIXEL_UPSCALERS)
 _CONTROL_TYPE = {"module_list": ["none"], "model_list": ["None"], "default_option": "none", "default_model": "None"}
 
 
@@ -96,7 +95,7 @@ def add(api: Blueprint, door: Door) -> None:
 
     # What the web UI's own page is made of: clients look for who has signed in, and for names of upscalers.
     constant("/user", None)
-    constant("/config", {"components": [{"props": {"elem_id": "txt2img_hr_upscaler", "choices": list(_FOR_HIRES)}}]})
+    made("/config", lambda: _config(list_upscalers(door.services)))
 
     for name, value in _DONE.items():
         _add_refresh(api, door, name, value)
@@ -136,6 +135,12 @@ def _embeddings(known: tuple[AddonFile, ...]) -> dict[str, Any]:
         },
         "skipped": {},
     }
+
+
+def _config(known: Sequence[Upscaler]) -> dict[str, Any]:
+    names = [one.name for one in known]
+    choices = [*LATENT_UPSCALERS, "None", *(name for name in names if name not in LATENT_UPSCALERS)]
+    return {"components": [{"props": {"elem_id": "txt2img_hr_upscaler", "choices": choices}}]}
 
 
 def _upscalers(known: Sequence[Upscaler]) -> list[dict[str, Any]]:
