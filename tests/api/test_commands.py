@@ -174,7 +174,7 @@ def test_tracebacks_hold_no_values() -> None:
         "    raise RuntimeError('burst')\n"
         "for form in ('json', 'text'):\n"
         "    structlog.reset_defaults()\n"
-        "    logs.set_up(ObservabilitySettings(log_format=form))\n"
+        "    logs.set_up(ObservabilitySettings(log_format=form), str)\n"
         "    try:\n"
         "        burst('unspeak' + 'able')\n"
         "    except RuntimeError as error:\n"

@@ -2,15 +2,15 @@
 
 import logging
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 
 from stablehand.settings import ObservabilitySettings
-from stablehand.settings.masking import Mask
 
 
-def set_up(settings: ObservabilitySettings, mask: Mask) -> None:
+def set_up(settings: ObservabilitySettings, mask: Callable[[str], str]) -> None:
     """Send our own lines and the libraries' warnings to standard error in one form.
 
     ``mask``: what hides secrets that a library, or an error of one, repeats.
