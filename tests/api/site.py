@@ -181,9 +181,10 @@ def make_site(folder: Path, *, template: Path | None = None, yaml: str = "", **c
     (folder / settings.FILE_NAME).write_text(yaml)
     table = settings.load(data_dir=folder)
     folders.prepare_data_dir(table)
-    if template is not None:
+    if template is None:
+        serving.migrate(table)
+    else:
         shutil.copy(template, table.database_path)
-    serving.migrate(table)
     write_checkpoint(table.models_dir / "checkpoints" / "tiny")
     services = serving.open_services(table, checker=safety.open_checker(table))
     scan(services, table.models_dir)

@@ -6,7 +6,7 @@ from stablehand.services.accounts import owner, sign_up
 from stablehand.services.administration import audit_log
 from tests.api.site import Site
 from tests.api.test_administration import bury
-from tests.api.test_commands import run
+from tests.commands import run
 
 
 def test_dead_letters_from_the_command_line(site: Site, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import sqlite3
 import subprocess
 import sys
@@ -12,23 +11,13 @@ import openapi_spec_validator
 
 from stablehand import __version__
 from tests.api.site import write_checkpoint
+from tests.commands import run
 from tests.running import RunningService, ServiceFactory
 
 
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("STABLEHAND_")}
-    return subprocess.run(
-        [sys.executable, "-m", "stablehand", *arguments],
-        env={**inherited, **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
 def test_help_and_version() -> None:
-    helped = run("--help")
+    asked = [sys.executable, "-m", "stablehand", "--help"]
+    helped = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False)
     assert helped.returncode == 0
     for command in ("serve", "agent", "agents", "migrate", "doctor", "backup", "restore"):
         assert f"  {command} " in helped.stdout

@@ -1,12 +1,11 @@
 """An embedded installation moves to PostgreSQL with everything in it, and goes on there."""
 
 import os
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 from sqlalchemy import inspect, select, text
@@ -26,6 +25,7 @@ from stablehand.store.idempotency_row import IdempotencyRow
 from stablehand.store.models import ChargeRow, Table
 from stablehand.store.outbox_row import OutboxRow
 from stablehand.wiring import folders
+from tests import commands
 from tests.buckets import BucketServer
 from tests.store.cluster import Cluster
 from tests.store.house import Clock, House, open_services
@@ -182,16 +182,8 @@ def test_an_old_schema_is_refused(file_house: House, empty: str) -> None:
     target.close()
 
 
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("STABLEHAND_")}
-    return subprocess.run(
-        [sys.executable, "-m", "stablehand", "transfer", *arguments],
-        env={**inherited, **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+def run(*arguments: str, **environment: str) -> CompletedProcess[str]:
+    return commands.run("transfer", *arguments, **environment)
 
 
 def same(services: Services, others: Services, account_id: str) -> bool:
