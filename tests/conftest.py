@@ -4,10 +4,15 @@ import gc
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.buckets import BucketServer
 from tests.running import RunningService, ServiceFactory
+
+# The same examples each time, however long one takes: a busy machine is no reason to fail.
+hypothesis.settings.register_profile("certain", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("certain")
 
 
 def pytest_configure() -> None:

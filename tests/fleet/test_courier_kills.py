@@ -19,10 +19,10 @@ from tests.store.cluster import Cluster
 from tests.store.house import House, migrated_database, open_services
 
 #: couriers that die between a delivery and its note
-DEATHS = 10
+DEATHS = 6
 #: couriers killed whenever it may be
-KILLS = 40
-JOBS = 60
+KILLS = 12
+JOBS = 20
 
 
 class SlowFile:

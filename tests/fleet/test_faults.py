@@ -20,9 +20,11 @@ from tests.running import RunningService, eventually
 from tests.store.cluster import Cluster
 from tests.store.laws import check_laws
 
-#: a dozen pictures in some seconds, so that a fault comes in their middle
+#: a dozen pictures in two seconds, so that a fault comes in their middle
 LONG: dict[str, Any] = {**ORDER, "count": 12, "steps": 50}
-FAULT_SECONDS = 2.0
+FAULT_SECONDS = 1.0
+#: Whoever waits on a silent line for half a minute proves no more than who waits for three seconds.
+HASTY = str(Path(__file__).with_name("hasty_agent.py"))
 
 FAULTS: dict[str, Callable[[Proxy], None]] = {
     "latency": lambda proxy: proxy.latency(0.1),
@@ -75,7 +77,8 @@ class Faulty:
             self.proxy = Proxy(("127.0.0.1", self.web.port))
         ends.callback(self.proxy.close)
         agents_way = f"http://127.0.0.1:{self.proxy.port}" if edge == "agent-web" else self.web.url
-        self.agent = self.fleet.start_agent(agents_way)
+        program = [HASTY] if edge == "agent-web" else ("-m", "stablehand")
+        self.agent = self.fleet.start_agent(agents_way, program=program)
         self.accepted: dict[str, int] = {}
         is_ready_agent(self.web)
 
