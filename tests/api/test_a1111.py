@@ -1,6 +1,5 @@
 """A1111's dialect at the door: shapes, errors, options and progress of each client; the drawing is played."""
 
-import base64
 import io
 import json
 from collections.abc import Iterator
@@ -9,16 +8,13 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from werkzeug.test import TestResponse
 
 from stablehand.api.budget import Budget
 from stablehand.domain.credentials import Caller
 from stablehand.domain.jobs import State
 from stablehand.services.jobs import list_jobs
-from tests.api.people import Browser, Town, build
+from tests.api.a1111 import SMALL, drawn, opened, post, site_owner, text_of
 from tests.api.site import Make, Site, make_site, picture
-
-SMALL = {"prompt": "a red house", "width": 64, "height": 64, "steps": 5, "override_settings": {}}
 
 
 @pytest.fixture
@@ -34,28 +30,6 @@ def quiet(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[
     made.services.store.close()
 
 
-def post(site: Site, path: str, body: Any = None, **headers: str) -> TestResponse:
-    return site.client.post(f"/sdapi/v1/{path}", json={} if body is None else body, headers=headers)
-
-
-def drawn(site: Site, path: str, body: dict[str, Any]) -> Any:
-    """The answer to a body whose pictures are drawn between two sendings."""
-    late = post(site, path, body)
-    assert late.status_code == 504, late.get_data(as_text=True)
-    site.draw()
-    answer = post(site, path, body)
-    assert answer.status_code == 200, answer.get_data(as_text=True)
-    return answer.get_json()
-
-
-def text_of(data: bytes) -> str:
-    return base64.b64encode(data).decode()
-
-
-def opened(text: str) -> Image.Image:
-    return Image.open(io.BytesIO(base64.b64decode(text)))
-
-
 def test_pictures_come_as_text_with_what_was_asked_and_what_was_done(site: Site) -> None:
     answer = drawn(site, "txt2img", {**SMALL, "batch_size": 2, "seed": 7})
     assert list(answer) == ["images", "parameters", "info"]
@@ -67,12 +41,6 @@ def test_pictures_come_as_text_with_what_was_asked_and_what_was_done(site: Site)
     assert answer["parameters"]["n_iter"] == 1
     [job] = list_jobs(site.services, Caller(site_owner(site)).account).items
     assert (job.state, job.tier, len(job.images)) == (State.SUCCEEDED, "premium", 2), "it lies in the gallery"
-
-
-def site_owner(site: Site) -> Any:
-    from stablehand.services.accounts import owner
-
-    return owner(site.services)
 
 
 def test_who_waits_too_long_is_told_the_job_which_goes_on(site: Site) -> None:
@@ -161,30 +129,6 @@ def test_errors_have_upstreams_shapes(quiet: Site, path: str, body: Any, status:
         assert all(set(problem) >= {"loc", "msg", "type"} for problem in said["detail"])
     elif path not in ("artists", "samplers"):
         assert list(said) == ["error", "detail", "body", "errors"]
-
-
-BODIES: list[tuple[bytes, str | None, int, str]] = [
-    (b'{"prompt": "x", "steps": "y"}', None, 422, "steps"),
-    (b"", "application/json", 422, "field required"),
-    (b"{broken", "application/json", 422, "value_error.jsondecode"),
-    (b'{"prompt": NaN}', "application/json", 422, "value_error.jsondecode"),
-    (b"[" * 100_000, "application/json", 422, "value_error.jsondecode"),
-    (b"prompt=x", "application/x-www-form-urlencoded", 422, "type_error.dict"),
-    (b'{"prompt": "x", "prompt": "y", "steps": "z"}', "application/json; charset=utf-8", 422, "steps"),
-]
-
-
-@pytest.mark.parametrize(("data", "kind", "status", "words"), BODIES)
-def test_bodies_of_all_kinds(quiet: Site, data: bytes, kind: str | None, status: int, words: str) -> None:
-    answer = quiet.client.post("/sdapi/v1/txt2img", data=data, content_type=kind)
-    assert (answer.status_code, words in answer.get_data(as_text=True)) == (status, True), answer.get_data(as_text=True)
-
-
-def test_a_page_of_another_site_cannot_leave_the_type_out(quiet: Site) -> None:
-    for header in ({"Sec-Fetch-Site": "same-origin"}, {"Origin": "http://localhost"}):
-        answer = quiet.client.post("/sdapi/v1/txt2img", data=b'{"steps": "x"}', headers=header)
-        assert answer.status_code == 403, answer.get_data(as_text=True)
-        assert "Content-Type" in answer.get_json()["detail"]
 
 
 LISTS: list[tuple[str, Any]] = [
@@ -337,58 +281,3 @@ def test_the_budget_is_shared_with_whoever_waits(make: Make) -> None:
     with door_waits.hold("ann"), door_waits.hold("bob"):
         assert post(site, "txt2img", SMALL).status_code == 503
     assert post(site, "txt2img", SMALL).status_code == 504
-
-
-@pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[tuple[Town, dict[str, str]]]:
-    folder = tmp_path_factory.mktemp("dialect-town")
-    town = build(lambda **changes: make_site(folder, template=template, dialect_wait_seconds=0.0, **changes))
-    keys = {}
-    for name in ("ada", "bob"):
-        member = town.member(f"{name}@example.org")
-        for number in (1, 2):
-            made = member.send("POST", "/api/v1/keys", {"name": str(number), "scopes": ["generate", "read"]})
-            keys[f"{name}{number}"] = made.get_json()["key"]
-    yield town, keys
-    town.site.services.store.close()
-
-
-def test_each_key_has_options_progress_and_interrupts_of_its_own(town: tuple[Town, dict[str, str]]) -> None:
-    site, keys = town[0].site, town[1]
-    clients = {name: {"Authorization": "Basic " + text_of(f"any:{key}".encode())} for name, key in keys.items()}
-    formats = dict(zip(clients, ("jpeg", "webp", "png", "jpeg"), strict=True))
-    for name, headers in clients.items():
-        assert post(site, "options", {"samples_format": formats[name]}, **headers).status_code == 200
-        late = post(site, "txt2img", {**SMALL, "seed": 1, "force_task_id": name}, **headers)
-        assert late.status_code == 504
-    for name, headers in clients.items():
-        options = site.client.get("/sdapi/v1/options", headers=headers).get_json()
-        assert options["samples_format"] == formats[name]
-        assert site.client.get("/internal/pending-tasks", headers=headers).get_json()["tasks"] == [name]
-        other = site.client.get("/sdapi/v1/progress?id_task=bob2", headers=headers).get_json()
-        assert (other["state"]["job_count"] == 1) == (name == "bob2")
-    assert post(site, "interrupt", **clients["ada1"]).status_code == 200
-    site.draw()
-    for name, headers in clients.items():
-        answer = post(site, "txt2img", {**SMALL, "seed": 1, "force_task_id": name}, **headers).get_json()
-        assert len(answer["images"]) == (0 if name == "ada1" else 1)
-        assert [opened(image).format for image in answer["images"]] == [formats[name].upper()] * len(answer["images"])
-
-
-def test_who_is_not_let_in_is_told_in_upstreams_words(town: tuple[Town, dict[str, str]]) -> None:
-    site, keys = town[0].site, town[1]
-    anonymous = site.client.get("/sdapi/v1/options")
-    assert (anonymous.status_code, anonymous.get_json()["detail"]) == (401, "Not authenticated")
-    assert anonymous.headers["WWW-Authenticate"].startswith("Basic")
-    wrong = site.client.get("/sdapi/v1/options", auth=("x", "y"))
-    assert wrong.get_json()["detail"] == "Incorrect username or password"
-    bearer = {"Authorization": f"Bearer {keys['ada1']}"}
-    assert site.client.get("/sdapi/v1/options", headers=bearer).status_code == 200
-    assert site.client.post("/sdapi/v1/txt2img", data=b'{"steps": "x"}', headers=bearer).status_code == 422
-    browser = Browser(site)
-    browser.sign_in("ada@example.org")
-    token = browser.client.get_cookie("XSRF-TOKEN").value
-    no_type = browser.client.post("/sdapi/v1/txt2img", data=b"{}", headers={"X-XSRF-TOKEN": token})
-    assert no_type.status_code == 403
-    assert browser.client.post("/sdapi/v1/txt2img", json={}).status_code == 403, "no token, no write"
-    assert browser.send("POST", "/sdapi/v1/txt2img", {"steps": "x"}).status_code == 422

@@ -237,7 +237,17 @@ def test_an_interrupt_ends_ones_own_call_with_what_is_there(house: DialectHouse)
         def progress() -> float:
             return float(client.get("/sdapi/v1/progress?id_task=endless").json()["progress"])
 
+        def preview() -> str | None:
+            shown = client.post("/internal/progress", json={"id_task": "endless", "id_live_preview": -1}).json()
+            found: str | None = shown["live_preview"]
+            return found
+
         eventually(lambda: progress() > 0.01, "it is being drawn")
+        eventually(lambda: preview() is not None, "there is something to see of it")
+        assert (preview() or "").startswith("data:image/")
+        shown = client.get("/sdapi/v1/progress").json()["current_image"]
+        assert Image.open(io.BytesIO(base64.b64decode(shown))).size <= (128, 128), "without a prefix"
+        assert client.get("/sdapi/v1/progress?skip_current_image=true").json()["current_image"] is None
         with house.client("silly") as other:
             assert other.post("/sdapi/v1/interrupt").json() == {}
             assert other.get("/sdapi/v1/progress").json()["state"]["job_count"] == 0

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stablehand.domain.a1111.answers import info_of
+from stablehand.domain.a1111.answers import has_sheet, info_of, sheet_shape
 from stablehand.domain.a1111.bodies import EXTRA_SINGLE
 from stablehand.domain.a1111.drafts import draft_of, without_comments
 from stablehand.domain.a1111.errors import Invalid, Refused
@@ -177,6 +177,17 @@ def test_a_grid_stands_before_the_pictures() -> None:
     assert (info["index_of_first_image"], len(info["infotexts"]), len(info["all_seeds"])) == (1, 3, 2)
     assert not draft({"save_images": True}).with_grid
     assert not draft({"n_iter": 2, "save_images": True}, chosen={"return_grid": False}).with_grid
+
+
+def test_a_sheet_is_about_square_and_never_too_large() -> None:
+    assert [sheet_shape(count) for count in (1, 2, 3, 4, 5, 6, 7)] == [
+        (1, 1), (2, 1), (2, 2), (2, 2), (3, 2), (3, 2), (3, 3),
+    ]  # fmt: skip
+    wanted = draft({"n_iter": 900, "save_images": True})
+    assert has_sheet(wanted, images(count=100))
+    assert not has_sheet(wanted, images(count=150))
+    info = json.loads(info_of(wanted, job(), images(count=150), "0.1"))
+    assert (info["index_of_first_image"], len(info["infotexts"])) == (0, 150)
 
 
 def test_an_interrupted_job_has_an_info_too() -> None:

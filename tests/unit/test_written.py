@@ -73,7 +73,7 @@ def test_a_mask_drawn_in_transparency() -> None:
 @pytest.mark.parametrize("format", FORMATS)
 def test_sheets_and_cuts_keep_the_words(format: Format) -> None:
     pictures = [encode(Image.new("RGB", (8, 8), color), format, 80, "words") for color in ("red", "green", "blue")]
-    sheet = grid(pictures, format=format, quality=80, infotext="words")
+    sheet = grid(pictures, (2, 2), format=format, quality=80, infotext="words")
     assert Image.open(io.BytesIO(sheet)).size == (16, 16)
     middle = cut(sheet, (10, 4), format=format, quality=80, infotext="words")
     assert Image.open(io.BytesIO(middle)).size == (10, 4)

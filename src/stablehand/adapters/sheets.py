@@ -2,6 +2,7 @@
 
 import io
 import math
+import threading
 from collections.abc import Sequence
 
 from PIL import Image as PillowImage
@@ -13,18 +14,21 @@ _EXIF_IFD = 0x8769
 _USER_COMMENT = 0x9286
 _PNG_LEVEL = 3
 
+#: Unpacked pictures are large: so many sheets at a time, whoever wants them.
+_unpacking = threading.BoundedSemaphore(2)
 
-def grid(pictures: Sequence[bytes], *, format: Format, quality: int, infotext: str) -> bytes:
-    """All pictures on one sheet, about as many rows as columns, with the words of the first."""
-    opened = [PillowImage.open(io.BytesIO(data)).convert("RGB") for data in pictures]
-    rows = max(1, min(len(opened), round(math.sqrt(len(opened)))))
-    columns = math.ceil(len(opened) / rows)
-    width = max(picture.width for picture in opened)
-    height = max(picture.height for picture in opened)
-    sheet = PillowImage.new("RGB", (columns * width, rows * height), "black")
-    for index, picture in enumerate(opened):
-        sheet.paste(picture, (index % columns * width, index // columns * height))
-    return _write(sheet, format, quality, infotext)
+
+def grid(pictures: Sequence[bytes], shape: tuple[int, int], *, format: Format, quality: int, infotext: str) -> bytes:
+    """All pictures on one sheet with the words of the first. ``shape``: columns and rows."""
+    with _unpacking:
+        opened = [PillowImage.open(io.BytesIO(data)).convert("RGB") for data in pictures]
+        columns, rows = shape
+        width = max(picture.width for picture in opened)
+        height = max(picture.height for picture in opened)
+        sheet = PillowImage.new("RGB", (columns * width, rows * height), "black")
+        for index, picture in enumerate(opened):
+            sheet.paste(picture, (index % columns * width, index // columns * height))
+        return _write(sheet, format, quality, infotext)
 
 
 def cut(data: bytes, size: tuple[int, int], *, format: Format, quality: int, infotext: str) -> bytes:

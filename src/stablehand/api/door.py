@@ -19,6 +19,7 @@ from stablehand.domain.errors import Forbidden, Unauthorized
 from stablehand.domain.tiers import Tiers
 from stablehand.services import Services
 from stablehand.services.accounts import owner
+from stablehand.services.glimpses import Glimpses
 
 #: answers that any route of the native API can give
 COMMON_ERRORS: dict[Any, Any] = {
@@ -44,12 +45,14 @@ class Door:
     claims: Budget = field(init=False)
     waits: Budget = field(init=False)
     sockets: Budget = field(init=False)
+    glimpses: Glimpses = field(init=False)
     throttle: Throttle | None = None  #: None: nothing is counted
     _owner: Account | None = None
     _tiers: Tiers | None = None  # with which the account was read
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
+        self.glimpses = Glimpses(self.services.feed)
         self.claims = Budget("claims", self.options.max_claims)
         self.waits = Budget("waiting requests", self.options.max_waits, self.options.max_waits_an_account)
         self.sockets = Budget("sockets", self.options.max_sockets)

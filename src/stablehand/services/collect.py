@@ -14,10 +14,10 @@ def collect(services: Services, job: Job) -> tuple[tuple[Image, ...], list[bytes
     return images, [services.objects.get(image.object_key) for image in images]
 
 
-def sheet_of(images: Sequence[Image], pictures: Sequence[bytes]) -> bytes:
-    """All of a job's pictures on one."""
+def sheet_of(images: Sequence[Image], pictures: Sequence[bytes], shape: tuple[int, int]) -> bytes:
+    """All of a job's pictures on one sheet of so many columns and rows."""
     first = images[0]
-    return sheets.grid(pictures, format=first.format, quality=first.recipe.quality, infotext=first.infotext)
+    return sheets.grid(pictures, shape, format=first.format, quality=first.recipe.quality, infotext=first.infotext)
 
 
 def cut_out(image: Image, picture: bytes, size: tuple[int, int]) -> bytes:

@@ -4,11 +4,13 @@ import threading
 import time
 from dataclasses import dataclass
 
-from stablehand.domain.events import JobChanged, PreviewShown
+from stablehand.domain.events import PreviewShown
 from stablehand.services.feed import Feed, Subscription
 
 #: agents send previews of a job for so long after somebody looked
 LOOK_SECONDS = 15.0
+#: events of an account that wait for the next look; the oldest are dropped
+WAITING_EVENTS = 64
 
 
 @dataclass(slots=True)
@@ -31,23 +33,24 @@ class Glimpses:
         """(how many were seen so far, the latest as a data URL). The first look only begins it."""
         with self._lock:
             now = time.monotonic()
-            self._let_go(now - LOOK_SECONDS)
+            self._let_go([other for other, seen in self._seen.items() if seen.looked_at < now - LOOK_SECONDS])
             seen = self._seen.get(job_id)
             if seen is None:
                 self._feed.watch(job_id)
-                seen = self._seen[job_id] = _Seen(self._feed.subscribe(account_id, capacity=64), now)
+                seen = self._seen[job_id] = _Seen(self._feed.subscribe(account_id, capacity=WAITING_EVENTS), now)
             seen.looked_at = now
             while (event := seen.subscription.get(0)) is not None:
                 if isinstance(event, PreviewShown) and event.job_id == job_id:
                     seen.number += 1
                     seen.data_url = event.data_url
-                elif isinstance(event, JobChanged) and event.job.id == job_id and event.job.state.is_terminal:
-                    seen.data_url = None
             return seen.number, seen.data_url
 
-    def _let_go(self, since: float) -> None:
-        for job_id, seen in list(self._seen.items()):
-            if seen.looked_at < since:
-                del self._seen[job_id]
-                seen.subscription.close()
-                self._feed.unwatch(job_id)
+    def forget(self, job_id: str) -> None:
+        """Nobody need look at this job any more: it has ended, or nobody waits for it."""
+        with self._lock:
+            self._let_go([job_id] if job_id in self._seen else [])
+
+    def _let_go(self, job_ids: list[str]) -> None:
+        for job_id in job_ids:
+            self._seen.pop(job_id).subscription.close()
+            self._feed.unwatch(job_id)

@@ -55,7 +55,10 @@ def call(
             task_id=clean_task_id(task_id),
             batches=batches,
         )
-        return Answered(begun.call, await_call(door.services, caller, begun, patience))
+        try:
+            return Answered(begun.call, await_call(door.services, caller, begun, patience))
+        finally:
+            door.glimpses.forget(begun.job.id)
 
 
 def line_of_request() -> Callable[[], bool]:

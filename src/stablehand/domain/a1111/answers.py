@@ -1,6 +1,7 @@
 """From a job that has ended to the answer of ``/txt2img`` and ``/img2img``, key for key."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,24 @@ from stablehand.domain.infotext import parse_infotext
 from stablehand.domain.infotext_keys import part_parameters
 from stablehand.domain.jobs import Job
 from stablehand.domain.recipes import SEED_MAX, Recipe
+
+#: a sheet of more pixels is not put together: whoever orders so many pictures can do that better
+SHEET_MAX_PIXELS = 32 * 2**20
+
+
+def sheet_shape(count: int) -> tuple[int, int]:
+    """(columns, rows) of a sheet with so many pictures, about as many of both."""
+    rows = max(1, round(math.sqrt(count)))
+    return math.ceil(count / rows), rows
+
+
+def has_sheet(draft: Draft, images: Sequence[Image]) -> bool:
+    """Whether a sheet of all pictures stands before them."""
+    if not draft.with_grid or not images:
+        return False
+    columns, rows = sheet_shape(len(images))
+    side = max(image.width for image in images) * max(image.height for image in images)
+    return columns * rows * side <= SHEET_MAX_PIXELS
 
 
 def echo(draft: Draft) -> dict[str, Any]:
@@ -30,7 +49,7 @@ def info_of(draft: Draft, job: Job, images: Sequence[Image], version: str) -> st
     prompts = [recipe.prompt] * len(seeds)
     negatives = [recipe.negative_prompt] * len(seeds)
     infotexts = [image.infotext for image in images]
-    with_grid = draft.with_grid and bool(images)
+    with_grid = has_sheet(draft, images)
     vae = next((addon for addon in recipe.addons if addon.kind == "vae"), None)
     sha256 = next((image.checkpoint_sha256 for image in images if image.checkpoint_sha256), None)
     return json.dumps(

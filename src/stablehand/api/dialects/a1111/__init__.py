@@ -11,7 +11,6 @@ from stablehand.api.dialects.a1111.speaking import say
 from stablehand.api.dialects.a1111.speaking import shape as shape
 from stablehand.api.door import Door
 from stablehand.domain.a1111.errors import Invalid, Refused
-from stablehand.services.glimpses import Glimpses
 
 #: beginnings of the addresses at which this is spoken
 PREFIXES = ("/sdapi/", "/internal/", "/controlnet/", "/config", "/user")
@@ -20,7 +19,7 @@ PREFIXES = ("/sdapi/", "/internal/", "/controlnet/", "/config", "/user")
 def routes(door: Door) -> Blueprint:
     api = Blueprint("a1111", __name__)
     drawing.add(api, door)
-    asking.add(api, door, Glimpses(door.services.feed))
+    asking.add(api, door)
     lists.add(api, door)
     refused.add(api)
 

@@ -15,10 +15,9 @@ from stablehand.domain.jobs import Job, State
 from stablehand.services.cancel import cancel
 from stablehand.services.client_options import read_options, set_options
 from stablehand.services.draw import newest_call, pending_calls
-from stablehand.services.glimpses import Glimpses
 
 
-def add(api: Blueprint, door: Door, glimpses: Glimpses) -> None:
+def add(api: Blueprint, door: Door) -> None:
     def newest(task_id: str | None) -> tuple[Call | None, Job | None]:
         return newest_call(door.services, door.caller, task_id=task_id) or (None, None)
 
@@ -27,7 +26,7 @@ def add(api: Blueprint, door: Door, glimpses: Glimpses) -> None:
         call, job = newest(request.args.get("id_task") or None)
         image = None
         if job is not None and job.state is State.RUNNING and not _is_true(request.args.get("skip_current_image")):
-            _, data_url = glimpses.look(job.account_id, job.id)
+            _, data_url = door.glimpses.look(job.account_id, job.id)
             image = None if data_url is None else data_url.partition(",")[2]
         response = say(progress_answer(call, job, datetime.now(UTC), image))
         if call is not None:
@@ -68,7 +67,7 @@ def add(api: Blueprint, door: Door, glimpses: Glimpses) -> None:
         _, job = newest(values["id_task"] or "")
         number, data_url = 0, None
         if job is not None and job.state is State.RUNNING and values["live_preview"]:
-            number, data_url = glimpses.look(job.account_id, job.id)
+            number, data_url = door.glimpses.look(job.account_id, job.id)
         seen = -1 if values["id_live_preview"] is None else values["id_live_preview"]
         return say(internal_answer(job, datetime.now(UTC), data_url, number=number, seen=seen))
 

@@ -11,7 +11,7 @@ from stablehand import __version__
 from stablehand.api.dialects.a1111.speaking import body_of, say
 from stablehand.api.dialects.calling import TASK_HEADER, Answered, call
 from stablehand.api.door import Door
-from stablehand.domain.a1111.answers import echo, failure_of, info_of, png_info_of
+from stablehand.domain.a1111.answers import echo, failure_of, has_sheet, info_of, png_info_of, sheet_shape
 from stablehand.domain.a1111.bodies import EXTRA_BATCH, EXTRA_SINGLE, INTERROGATE, LISTED_IMAGE, PNG_INFO
 from stablehand.domain.a1111.client_options import Choices
 from stablehand.domain.a1111.drafts import Draft, draft_of
@@ -22,7 +22,7 @@ from stablehand.domain.calls import fingerprint_of
 from stablehand.domain.jobs import State
 from stablehand.domain.orders import JobOrder
 from stablehand.services.bring import bring, bring_mask, words_in
-from stablehand.services.catalogue import list_checkpoints
+from stablehand.services.catalogue import allowed_checkpoints
 from stablehand.services.client_options import chosen_options
 from stablehand.services.collect import collect, cut_out, sheet_of
 from stablehand.services.inputs import input_bytes
@@ -72,7 +72,7 @@ def add(api: Blueprint, door: Door) -> None:
 def _draw(door: Door, kind: str) -> Response:
     body = body_of(door)
     chosen = chosen_options(door.services, door.caller)
-    draft = draft_of(kind, body, chosen, list_checkpoints(door.services))
+    draft = draft_of(kind, body, chosen, allowed_checkpoints(door.services, door.account))
     answered = call(
         door,
         kind=kind,
@@ -84,8 +84,8 @@ def _draw(door: Door, kind: str) -> Response:
     _check(answered)
     images, pictures = collect(door.services, answered.job)
     info = info_of(draft, answered.job, images, __version__)
-    if draft.with_grid and images:
-        pictures = [sheet_of(images, pictures), *pictures]
+    if has_sheet(draft, images):
+        pictures = [sheet_of(images, pictures, sheet_shape(len(images))), *pictures]
     sent = [_text(picture) for picture in pictures] if draft.values["send_images"] else []
     response = say({"images": sent, "parameters": echo(draft), "info": info})
     response.headers[TASK_HEADER] = answered.call.task_id
