@@ -2,6 +2,6 @@
 behind them; every choice is handed in by wiring."""
 
 from stablehand.api.app import create_app
-from stablehand.api.options import AccountOptions, Options, Rates, Readiness
+from stablehand.api.options import AccountOptions, Options, ProviderOptions, Rates, Readiness
 
-__all__ = ["AccountOptions", "Options", "Rates", "Readiness", "create_app"]
+__all__ = ["AccountOptions", "Options", "ProviderOptions", "Rates", "Readiness", "create_app"]

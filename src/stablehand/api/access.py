@@ -34,6 +34,7 @@ NEEDS: dict[str, Need] = {
     "page.*": "nobody",
     "security.*": "nobody",  # Flask-Security looks by itself, where it needs to
     "doorway.*": "nobody",
+    "oidc.*": "nobody",  # who comes is about to show who they are
     "agents.*": "agent",
     "jobs.create_job": "generate",
     "jobs.browse_jobs": "read",

@@ -8,6 +8,7 @@ from flask_openapi.blueprint import APIBlueprint
 from flask_security.utils import logout_user, verify_password
 
 from stablehand.api.account_schemas import AccountOut, FarewellIn, SessionOut, SessionPage
+from stablehand.api.auth.oidc import sign_out_path
 from stablehand.api.door import BODY_ERRORS, Door, blueprint, reply
 from stablehand.api.options import AccountOptions
 from stablehand.api.schemas import ById, Error, PageQuery
@@ -38,6 +39,7 @@ def routes(door: Door, accounts: AccountOptions) -> APIBlueprint:
                 has_password=known.password_hash is not None,
                 totp=known.totp_secret is not None,
                 recovery_codes=len(known.recovery_codes),
+                sign_out_path=sign_out_path(accounts),
             )
         )
 

@@ -24,6 +24,10 @@ class DoorOut(Out):
     signed_in: bool = Field(description="Whether this browser has.")
     sign_up: Literal["open", "invitation", "closed"] = Field(description="Who may make an account.")
     password_length: int = Field(description="Fewest characters of a password.")
+    provider: str | None = Field(
+        description="What the button says that leads to an identity provider, at `/api/v1/auth/oidc/sign-in`; "
+        "null: there is none."
+    )
 
 
 class ClaimIn(In):
@@ -37,9 +41,12 @@ class AccountOut(Out):
     email: str
     role: str
     tier: str
-    has_password: bool = Field(description="False for one that signs in by another service's word.")
+    has_password: bool = Field(description="Whether it can sign in with one; else an identity provider vouches for it.")
     totp: bool = Field(description="Whether signing in takes a one-time code.")
     recovery_codes: int = Field(description="How many recovery codes are left.")
+    sign_out_path: str | None = Field(
+        description="Where a browser goes on to after signing out, to sign out at the identity provider too."
+    )
 
 
 class FarewellIn(In):

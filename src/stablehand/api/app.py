@@ -36,7 +36,7 @@ from stablehand.api import (
     status,
     usage,
 )
-from stablehand.api.auth import attempts
+from stablehand.api.auth import attempts, oidc
 from stablehand.api.auth import install as auth
 from stablehand.api.dialects import a1111
 from stablehand.api.door import Door
@@ -127,6 +127,7 @@ def create_app(services: Services, options: Options) -> Flask:
             app.register_api(keys.routes(door))
             app.register_api(invitations.routes(door, options.accounts))
             app.register_api(admin_accounts.routes(door))
+            app.register_blueprint(oidc.routes(app, door, options.accounts))
         app.register_blueprint(a1111.routes(door))
         app.register_blueprint(agents.routes(door, measured))
         app.register_blueprint(page.routes(options.static_dir))
@@ -134,7 +135,8 @@ def create_app(services: Services, options: Options) -> Flask:
 
     if options.accounts is not None:
         auth.install(app, door, options.accounts)
-    guards.install(app, gate, _query_names(app) | agents.QUERY_NAMES, options.pictures_origin)
+    names = {**_query_names(app), **agents.QUERY_NAMES, **oidc.QUERY_NAMES}
+    guards.install(app, gate, names, options.pictures_origin)
     if options.accounts is not None:
         door.throttle = Throttle(app, options)
         attempts.install(app, door, door.throttle)

@@ -28,14 +28,7 @@ def routes(door: Door) -> APIBlueprint:
     @api.get("/door", responses={200: DoorOut})
     def read_door() -> Response:
         """Look at whether and how people sign in here."""
-        return reply(
-            DoorOut(
-                authentication=accounts is not None,
-                signed_in=accounts is not None and signed_in() is not None,
-                sign_up="closed" if accounts is None else accounts.sign_up,
-                password_length=0 if accounts is None else accounts.password_length,
-            )
-        )
+        return reply(_door_out(accounts, is_in=accounts is not None and signed_in() is not None))
 
     if accounts is not None:
         _add_claim(api, door, accounts)
@@ -57,14 +50,17 @@ def _add_claim(api: APIBlueprint, door: Door, accounts: AccountOptions) -> None:
         known = credentials(door.services, account_id=account.id)
         assert known is not None
         login_user(Member.of(known), authn_via=["claim"])
-        return reply(
-            DoorOut(
-                authentication=True,
-                signed_in=True,
-                sign_up=accounts.sign_up,
-                password_length=accounts.password_length,
-            )
-        )
+        return reply(_door_out(accounts, is_in=True))
+
+
+def _door_out(accounts: AccountOptions | None, *, is_in: bool) -> DoorOut:
+    return DoorOut(
+        authentication=accounts is not None,
+        signed_in=is_in,
+        sign_up="closed" if accounts is None else accounts.sign_up,
+        password_length=0 if accounts is None else accounts.password_length,
+        provider=accounts.provider.label if accounts is not None and accounts.provider is not None else None,
+    )
 
 
 def _checked(body: ClaimIn) -> tuple[str, str]:

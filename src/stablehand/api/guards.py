@@ -5,6 +5,7 @@ Origin is checked on every write and on the Socket.IO handshake, whatever the Co
 """
 
 import secrets
+from collections.abc import Mapping
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -90,11 +91,13 @@ def _name_of(host: str) -> str | None:
     return parts.hostname
 
 
-def install(app: Flask, gate: Gate, query_names: dict[str, frozenset[str]], pictures_origin: str | None = None) -> None:
+def install(
+    app: Flask, gate: Gate, query_names: Mapping[str, frozenset[str] | None], pictures_origin: str | None = None
+) -> None:
     """Stand guard before and after every request.
 
-    ``query_names``: endpoint -> query parameters it knows. ``pictures_origin``: another host that pages may show
-    pictures from.
+    ``query_names``: endpoint -> query parameters it knows; None: it takes what comes. ``pictures_origin``: another
+    host that pages may show pictures from.
     """
     page_csp, docs_csp = (
         policy.replace("img-src 'self'", f"img-src 'self' {pictures_origin}") if pictures_origin else policy
@@ -140,6 +143,8 @@ def install(app: Flask, gate: Gate, query_names: dict[str, frozenset[str]], pict
     def refuse_stray_parameters() -> None:
         if request.url_rule and request.path.startswith(("/api/", "/agent/")):
             known = query_names.get(request.endpoint or "", frozenset())
+            if known is None:
+                return
             stray = {name: "is not a known parameter" for name in request.args if name not in known}
             if stray:
                 raise InvalidFields(stray)

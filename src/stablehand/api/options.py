@@ -1,11 +1,12 @@
 """What the doors are told about the place they stand in: plain values, chosen by wiring."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from stablehand.domain.letters import Letter
+from stablehand.domain.provider import ProviderRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,20 @@ class Readiness:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderOptions:
+    """An identity provider that people may sign in by."""
+
+    issuer: str
+    client_id: str
+    client_secret: str | None = field(default=None, repr=False)
+    scopes: str = "openid email profile"
+    label: str = "Sign in with your organisation"
+    sign_out: bool = False  #: signing out leads on to it
+    rules: ProviderRules = field(default_factory=ProviderRules)
+    timeout_seconds: float = 10.0  #: for one answer of it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountOptions:
     """What signing in is like, where people must."""
 
@@ -27,6 +42,7 @@ class AccountOptions:
     password_length: int = 10
     argon2_memory_kib: int = 19_456
     argon2_rounds: int = 2
+    provider: ProviderOptions | None = None  #: None: people sign in with passwords only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
+from stablehand.settings.oidc import OidcSettings
 from stablehand.settings.section import Section
 from stablehand.settings.values import Rate
 
@@ -48,3 +49,4 @@ class AuthSettings(Section):
         "30/hour", description="Letters (to confirm, to reset) that may be asked for from one address; empty: any."
     )
     letters_per_mailbox: Rate = Field("5/hour", description="Letters that one mailbox may be sent; empty: any.")
+    oidc: OidcSettings = OidcSettings()

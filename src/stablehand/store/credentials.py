@@ -66,7 +66,7 @@ class CredentialStore(Transactions):
             account = AccountRow(id=new.new_id, name=new.address, role=role, tier=tier, created_at=tx.now)
             tx.session.add(account)
             tx.session.flush()
-            _add_credentials(tx, account, new)
+            add_credentials(tx, account, new)
             note(tx, deed)
             return account_from(account, tx.tiers)
 
@@ -85,7 +85,7 @@ class CredentialStore(Transactions):
             if invitation.role != "owner" or tx.session.get(CredentialRow, owner.id) is not None:
                 raise NotFound("This link is not good for claiming.", hint="It may have been used before.")
             _check_free(tx, claim.address)
-            _add_credentials(tx, owner, claim)
+            add_credentials(tx, owner, claim)
             tx.session.execute(
                 update(InvitationRow)
                 .where(InvitationRow.role == "owner", InvitationRow.used_at.is_(None))
@@ -143,7 +143,8 @@ def _check_free(tx: Transaction, address: str) -> None:
         raise Conflict("There is an account with this address.", hint="Sign in with it, or use another address.")
 
 
-def _add_credentials(tx: Transaction, account: AccountRow, new: SignUp) -> None:
+def add_credentials(tx: Transaction, account: AccountRow, new: SignUp) -> None:
+    """What a new account signs in with."""
     tx.session.add(
         CredentialRow(
             account_id=account.id,
@@ -157,6 +158,7 @@ def _add_credentials(tx: Transaction, account: AccountRow, new: SignUp) -> None:
 
 
 def end_sessions(tx: Transaction, account_id: str) -> None:
+    """All of the account's."""
     tx.session.execute(
         update(SessionRow)
         .where(SessionRow.account_id == account_id, SessionRow.ended_at.is_(None))

@@ -21,6 +21,7 @@ from stablehand.store.call_rows import CallRow, ClientOptionsRow
 from stablehand.store.columns import Table
 from stablehand.store.credential_rows import ApiKeyRow, CredentialRow, InvitationRow, SessionRow
 from stablehand.store.idempotency_row import IdempotencyRow
+from stablehand.store.identity_row import IdentityRow
 from stablehand.store.input_row import InputRow
 from stablehand.store.models import (
     AccountRow,
@@ -52,6 +53,7 @@ CLOSED: tuple[type[Table], ...] = (
     CredentialRow,
     SessionRow,
     ApiKeyRow,
+    IdentityRow,
     IdempotencyRow,
     CallRow,
     ClientOptionsRow,

@@ -30,6 +30,7 @@ from stablehand.store.deadletters import DeadLetters
 from stablehand.store.demands import Demands
 from stablehand.store.endings import Endings
 from stablehand.store.erasing import Erasing
+from stablehand.store.identities import Identities
 from stablehand.store.images import Images
 from stablehand.store.inputs import Inputs
 from stablehand.store.invitations import Invitations
@@ -84,6 +85,7 @@ class Store(
     Sessions,
     ApiKeys,
     Invitations,
+    Identities,
     Audit,
     Outbox,
     Leading,

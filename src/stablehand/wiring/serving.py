@@ -38,6 +38,7 @@ from stablehand.wiring.folders import secret_key
 from stablehand.wiring.lines import open_broadcast, open_doorbell
 from stablehand.wiring.mail import open_mailer
 from stablehand.wiring.objects import open_objects, pictures_origin
+from stablehand.wiring.provider import provider_options
 from stablehand.wiring.reloading import SettingsWatch
 from stablehand.wiring.safety import open_blocklist, open_checker
 
@@ -181,6 +182,7 @@ def _accounts(settings: Settings) -> AccountOptions | None:
         password_length=settings.auth.password_length,
         argon2_memory_kib=settings.auth.argon2_memory_kib,
         argon2_rounds=settings.auth.argon2_rounds,
+        provider=provider_options(settings.auth),
     )
 
 

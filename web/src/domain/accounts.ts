@@ -8,6 +8,8 @@ export interface Door {
   signed_in: boolean
   sign_up: SignUp
   password_length: number
+  /** What the button says that leads to an identity provider; null: there is none. */
+  provider: string | null
 }
 
 export interface Account {
@@ -19,6 +21,7 @@ export interface Account {
   has_password: boolean
   totp: boolean
   recovery_codes: number
+  sign_out_path: string | null
 }
 
 /** Whoever asks; the built-in owner where nobody signs in. */
@@ -73,4 +76,34 @@ export function browserName(agent: string): string {
 /** Where to go after signing in: a path of this page, never another site. */
 export function wayBack(asked: unknown): string {
   return typeof asked === 'string' && /^\/(?![/\\])/.test(asked) ? asked : '/'
+}
+
+/** The address that leads to the identity provider, and back to a page of ours. */
+export function providerPath(to: unknown, invitation = ''): string {
+  const query = new URLSearchParams({ to: wayBack(to), ...(invitation && { invitation }) })
+  return `/api/v1/auth/oidc/sign-in?${query}`
+}
+
+/** Why the way back from the identity provider ended at our door, and what to do. */
+const PROBLEMS = new Map<string, [title: string, text: string]>(Object.entries({
+  provider_away: ['The sign-in service does not answer', 'Try again in a little while, or sign in with a password.'],
+  provider_refused: ['You were not signed in', 'It was called off at the sign-in service. Try again if that was not meant.'],
+  provider_trouble: ['The sign-in service gave an answer that cannot be used', 'An administrator finds out more in the server\'s log.'],
+  sign_in_expired: ['That took too long, or another try has begun since', 'Try again from here.'],
+  address_missing: ['The sign-in service did not tell your e-mail address', 'An account needs one. An administrator can ask the service for it.'],
+  address_unverified: [
+    'The sign-in service does not say that your e-mail address is yours', 'Confirm it there, then try again; or ask an administrator.',
+  ],
+  address_taken: [
+    'There is an account with your address already', 'Sign in with its password. An administrator can let both ways lead to it.',
+  ],
+  invitation_needed: ['You need an invitation', 'Open the link of one, and go on to the sign-in service from there.'],
+  sign_up_closed: ['New accounts are not made here', 'Ask an administrator for one.'],
+  account_unusable: ['Your account cannot be used', 'Ask an administrator why.'],
+}))
+
+export function problemWords(problem: unknown): { title: string; text: string } | null {
+  if (typeof problem !== 'string' || !problem) return null
+  const [title, text] = PROBLEMS.get(problem) ?? ['Signing in did not work', 'Try again.']
+  return { title, text }
 }

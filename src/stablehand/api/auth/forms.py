@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from flask_security.forms import ForgotPasswordForm, LoginForm, RegisterFormV2
+from flask_login import current_user
+from flask_security.forms import ChangePasswordForm, ForgotPasswordForm, LoginForm, RegisterFormV2
 from flask_security.utils import hash_password
 from wtforms import StringField
 
@@ -29,6 +30,31 @@ class ForgottenForm(ForgotPasswordForm):  # type: ignore[misc]
 
     def validate(self, **kwargs: Any) -> bool:
         return bool(super(ForgotPasswordForm, self).validate(**kwargs) and self.user.is_active)
+
+
+class ForgottenFormForSome(ForgottenForm):
+    """For all but those whom an identity provider vouches for: no letter is a way around it."""
+
+    def validate(self, **kwargs: Any) -> bool:
+        if not super().validate(**kwargs):
+            return False
+        # Nobody else has confirmed an address without choosing a password.
+        return self.user.password is not None or self.user.confirmed_at is None
+
+
+class ChangeFormForSome(ChangePasswordForm):  # type: ignore[misc]
+    """The same for whoever has signed in."""
+
+    def validate(self, **kwargs: Any) -> bool:
+        good = super().validate(**kwargs)
+        if current_user.password is None:
+            self.new_password.errors = ["cannot be set: an identity provider vouches for this account"]
+            return False
+        return bool(good)
+
+
+#: in place of others where there is an identity provider
+PROVIDED_FORMS = {"forgot_password_form": ForgottenFormForSome, "change_password_form": ChangeFormForSome}
 
 
 def sign_up_form(services: Services, sign_up: str) -> type[RegisterFormV2]:

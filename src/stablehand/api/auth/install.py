@@ -24,9 +24,10 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.wrappers import Response as BaseResponse
 
 from stablehand.api.auth.answers import answer, forbidden, stale, unauthenticated
-from stablehand.api.auth.forms import ForgottenForm, SignInForm, sign_up_form, wrong_fields
+from stablehand.api.auth.forms import PROVIDED_FORMS, ForgottenForm, SignInForm, sign_up_form, wrong_fields
 from stablehand.api.auth.letters import letters_for
 from stablehand.api.auth.members import Member, Members, one_time_codes
+from stablehand.api.auth.oidc import note_begun
 from stablehand.api.door import Door
 from stablehand.api.options import AccountOptions
 from stablehand.api.reading import read_object
@@ -59,8 +60,8 @@ def install(app: Flask, door: Door, accounts: AccountOptions) -> None:
         Members(door.services),
         register_blueprint=door.options.serves_api,
         login_form=SignInForm,
-        forgot_password_form=ForgottenForm,
         register_form=sign_up_form(door.services, accounts.sign_up),
+        **(PROVIDED_FORMS if accounts.provider else {"forgot_password_form": ForgottenForm}),
         mail_util_cls=letters_for(accounts.post, door.options.public_url),
         totp_cls=one_time_codes(door.services),
     )
@@ -113,6 +114,7 @@ def _keep_sessions(app: Flask, door: Door, accounts: AccountOptions) -> None:
             door.services, user.id, came_from=request.remote_addr or "", browser=request.headers.get("User-Agent", "")
         )
         session.permanent = True
+        note_begun()
 
     @user_logged_out.connect_via(app)  # type: ignore[untyped-decorator]
     def end(_: Flask, user: Member, **__: Any) -> None:
