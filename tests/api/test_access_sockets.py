@@ -12,7 +12,15 @@ import pytest
 from flask_socketio import SocketIOTestClient
 
 from stablehand.api.live import Live
-from stablehand.domain.events import Event, ImageAdded, JobChanged, NoticeGiven, PreviewShown, ShotChanged
+from stablehand.domain.events import (
+    AccountStopped,
+    Event,
+    ImageAdded,
+    JobChanged,
+    NoticeGiven,
+    PreviewShown,
+    ShotChanged,
+)
 from stablehand.domain.notices import Notice
 from stablehand.services.gallery import get_image
 from stablehand.services.jobs import get_job
@@ -44,13 +52,14 @@ HANDLERS: dict[str, tuple[Any, Any]] = {
     "unwatch": ({}, {}),  # it takes back what this socket has asked for, and nothing of others'
     "disconnect": (None, None),
 }
-#: what is told -> who hears it: all sockets of the account whose it is, or those of them that watch the job
+#: what is told -> who hears it: all sockets of the account whose it is, or those of them that watch the job, or nobody
 EVENTS: dict[type[Any], tuple[str, str]] = {
     JobChanged: ("job", "account"),
     ShotChanged: ("shot", "account"),
     ImageAdded: ("image", "account"),
     NoticeGiven: ("notice", "account"),
     PreviewShown: ("preview", "watchers"),
+    AccountStopped: ("", "nobody"),
 }
 
 
@@ -157,7 +166,9 @@ def test_who_hears_what(house: House) -> None:
         whose = "ada" if who in OWNERS else "bob" if who.startswith("other") else None
         expected = [(name, house.jobs[whose]) for name, to in EVENTS.values() if to == "account"] if whose else []
         assert sorted(heard[who]) == sorted(expected), who
-    assert sorted(heard["watching"]) == sorted((name, house.jobs["ada"]) for name, _ in EVENTS.values())
+    assert sorted(heard["watching"]) == sorted(
+        (name, house.jobs["ada"]) for name, to in EVENTS.values() if to != "nobody"
+    )
 
 
 def _events(house: House, name: str, account_id: str) -> list[Event]:
@@ -178,6 +189,7 @@ def _events(house: House, name: str, account_id: str) -> list[Event]:
         token=1,
     )
     return [
+        AccountStopped(account_id),
         PreviewShown(account_id, job.id, 0, 0.5, "data:image/jpeg;base64,AAAA"),
         NoticeGiven(account_id, notice),
         ImageAdded(account_id, image),

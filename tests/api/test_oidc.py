@@ -293,7 +293,7 @@ def test_role_and_tier_follow_the_claims_at_each_sign_in(found: Found, provider:
     assert seen(**bosses, **{"https://example.org/plan": ["silver", "gold"]}) == ("admin", "premium")
     assert seen(**bosses, **{"https://example.org/plan": "silver"}) == ("admin", "normal")
     assert seen(realm_access="stable-boss") == ("user", "normal")
-    changes = [(name, details["now"]) for name, details in deeds(town) if name in ("account.role", "account.tier")]
+    changes = [(name, details["to"]) for name, details in deeds(town) if name in ("account.role", "account.tier")]
     assert changes == [
         ("account.role", "admin"),
         ("account.tier", "premium"),

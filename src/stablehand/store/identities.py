@@ -1,5 +1,6 @@
 """Identities: who comes from an identity provider, and which account that is."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from sqlalchemy import select
@@ -103,18 +104,18 @@ def _use_invitation(tx: Transaction, new: SignUp) -> InvitationRow | None:
 def _follow_claims(tx: Transaction, account: AccountRow, arrival: Arrival) -> None:
     wanted = arrival.person
     if wanted.role is not None and account.role not in ("owner", wanted.role):
-        note(tx, _deed("account.role", account, arrival, was=account.role, now=wanted.role))
+        note(tx, _deed("account.role", account, arrival, {"from": account.role, "to": wanted.role}))
         account.role = wanted.role
     if wanted.tier is not None and account.tier != wanted.tier:
-        note(tx, _deed("account.tier", account, arrival, was=account.tier, now=wanted.tier))
+        note(tx, _deed("account.tier", account, arrival, {"from": account.tier, "to": wanted.tier}))
         account.tier = wanted.tier
 
 
-def _deed(action: str, account: AccountRow, arrival: Arrival, **details: str) -> Deed:
+def _deed(action: str, account: AccountRow, arrival: Arrival, details: Mapping[str, str] | None = None) -> Deed:
     return Deed(
         action=action,
         account_id=account.id,
         subject=account.id,
         address=arrival.came_from,
-        details={"issuer": arrival.person.issuer, **details},
+        details={"issuer": arrival.person.issuer, **(details or {})},
     )
