@@ -40,9 +40,9 @@ def certificate(tmp_path: Path) -> tuple[Path, Path]:
     return own_certificate(tmp_path, "localhost")
 
 
-@pytest.fixture
-def served(certificate: tuple[Path, Path]) -> Iterator[tuple[Box, SmtpMailer]]:
-    """A server that takes letters over STARTTLS from a user with a password, and the mailer that knows both."""
+@pytest.fixture(params=["starttls", "tls"])
+def served(request: pytest.FixtureRequest, certificate: tuple[Path, Path]) -> Iterator[tuple[Box, SmtpMailer]]:
+    """A server that takes letters over TLS, from a user with a password; and the mailer that knows all that."""
     box = Box()
     own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     own.load_cert_chain(*certificate)
@@ -54,10 +54,13 @@ def served(certificate: tuple[Path, Path]) -> Iterator[tuple[Box, SmtpMailer]]:
         box,
         hostname="localhost",
         port=free_port(),
-        tls_context=own,
-        require_starttls=True,
         auth_required=True,
         authenticator=authenticate,
+        **(
+            {"tls_context": own, "require_starttls": True}
+            if request.param == "starttls"
+            else {"ssl_context": own, "auth_require_tls": False}  # it knows of no TLS but the other kind
+        ),
     )
     controller.start()
     yield (
@@ -66,7 +69,7 @@ def served(certificate: tuple[Path, Path]) -> Iterator[tuple[Box, SmtpMailer]]:
             sender="house@example.org",
             host="localhost",
             port=controller.port,
-            security="starttls",
+            security=request.param,
             user="house",
             password="secret",
             trust=ssl.create_default_context(cafile=str(certificate[0])),

@@ -18,7 +18,7 @@ function usage(name: Usage['name'], most: number | null, used: number, frees_at:
 
 describe('limits', () => {
   it('says nothing of what is not limited', () => {
-    expect(limitFacts(OPEN)).toEqual(['Tier premium', '12 of 10,000 pictures may wait'])
+    expect(limitFacts(OPEN)).toEqual(['Tier premium', '12 of 10,000 places in the queue taken'])
   })
 
   it('says what is left of a day and when more comes', () => {

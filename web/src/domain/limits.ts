@@ -24,7 +24,7 @@ export interface Allowance {
 const WHOLE = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
 
 const WORDS: Record<Usage['name'], string> = {
-  queued: 'pictures may wait',
+  queued: 'places in the queue taken',
   running: 'may be drawn at once',
   pictures_a_day: 'pictures left today',
   device_seconds_a_day: 'seconds of drawing left today',

@@ -14,7 +14,7 @@ vi.mock('@nuxt/ui/composables', () => ({ useToast: () => ({ add: vi.fn() }) }))
 
 const ada: AdminAccount = {
   id: 'a', name: 'ada@example.org', email: 'ada@example.org', role: 'user', tier: 'normal', state: 'active', suspended_reason: '',
-  created_at: '2026-01-01T00:00:00Z', last_seen_at: null, quotas: { steps: 30, kinds: ['text'] }, queued: 0, pictures: 0, device_seconds: 0,
+  created_at: '2026-01-01T00:00:00Z', last_seen_at: null, quotas: { steps: 30, kinds: ['text'], wings: 2 }, queued: 0, pictures: 0, device_seconds: 0,
 }
 const TIERS: Tier[] = [{ name: 'premium', limits: {} }, { name: 'normal', limits: { queued: 500 } }]
 
@@ -42,7 +42,7 @@ it('sends what was typed, keeps limits that it has no field for, and leaves the 
   await dialog.get('input[placeholder="500"]').setValue('5')
   await dialog.get('form').trigger('submit')
   await flushPromises()
-  expect(changeAccount).toHaveBeenCalledWith('a', { tier: 'normal', role: 'user', quotas: { kinds: ['text'], queued: 5, steps: 30 } })
+  expect(changeAccount).toHaveBeenCalledWith('a', { tier: 'normal', role: 'user', quotas: { wings: 2, queued: 5, steps: 30, kinds: ['text'] } })
   expect(dialog.emitted('changed')).toHaveLength(1)
   expect(dialog.emitted('update:modelValue')).toEqual([[null]])
 })
