@@ -50,17 +50,19 @@ def served(request: pytest.FixtureRequest, certificate: tuple[Path, Path]) -> It
     def authenticate(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
         return AuthResult(success=(data.login, data.password) == (b"house", b"secret"))
 
+    # The server knows of no TLS but STARTTLS: with the other kind it must be told not to miss it.
+    door: dict[str, Any] = (
+        {"tls_context": own, "require_starttls": True}
+        if request.param == "starttls"
+        else {"ssl_context": own, "auth_require_tls": False}
+    )
     controller = Controller(
         box,
         hostname="localhost",
         port=free_port(),
         auth_required=True,
         authenticator=authenticate,
-        **(
-            {"tls_context": own, "require_starttls": True}
-            if request.param == "starttls"
-            else {"ssl_context": own, "auth_require_tls": False}  # it knows of no TLS but the other kind
-        ),
+        **door,
     )
     controller.start()
     yield (
