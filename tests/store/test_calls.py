@@ -88,6 +88,15 @@ def test_after_ten_minutes_the_same_body_is_a_new_order(house: House) -> None:
     assert fresh.job.id != begun.job.id
 
 
+def test_what_was_cancelled_meanwhile_is_ordered_anew(house: House) -> None:
+    who = caller(house)
+    begun = begin(house, who)
+    with pytest.raises(StillDrawing):
+        await_call(house.services, who, begun, NO_TIME)
+    cancel(house.services, house.account, begun.job.id)
+    assert begin(house, who).job.id != begun.job.id
+
+
 def test_two_bodies_that_are_never_waited_for_are_two_orders(house: House) -> None:
     assert begin(house, caller(house)).job.id != begin(house, caller(house)).job.id
 

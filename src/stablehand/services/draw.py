@@ -106,10 +106,12 @@ def pending_calls(services: Services, caller: Caller) -> tuple[Call, ...]:
 
 
 def _resumable(services: Services, caller: Caller, fingerprint: str) -> Job | None:
+    """The job that the same body attaches to. One that was cancelled is none: whoever asks again wants pictures."""
     known = services.store.resumable_call(caller.credential, fingerprint)
     if known is None:
         return None
     try:
-        return get_job(services, caller.account, known.job_id)
+        job = get_job(services, caller.account, known.job_id)
     except NotFound:
         return None
+    return None if job.cancel_requested else job

@@ -99,6 +99,7 @@ DESCRIPTION = Description(
         "The prompt may be empty. `#` begins a comment unless the option `enable_prompt_comments` is false.",
         "`randn_source` is `CPU` by default, so that a picture comes out the same on any machine.",
         "One request starts from one picture.",
+        "A larger picture of an extra bears words of its own, not those of the picture that it was made from.",
         "Pictures at addresses are fetched from the public internet only.",
         "Options that say where files lie cannot be set.",
         "A body without a Content-Type is taken from API keys only; where nobody signs in, from programs only.",
