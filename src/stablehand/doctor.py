@@ -22,7 +22,7 @@ from stablehand.domain.errors import BadSettings, StablehandError
 from stablehand.services.catalogue import default_checkpoint, list_checkpoints
 from stablehand.settings import Settings, rows
 from stablehand.wiring import exposure, safety, serving
-from stablehand.wiring.lines import try_out_redis
+from stablehand.wiring.lines import try_out_counts, try_out_redis
 from stablehand.wiring.objects import open_objects, try_out
 
 PYTHON = "3.11"
@@ -230,6 +230,8 @@ def _redis(settings: Settings) -> Iterator[Finding]:
         return
     try:
         yield Finding("redis", "ok", try_out_redis(url.get_secret_value(), settings.queue.redis_prefix))
+        if settings.api.authentication:
+            try_out_counts(url.get_secret_value(), settings.queue.redis_prefix)
     except StablehandError as error:
         # Work flows without it, but whoever has set it wants it.
         yield Finding("redis", "problem", error.message, error.hint)

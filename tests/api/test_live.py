@@ -8,7 +8,7 @@ import pytest
 import socketio
 
 from tests.api.site import Make
-from tests.running import RunningService
+from tests.running import PATIENCE_SECONDS, RunningService
 
 ORDER = {"prompt": "a red house", "checkpoint": "tiny", "width": 64, "height": 64}
 
@@ -21,7 +21,9 @@ class Listener:
         self.client = socketio.Client(reconnection=False)
         for name in ("job", "shot", "image", "preview"):
             self.client.on(name, lambda body, name=name: self.events.put((name, body)))
-        self.client.connect(running.url, transports=["websocket"])  # its Origin is our own
+        self.client.connect(
+            running.url, transports=["websocket"], wait_timeout=PATIENCE_SECONDS
+        )  # its Origin is our own
 
     def until(self, name: str, is_it: Any = lambda _: True) -> Any:
         while True:
@@ -83,7 +85,7 @@ def test_bad_words_are_answered(listener: Listener) -> None:
 def test_other_sites_are_not_let_in(running: RunningService, said: dict[str, str]) -> None:
     client = socketio.Client(reconnection=False, websocket_extra_options=said)
     with pytest.raises(socketio.exceptions.ConnectionError):
-        client.connect(running.url, transports=["websocket"])
+        client.connect(running.url, transports=["websocket"], wait_timeout=PATIENCE_SECONDS)
 
 
 def test_polling_is_not_offered(running: RunningService) -> None:

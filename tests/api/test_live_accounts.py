@@ -11,7 +11,7 @@ import socketio
 from socketio.exceptions import ConnectionError as Refused
 
 from tests.api.site import write_checkpoint
-from tests.running import RunningService, eventually
+from tests.running import PATIENCE_SECONDS, RunningService, eventually
 
 PASSWORD = "correct horse battery"
 ORDER = {"prompt": "a red house", "checkpoint": "tiny", "width": 64, "height": 64, "steps": 1}
@@ -38,7 +38,12 @@ class Person:
         for name in ("shot", "image"):
             client.on(name, lambda body, name=name: self.events.append((name, body["job_id"])))
         cookies = "; ".join(f"{name}={value}" for name, value in self.http.cookies.items())
-        client.connect(self.service.url, transports=["websocket"], headers={"Cookie": cookies} if cookies else {})
+        client.connect(
+            self.service.url,
+            transports=["websocket"],
+            headers={"Cookie": cookies} if cookies else {},
+            wait_timeout=PATIENCE_SECONDS,
+        )
         return client
 
     def heard(self, event: str, job_id: str) -> bool:
@@ -66,6 +71,11 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService
         AUTH__SIGN_UP="open",
         AUTH__ARGON2_MEMORY_KIB=8,
         AUTH__ARGON2_ROUNDS=1,
+        AUTH__SECRET_KEY="canary of the key, of thirty-two characters and more",
+        MAIL__SMTP_PASSWORD="canary of the mail",
+        STORAGE__SECRET_ACCESS_KEY="canary of the bucket",
+        OBSERVABILITY__LOG_LEVEL="debug",
+        OBSERVABILITY__LOG_REQUESTS="true",
     )
     service.start()
     yield service
@@ -98,3 +108,19 @@ def test_sockets_tell_each_account_of_its_own(service: RunningService) -> None:
     eventually(lambda: not sockets[1].connected, "the socket of a suspended account is closed")
     with pytest.raises(Refused):
         bob.listen()
+
+
+def test_no_secret_stands_in_a_log_or_in_an_answer(service: RunningService) -> None:
+    eve = Person(service)
+    eve.sign_up("eve@example.org")
+    key = eve.send("POST", "keys", name="mine").json()["key"]
+    told = ""
+    for path in ("/metrics", "/readyz", "/healthz", "/openapi/openapi.json", "/api/v1/me", "/api/v1/status"):
+        for headers in ({}, {"Authorization": f"Bearer {key}"}, {"Authorization": "Bearer sh_wrong"}):
+            answer = httpx.get(service.url + path, headers=headers, trust_env=False)
+            told += answer.text + str(answer.headers)
+    told += httpx.post(f"{service.url}/api/v1/auth/login", content=PASSWORD, trust_env=False).text
+    agent_token = (service.data_dir / "agent.token").read_text().strip()
+    for secret in ("canary", PASSWORD, key, agent_token, *eve.http.cookies.values()):
+        assert secret not in service.log
+        assert secret not in told

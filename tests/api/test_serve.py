@@ -16,7 +16,7 @@ import socketio
 
 from stablehand.api import server
 from tests.api.site import write_checkpoint
-from tests.running import RunningService, ServiceFactory, eventually
+from tests.running import PATIENCE_SECONDS, RunningService, ServiceFactory, eventually
 
 ORDER = {"prompt": "a red house", "checkpoint": "tiny", "width": 64, "height": 64}
 
@@ -181,7 +181,7 @@ def test_it_ends_in_good_order_whatever_goes_on(service: RunningService) -> None
     job = service.submit(**ORDER, steps=150, count=16)
     eventually(lambda: service.job(job["id"])["state"] == "running", "the job runs")
     page = socketio.Client(reconnection=False)
-    page.connect(service.url, transports=["websocket"])
+    page.connect(service.url, transports=["websocket"], wait_timeout=PATIENCE_SECONDS)
     with socket.create_connection(("127.0.0.1", service.port)) as waiting:
         waiting.sendall(f"GET /api/v1/jobs/{job['id']}?wait=60 HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         service.stop()

@@ -16,7 +16,7 @@ from stablehand.services.agents import hash_token, register_agent
 from stablehand.settings import load
 from stablehand.wiring import serving
 from tests.api.site import write_checkpoint
-from tests.running import RunningService, eventually
+from tests.running import PATIENCE_SECONDS, RunningService, eventually
 
 ORDER = {"prompt": "a red house", "checkpoint": "tiny", "width": 64, "height": 64}
 
@@ -89,7 +89,7 @@ class Browser:
         self.client = socketio.Client(reconnection=True, reconnection_delay=0.2, reconnection_delay_max=1)
         for name in ("job", "shot", "image", "preview", "notice", "refetch"):
             self.client.on(name, lambda body, name=name: self.events.put((name, body)))
-        self.client.connect(url, transports=["websocket"])
+        self.client.connect(url, transports=["websocket"], wait_timeout=PATIENCE_SECONDS)
 
     def until(self, name: str, is_it: Any = lambda _: True) -> Any:
         while True:

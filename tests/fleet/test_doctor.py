@@ -42,3 +42,17 @@ def test_what_is_wrong_is_said_without_the_password(tmp_path: Path, redis_server
 
 def test_without_redis_there_is_nothing_to_say(tmp_path: Path) -> None:
     assert list(doctor._redis(settings.load(data_dir=tmp_path))) == []
+
+
+def test_where_people_sign_in_redis_must_count(tmp_path: Path, redis_server: RedisServer) -> None:
+    with redis.Redis.from_url(redis_server.url) as client:
+        rights = {"categories": ["+@connection", "+@pubsub"], "commands": ["+ping", "+info"], "channels": ["*"]}
+        client.acl_setuser("hinting", enabled=True, passwords=["+a-secret"], **rights)
+        client.acl_setuser("counting", enabled=True, passwords=["+a-secret"], **rights, keys=["stablehand:rates:*"])
+        client.acl_setuser("counting", enabled=True, commands=["+evalsha", "+script", "+eval", "+incrby", "+expire"])
+    for user, levels in (("hinting", ["ok", "problem"]), ("counting", ["ok"])):
+        url = f"redis://{user}:a-secret@127.0.0.1:{redis_server.port}/0"
+        (tmp_path / settings.FILE_NAME).write_text(f"queue:\n  redis_url: {url}\napi: {{authentication: true}}\n")
+        found = list(doctor._redis(settings.load(data_dir=tmp_path)))
+        assert [finding.level for finding in found] == levels, found
+        assert "secret" not in str(found)

@@ -4,6 +4,8 @@ import secrets
 import threading
 from functools import partial
 
+from limits.errors import StorageError
+from limits.storage import storage_from_string
 from sqlalchemy import make_url
 
 from stablehand.adapters.broadcast import NoOthers
@@ -50,6 +52,23 @@ def try_out_redis(url: str, prefix: str) -> str:
     finally:
         broadcast.close()
     return f"{place_of(url)}, version {version}"
+
+
+def try_out_counts(url: str, prefix: str) -> None:
+    """Count something in Redis, as processes do that count tries and requests together. Raises BadSettings."""
+    storage = storage_from_string(
+        url.replace("unix://", "redis+unix://", 1) if url.startswith("unix://") else url,
+        key_prefix=f"{prefix}:rates",
+        wrap_exceptions=True,
+    )
+    try:
+        storage.incr("doctor", 1)
+    except StorageError as error:
+        raise BadSettings(
+            f"{place_of(url)} answers, but nothing can be counted in it, so each process counts wrong passwords for "
+            f"itself: {error}",
+            hint=f"Let its user run INCRBY, EXPIRE and scripts on the keys {prefix}:rates:* (with ACL SETUSER).",
+        ) from error
 
 
 def open_doorbell(store: Store, broadcast: Broadcast) -> Doorbell:
