@@ -14,6 +14,7 @@ from stablehand.domain.a1111.drafts import draft_of, without_comments
 from stablehand.domain.a1111.errors import Invalid, Refused
 from stablehand.domain.a1111.extras import enlargement_of
 from stablehand.domain.a1111.fields import read_body
+from stablehand.domain.a1111.novelai import novelai_infotext
 from stablehand.domain.a1111.pasted import pasted_fields
 from stablehand.domain.a1111.pictures import Address, decode
 from stablehand.domain.a1111.progress import progress_answer, state_of
@@ -79,6 +80,18 @@ def test_what_a_request_says_itself_counts_for_more_than_its_infotext() -> None:
     assert (found["steps"], found["seed"], found["sampler"], found["schedule"]) == (7, 42, "DPM++ 2M SDE", "Karras")
     assert found["checkpoint"] == "id-other"
     assert pasted_fields("just words")["prompt"] == "just words"
+
+
+def test_pictures_of_novelai_are_read_as_infotext() -> None:
+    said = {"steps": 28, "scale": 11.0, "seed": 7, "uc": "lowres, fog", "sampler": "k_dpmpp_2m"}
+    items = {"Software": "NovelAI", "Description": "a fox, red", "Comment": json.dumps(said)}
+    assert novelai_infotext(items, 64, 96) == (
+        "a fox, red\nNegative prompt: lowres, fog\n"
+        "Steps: 28, Sampler: DPM++ 2M, CFG scale: 11.0, Seed: 7, Size: 64x96, Clip skip: 2, ENSD: 31337"
+    )
+    assert novelai_infotext({**items, "Software": "other"}, 64, 96) is None
+    for comment in ("", "[]", '{"steps": "x"}', "{broken"):
+        assert novelai_infotext({**items, "Comment": comment}, 64, 96) is None
 
 
 def test_comments_are_for_people() -> None:

@@ -28,6 +28,8 @@ _OF_THE_FORMAT = frozenset(
 class Written:
     infotext: str | None
     items: Mapping[str, str]  #: everything else that is text, by its key
+    width: int  #: pixels
+    height: int  #: pixels
 
 
 def read_written(data: bytes) -> Written:
@@ -42,6 +44,7 @@ def read_written(data: bytes) -> Written:
             warnings.simplefilter("ignore")
             if picture.width * picture.height > 4 * INPUT_MAX_PIXELS:
                 raise PictureTooLarge("The picture has too many pixels.", hint="Send a smaller one.")
+            width, height = picture.size
             # Chunks behind the pixels are read with them only.
             if picture.format == "PNG":
                 picture.load()
@@ -64,7 +67,7 @@ def read_written(data: bytes) -> Written:
     ) as error:
         raise BadPicture("The bytes are not a whole picture.", hint="Send a PNG, JPEG or WebP picture.") from error
     infotext = found.pop("parameters", None) or _comment(comment)
-    return Written(infotext, found)
+    return Written(infotext, found, width, height)
 
 
 def _comment(raw: object) -> str | None:

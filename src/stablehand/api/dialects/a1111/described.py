@@ -39,7 +39,7 @@ _NOTES = {
     "override_settings": "options for this request: " + ", ".join(f"`{key}`" for key in EFFECTIVE),
     "hr_checkpoint_name": "only the checkpoint of the first pass",
     "hr_upscaler": "one of `/latent-upscale-modes` or `/upscalers`; none is Latent",
-    "init_images": "one picture: base64, a data URL, or an address on the public internet",
+    "init_images": "one picture: base64, a data URL, or an address",
     "mask": "white is painted; where it is drawn in transparency, what is opaque",
     "mask_blur_x": "the larger of both counts",
     "mask_blur_y": "the larger of both counts",
@@ -100,7 +100,7 @@ DESCRIPTION = Description(
         "`randn_source` is `CPU` by default, so that a picture comes out the same on any machine.",
         "One request starts from one picture.",
         "A larger picture of an extra bears words of its own, not those of the picture that it was made from.",
-        "Pictures at addresses are fetched from the public internet only.",
+        "Pictures at addresses are fetched from the public internet, and from networks in `safety.fetch_networks`.",
         "Options that say where files lie cannot be set.",
         "A body without a Content-Type is taken from API keys only; where nobody signs in, from programs only.",
         "A refusal for want of room is 429 (this account's own calls, queue or quota) or 503 (everybody's), with "

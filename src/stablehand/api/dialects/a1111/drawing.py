@@ -18,6 +18,7 @@ from stablehand.domain.a1111.drafts import Draft, draft_of
 from stablehand.domain.a1111.errors import Refused
 from stablehand.domain.a1111.extras import Enlargement, enlargement_of
 from stablehand.domain.a1111.fields import not_a_body, read_body
+from stablehand.domain.a1111.novelai import novelai_infotext
 from stablehand.domain.calls import fingerprint_of
 from stablehand.domain.jobs import State
 from stablehand.domain.orders import JobOrder
@@ -61,7 +62,8 @@ def add(api: Blueprint, door: Door) -> None:
     @api.post("/sdapi/v1/png-info")
     def png_info() -> Response:
         written = words_in(door.services, read_body(PNG_INFO, body_of(door))["image"])
-        return say(png_info_of(written.infotext, written.items))
+        infotext = written.infotext or novelai_infotext(written.items, written.width, written.height)
+        return say(png_info_of(infotext, written.items))
 
     @api.post("/sdapi/v1/interrogate")
     def interrogate() -> Response:
