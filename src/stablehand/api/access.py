@@ -77,6 +77,11 @@ NEEDS: dict[str, Need] = {
             "reload-checkpoint",
         )
     },
+    "openai.*": "read",
+    "openai.generations": "generate",
+    "openai.edits": "generate",
+    "openai.variations": "generate",
+    "links.*": "nobody",  # the link itself is signed
     "keys.*": "session",
     "account.*": "session",
     "admin-accounts.*": "admin",

@@ -27,6 +27,7 @@ from stablehand.api import (
     jobs,
     keys,
     limits,
+    links,
     me,
     metrics,
     notices,
@@ -38,7 +39,7 @@ from stablehand.api import (
 )
 from stablehand.api.auth import attempts, oidc
 from stablehand.api.auth import install as auth
-from stablehand.api.dialects import a1111
+from stablehand.api.dialects import a1111, openai
 from stablehand.api.door import Door
 from stablehand.api.job_in import JobIn
 from stablehand.api.live import Live
@@ -56,7 +57,10 @@ DESCRIPTION = (
 
 
 #: beginning of an address -> how what is refused there looks
-SHAPERS: dict[str, errors.Shaper] = dict.fromkeys(a1111.PREFIXES, a1111.shape)
+SHAPERS: dict[str, errors.Shaper] = {
+    **dict.fromkeys(a1111.PREFIXES, a1111.shape),
+    **dict.fromkeys(openai.PREFIXES, openai.shape),
+}
 
 
 class Doors(OpenAPI):
@@ -109,6 +113,7 @@ def create_app(services: Services, options: Options) -> Flask:
         for blueprint in (
             jobs.routes(door),
             images.routes(door),
+            links.routes(door),
             inputs.routes(door),
             checkpoints.routes(door),
             samplers.routes(door),
@@ -129,6 +134,7 @@ def create_app(services: Services, options: Options) -> Flask:
             app.register_api(admin_accounts.routes(door))
             app.register_blueprint(oidc.routes(app, door, options.accounts))
         app.register_blueprint(a1111.routes(door))
+        app.register_blueprint(openai.routes(door))
         app.register_blueprint(agents.routes(door, measured))
         app.register_blueprint(page.routes(options.static_dir))
     app.view_functions["openapi.openapi"] = app.view_functions["swagger.swagger"]

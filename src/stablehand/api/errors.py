@@ -179,6 +179,32 @@ def _our_own(refusal: Refusal) -> tuple[Any, int, Mapping[str, str]]:
     return body, refusal.status, {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else {}
 
 
+def refusal_of(error: errors.StablehandError, *, request_id: str, route: str) -> Refusal:
+    """What is said of an error; what is wrong on our side is logged."""
+    status = status_of(error)
+    hit = getattr(error, "hit", None)
+    retry_after = getattr(error, "retry_after_seconds", None)
+    if status >= 500 and not isinstance(error, (errors.Busy, errors.StillDrawing)):
+        log.error(
+            "refused",
+            code=error.code,
+            status=status,
+            reason=getattr(error, "reason", ""),
+            route=route,
+            request_id=request_id,
+        )
+    return Refusal(
+        status=status,
+        code=error.code,
+        message=error.message,
+        hint=error.hint,
+        fields=error.fields,
+        headers={} if retry_after is None else {"Retry-After": str(retry_after)},
+        error=error,
+        limit=None if hit is None else HitOut.of(hit).model_dump(mode="json"),
+    )
+
+
 def turned_away(error: HTTPException) -> ResponseReturnValue:
     """What Flask and Werkzeug refuse, in our shape; redirects pass."""
     status = error.code or 500
@@ -197,30 +223,7 @@ def install(app: Flask, shapers: Mapping[str, Shaper]) -> None:
 
     @app.errorhandler(errors.StablehandError)
     def refused(error: errors.StablehandError) -> Response:
-        status = status_of(error)
-        hit = getattr(error, "hit", None)
-        retry_after = getattr(error, "retry_after_seconds", None)
-        if status >= 500 and not isinstance(error, (errors.Busy, errors.StillDrawing)):
-            log.error(
-                "refused",
-                code=error.code,
-                status=status,
-                reason=getattr(error, "reason", ""),
-                route=str(request.url_rule),
-                request_id=g.request_id,
-            )
-        return answer(
-            Refusal(
-                status=status,
-                code=error.code,
-                message=error.message,
-                hint=error.hint,
-                fields=error.fields,
-                headers={} if retry_after is None else {"Retry-After": str(retry_after)},
-                error=error,
-                limit=None if hit is None else HitOut.of(hit).model_dump(mode="json"),
-            )
-        )
+        return answer(refusal_of(error, request_id=g.request_id, route=str(request.url_rule)))
 
     app.register_error_handler(HTTPException, turned_away)
 

@@ -40,6 +40,9 @@ HEADERS = {
 
 CORS_METHODS = "GET, POST, PATCH, DELETE"
 CORS_HEADERS = "Content-Type, Authorization, X-Api-Key, Idempotency-Key"
+#: what OpenAI's own client for browsers sends besides
+_STAINLESS = ("Arch", "Lang", "OS", "Package-Version", "Retry-Count", "Runtime", "Runtime-Version", "Timeout")
+OPENAI_HEADERS = ", ".join(("OpenAI-Organization", "OpenAI-Project", *(f"X-Stainless-{name}" for name in _STAINLESS)))
 
 
 class Gate:
@@ -172,6 +175,7 @@ def install(
                 response.headers["Access-Control-Expose-Headers"] = "Retry-After, X-Request-Id, X-Task-Id"
                 if request.method == "OPTIONS":
                     response.headers["Access-Control-Allow-Methods"] = CORS_METHODS
-                    response.headers["Access-Control-Allow-Headers"] = CORS_HEADERS
+                    further = f", {OPENAI_HEADERS}" if request.path.startswith("/v1/") else ""
+                    response.headers["Access-Control-Allow-Headers"] = CORS_HEADERS + further
                     response.headers["Access-Control-Max-Age"] = "600"
         return response

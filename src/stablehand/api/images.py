@@ -1,5 +1,7 @@
 """Pictures: browse, look, fetch the bytes, star, delete and restore."""
 
+from typing import Any
+
 from flask import Response, request
 from flask_openapi.blueprint import APIBlueprint
 from werkzeug.datastructures import ContentRange
@@ -35,6 +37,7 @@ _THUMBNAIL = {"description": "A WebP of at most 320 pixels a side.", "content": 
 _PART = {"description": "The bytes that the Range header asks for.", "content": dict.fromkeys(MIME.values(), _BINARY)}
 _ELSEWHERE = {"description": "Another host has the bytes (`storage.public_url`)."}
 _UNCHANGED = {"description": "The browser's copy is still good."}
+PICTURE_ANSWERS: dict[Any, Any] = {200: _PICTURE, 206: _PART, 302: _ELSEWHERE, 304: _UNCHANGED, 416: Error}
 
 
 def routes(door: Door) -> APIBlueprint:
@@ -75,15 +78,11 @@ def routes(door: Door) -> APIBlueprint:
         """Take a picture out of the trash."""
         return reply(image_out(restore_image(door.services, door.account, path.id)))
 
-    @api.get("/images/<id>/file", responses={200: _PICTURE, 206: _PART, 302: _ELSEWHERE, 304: _UNCHANGED, 416: Error})
+    @api.get("/images/<id>/file", responses=PICTURE_ANSWERS)
     def fetch_file(path: ById, query: DownloadQuery) -> Response:
         """Fetch a picture's bytes."""
         image = get_image(door.services, door.account, path.id)
-        response = _bytes(door, image, stays_here=bool(query.download))
-        name = f"stablehand-{image.created_at:%Y%m%d-%H%M%S}-{image.seed}.{SUFFIX[image.format]}"
-        disposition = "attachment" if query.download else "inline"
-        response.headers["Content-Disposition"] = f'{disposition}; filename="{name}"'
-        return response
+        return picture_answer(door, image, download=bool(query.download))
 
     @api.get(
         "/images/<id>/thumbnail", responses={200: _THUMBNAIL, 206: _PART, 302: _ELSEWHERE, 304: _UNCHANGED, 416: Error}
@@ -93,6 +92,14 @@ def routes(door: Door) -> APIBlueprint:
         return _bytes(door, get_image(door.services, door.account, path.id), thumbnail=True)
 
     return api
+
+
+def picture_answer(door: Door, image: Image, *, download: bool = False) -> Response:
+    """A picture's bytes under a name by which people keep it. Raises as ``_bytes`` does."""
+    response = _bytes(door, image, stays_here=download)
+    name = f"stablehand-{image.created_at:%Y%m%d-%H%M%S}-{image.seed}.{SUFFIX[image.format]}"
+    response.headers["Content-Disposition"] = f'{"attachment" if download else "inline"}; filename="{name}"'
+    return response
 
 
 def _bytes(door: Door, image: Image, *, thumbnail: bool = False, stays_here: bool = False) -> Response:

@@ -3,10 +3,10 @@
 from typing import Any
 
 from stablehand.api.access import need_of
-from stablehand.api.dialects import a1111
+from stablehand.api.dialects import a1111, openai
 from stablehand.api.dialects.description import Description, FieldNote
 
-DESCRIPTIONS: tuple[Description, ...] = (a1111.DESCRIPTION,)
+DESCRIPTIONS: tuple[Description, ...] = (a1111.DESCRIPTION, openai.DESCRIPTION)
 
 _SCOPES = {"read": "`read`", "generate": "`generate`", "admin": "`admin`", "nobody": "none"}
 

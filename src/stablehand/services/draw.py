@@ -7,6 +7,7 @@ that a client which hangs up takes its order along; the same body, sent again so
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NoReturn
 
 from stablehand.domain.calls import RESUME_SECONDS, Call, new_task_id
 from stablehand.domain.credentials import Caller
@@ -75,10 +76,16 @@ def await_call(services: Services, caller: Caller, begun: Begun, patience: Patie
     """
     job_id = begun.job.id
     job = wait_for_job(services, caller.account, job_id, patience.seconds, given_up=patience.hung_up)
-    if job.state.is_terminal:
-        if begun.resumed:
-            services.store.set_resumable(job_id, None)
-        return job
+    if not job.state.is_terminal:
+        leave_call(services, caller, begun, patience)
+    if begun.resumed:
+        services.store.set_resumable(job_id, None)
+    return job
+
+
+def leave_call(services: Services, caller: Caller, begun: Begun, patience: Patience) -> NoReturn:
+    """Wait no longer for a job that has not ended. Raises StillDrawing, CallerGone."""
+    job_id = begun.job.id
     if patience.hung_up():
         if patience.cancels:
             cancel(services, caller.account, job_id)

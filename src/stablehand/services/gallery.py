@@ -2,7 +2,7 @@
 
 from stablehand.adapters.objects import Opened
 from stablehand.domain.accounts import Account
-from stablehand.domain.errors import InvalidFields
+from stablehand.domain.errors import InvalidFields, NotFound
 from stablehand.domain.images import Image
 from stablehand.domain.manifests import Manifest
 from stablehand.domain.pages import LIMIT_DEFAULT, Page, check_limit
@@ -36,6 +36,14 @@ def list_images(
 def get_image(services: Services, account: Account, image_id: str) -> Image:
     """Raises NotFound."""
     return services.store.image(image_id, account.id)
+
+
+def image_of_link(services: Services, account_id: str, image_id: str) -> Image:
+    """A picture for whoever holds a link to it; none that lies in the trash. Raises NotFound."""
+    image = services.store.image(image_id, account_id)
+    if image.deleted_at is not None:
+        raise NotFound("This picture is not there (any more).", hint="Its owner has put it into the trash.")
+    return image
 
 
 def get_manifest(services: Services, account: Account, image_id: str) -> Manifest | None:

@@ -40,11 +40,7 @@ def call(
         What ``order`` and submit raise.
     """
     caller = door.caller
-    patience = Patience(
-        seconds=door.options.dialect_wait_seconds,
-        hung_up=line_of_request(),
-        cancels=door.options.dialect_hang_up_cancels,
-    )
+    patience = patience_of(door)
     with door.waits.hold(caller.account.id):
         begun = begin_call(
             door.services,
@@ -59,6 +55,15 @@ def call(
             return Answered(begun.call, await_call(door.services, caller, begun, patience))
         finally:
             door.glimpses.forget(begun.job.id)
+
+
+def patience_of(door: Door) -> Patience:
+    """With the client of this request."""
+    return Patience(
+        seconds=door.options.dialect_wait_seconds,
+        hung_up=line_of_request(),
+        cancels=door.options.dialect_hang_up_cancels,
+    )
 
 
 def line_of_request() -> Callable[[], bool]:

@@ -1,0 +1,19 @@
+"""Checkpoints, as this dialect lists its models."""
+
+from flask import Blueprint, Response, jsonify
+
+from stablehand.api.door import Door
+from stablehand.domain.openai.answers import model_of
+from stablehand.domain.openai.drafts import find_model
+from stablehand.services.catalogue import list_checkpoints
+
+
+def add(api: Blueprint, door: Door) -> None:
+    @api.get("/v1/models")
+    def models() -> Response:
+        data = [model_of(checkpoint) for checkpoint in list_checkpoints(door.services)]
+        return jsonify({"object": "list", "data": data})
+
+    @api.get("/v1/models/<path:name>")
+    def model(name: str) -> Response:
+        return jsonify(model_of(find_model(list_checkpoints(door.services), name)))
