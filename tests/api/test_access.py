@@ -66,8 +66,17 @@ A1111 = {
     "POST /internal/progress": READ,
 }
 
+#: the dialect of OpenAI's Images API
+OPENAI = {
+    **{f"POST /v1/images/{name}": GENERATE for name in ("generations", "edits", "variations")},
+    "GET /v1/models": READ,
+    "GET /v1/models/<path:name>": READ,
+}
+
 LINES: dict[str, Line] = {
     **A1111,
+    **OPENAI,
+    "GET /api/v1/files/<token>": OPEN,  # the link is signed
     "GET /healthz": OPEN,
     "GET /readyz": OPEN,
     "GET /metrics": OPEN,
@@ -211,7 +220,8 @@ class World:
     def path(self, rule: str) -> str:
         method_and_path = rule.split(" ")[1]
         for name in ("id", "token", "input_id", "shot_id", "sha256", "path:part", "path:name", "path:filename"):
-            method_and_path = method_and_path.replace(f"<{name}>", self.things[LINES[rule].own or "nothing"])
+            thing = "tiny" if rule in OPENAI else self.things[LINES[rule].own or "nothing"]
+            method_and_path = method_and_path.replace(f"<{name}>", thing)
         return method_and_path
 
     def ask(self, rule: str, browser: Browser, bearer: str | None = None) -> TestResponse:

@@ -16,13 +16,13 @@ _OWN = "as in the native API"
 #: field -> (default, what it does)
 _NOTES: dict[str, tuple[str, str]] = {
     "prompt": ("required", "what to draw"),
-    "model": ("the default checkpoint", "a checkpoint's name; see below for upstream's own names"),
+    "model": ("the default checkpoint", "a checkpoint's name; or one of upstream's own"),
     "n": ("1", "how many pictures, up to what the account's tier allows"),
     "size": ("auto", "`auto` is the checkpoint's native size, or that of the picture it starts from"),
     "quality": ("auto", "steps: " + ", ".join(f"{name} {count}" for name, count in STEPS.items() if count)),
     "response_format": ("b64_json", f"`url`: links that work for {LINK_SECONDS // 60} minutes, without a key"),
     "output_format": ("png", "the file's format"),
-    "output_compression": ("the setting `storage.quality`", "quality of jpeg and webp; png takes 100 only"),
+    "output_compression": ("storage.quality", "quality of jpeg and webp; png takes 100 only"),
     "background": ("auto", "`transparent` is refused"),
     "stream": ("false", "events instead of one answer"),
     "partial_images": ("0", "at most so many pictures as they form; with `stream` and one picture only"),
@@ -51,8 +51,8 @@ DESCRIPTION = Description(
         "token. Bodies, answers, events of streams and the shape of errors are upstream's."
     ),
     differences=(
-        "Every call is a job like any other: it waits in the queue under the account's best tier, counts against its "
-        "limits, and its pictures lie in the gallery.",
+        "Every call is a job like any other: it waits in the queue under the account's best tier unless `tier` says "
+        "otherwise, counts against its limits, and its pictures lie in the gallery.",
         "A call waits `api.dialect_wait_seconds`. Then it ends with 504 and names its job, which goes on; the same "
         f"body sent again within {RESUME_SECONDS / 60:g} minutes, as OpenAI's own clients do by themselves, waits for "
         "that job instead of ordering another.",
