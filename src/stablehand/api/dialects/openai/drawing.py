@@ -33,7 +33,9 @@ def add(api: Blueprint, door: Door) -> None:
 
 
 def _draw(door: Door, operation: Operation, asked: Asked) -> Response:
-    draft = draft_of(operation, asked.values, allowed_checkpoints(door.services, door.account), default_quality=door.options.quality)
+    draft = draft_of(
+        operation, asked.values, allowed_checkpoints(door.services, door.account), default_quality=door.options.quality
+    )
     kind = f"images.{operation}"
     fingerprint = fingerprint_of(kind, asked.sent)
     if draft.streams:
