@@ -97,6 +97,7 @@ def stream(door: Door, draft: Draft, *, kind: str, fingerprint: str, order: Call
     with ExitStack() as stack:
         stack.enter_context(door.waits.hold(caller.account.id))
         begun = begin_call(door.services, caller, kind=kind, fingerprint=fingerprint, order=order)
+        stack.callback(door.glimpses.forget, begun.job.id)
         heard = stack.enter_context(listen(door.services, caller, begun, glimpses=draft.partial_images > 0))
         streamed = _Stream(
             door, caller, draft, begun, heard, patience, request_id=request_id(), route=str(request.url_rule)
