@@ -214,10 +214,7 @@ def test_what_cannot_come_right_is_not_asked_again(make: Make) -> None:
     assert "x-should-retry" not in late.headers, "the second sending waits on"
     [job] = list_jobs(site.services, owner(site.services)).items
     assert job.id in error_of(late)["message"]
-    cancel(site.services, owner(site.services), job.id)
-    answer = generate(site)
-    assert (answer.status_code, error_of(answer)["code"]) == (409, "generation_cancelled")
-    assert answer.headers["x-should-retry"] == "false"
+    site.draw()
 
     generate(site, seed=1)
     site.hello()
@@ -291,6 +288,17 @@ def test_a_stream_of_several_pictures_and_of_an_edit(make: Make) -> None:
     response = site.client.post("/v1/images/edits", data={**form, "size": "64x64"}, buffered=False)
     site.draw()
     assert [event["type"] for event in events(iter(response.response))] == ["image_edit.completed"]  # type: ignore[arg-type]
+    response.close()
+
+
+def test_a_stream_tells_of_its_jobs_end_also_without_a_picture(make: Make) -> None:
+    site = make(dialect_wait_seconds=60.0)
+    response, told = begin_stream(site)
+    [job] = list_jobs(site.services, owner(site.services)).items
+    cancel(site.services, owner(site.services), job.id)
+    [event] = told
+    assert event["error"]["code"] == "generation_cancelled"
+    assert job.id in event["error"]["message"]
     response.close()
 
 
