@@ -299,12 +299,17 @@ def test_who_may_use_it(world: World, rule: str) -> None:
     assert max(status.values()) < 500, status
     match line.kind:
         case "open" | "flow":
+            assert set(status.values()) == {status["anonymous"]}, "what anybody is or holds is not looked at"
+            if line.kind == "open":
+                assert status["anonymous"] not in (401, 403)
             return
         case "agent":
             assert status["agent"] not in (401, 403)
             del status["agent"]
             assert set(status.values()) == {401}
-            assert world.ask(rule, world.ada).status_code == 401, "nor does a cookie count there"
+            for person in (world.ada, world.bob, world.admin):
+                assert world.ask(rule, person).status_code == 401, "nor does a cookie count there"
+            assert world.ask(rule, anonymous, world.keys["admin"]).status_code == 401, "nor any key"
             return
         case "browser":
             assert set(status.values()) == {401}
@@ -322,13 +327,22 @@ def test_who_may_use_it(world: World, rule: str) -> None:
             assert status["anonymous"] == status["revoked key"] == status["agent"] == 401
             assert status["read key"] == status["admin's key without the scope"] == 403
             assert world.ask(rule, world.ada).status_code == 403, "a user is no administrator"
+            assert world.ask(rule, world.bob).status_code == 403
             assert world.ask(rule, anonymous, world.keys["generate"]).status_code == 403
+            if rule.startswith("GET"):
+                assert world.ask(rule, anonymous, world.keys["admin"]).status_code not in (401, 403)
         case "refused":
             assert status["anonymous"] == status["revoked key"] == status["agent"] == 401
             for browser in (world.ada, world.admin):
                 assert world.ask(rule, browser).status_code in (403, 404, 422)
             return
 
+    if line.kind != "browser" and not rule.startswith("GET"):
+        bare = (world.admin if line.kind == "admin" else world.ada).client
+        method, path = rule.split(" ")[0], world.path(rule)
+        unproven = bare.open(path, method=method, json=BODIES.get(rule, {}))
+        assert unproven.status_code == 403, "a cookie alone shows nobody that the page was ours"
+        assert "X-XSRF-TOKEN" in unproven.get_data(as_text=True), "what is missing is said, in whatever shape"
     if line.own:
         for stranger in (world.bob, world.admin):
             answer = world.ask(rule, stranger)
