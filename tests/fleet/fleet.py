@@ -6,6 +6,7 @@ import queue
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +40,25 @@ class Fleet:
         self.agents: list[subprocess.Popen[bytes]] = []
 
     def start(self, role: str = "web", **settings: str | float) -> RunningService:
-        process = RunningService(self.folder / f"{role}-{len(self.processes)}", **{**self.settings, **settings})
-        process.role = role
-        self.processes.append(process)
-        process.start()
+        [process] = self.start_all(role, **settings)
         return process
+
+    def start_all(self, *roles: str, **settings: str | float) -> list[RunningService]:
+        """One process a role, which start beside each other."""
+        started = []
+        for role in roles:
+            process = RunningService(self.folder / f"{role}-{len(self.processes)}", **{**self.settings, **settings})
+            process.role = role
+            self.processes.append(process)
+            started.append(process)
+        with ThreadPoolExecutor(len(started)) as pool:
+            list(pool.map(RunningService.start, started))
+        return started
+
+    def stop(self) -> None:
+        """All server processes end in good order, beside each other."""
+        with ThreadPoolExecutor(len(self.processes)) as pool:
+            list(pool.map(RunningService.stop, self.processes))
 
     def services(self) -> Services:
         """The same database and objects, for a look from outside."""
@@ -96,6 +111,14 @@ class Browser:
             heard, body = self.events.get(timeout=120)
             if heard == name and is_it(body):
                 return body
+
+    def until_all(self, *names: str) -> list[Any]:
+        """The first event of each of these names, in whatever order they come."""
+        heard: dict[str, Any] = {}
+        while not heard.keys() >= set(names):
+            name, body = self.events.get(timeout=120)
+            heard.setdefault(name, body)
+        return [heard[name] for name in names]
 
     def heard_any(self, name: str) -> bool:
         """Whether such an event came since the last look; takes all events."""

@@ -64,7 +64,7 @@ def test_two_processes_behind_one_address_need_no_stickiness(
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     fleet = make_fleet(redis_server.url, API__PUBLIC_URL=url, API__TRUSTED_PROXIES=1)
-    first, second = fleet.start("web"), fleet.start("web")
+    first, second = fleet.start_all("web", "web")
     front.open(port, first.port, second.port)
     eventually(lambda: _answers(url), "it answers")
     fleet.start_agent(url)

@@ -3,23 +3,14 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-
-import pytest
 
 from tests.buckets import BucketServer
 from tests.fleet.fleet import Browser, Fleet, is_ready_agent
 from tests.fleet.redis_server import RedisServer
 from tests.running import RunningService
 from tests.store.cluster import Cluster
-
-
-@pytest.fixture
-def bucket_server() -> Iterator[BucketServer]:
-    server = BucketServer()
-    yield server
-    server.stop()
 
 
 def test_an_embedded_installation_becomes_a_fleet_with_its_gallery_intact(
@@ -29,14 +20,16 @@ def test_an_embedded_installation_becomes_a_fleet_with_its_gallery_intact(
     redis_server: RedisServer,
     make_fleet: Callable[..., Fleet],
 ) -> None:
-    home = RunningService(tmp_path / "home", COMPUTE__RUNTIME="null", COMPUTE__SEATS=4)
+    home = RunningService(
+        tmp_path / "home", COMPUTE__RUNTIME="null", COMPUTE__SEATS=4, COMPUTE__NULL_SECONDS_PER_STEP=0.02
+    )
     try:
         home.start()
         done = home.finished(home.submit(prompt="a red house", width=64, height=64, count=6)["id"])
         home.http.delete(f"/api/v1/images/{done['images'][0]['id']}").raise_for_status()
         before = {image["id"]: image for image in home.images()}
         pictures = {name: home.http.get(f"/api/v1/images/{name}/file").content for name in before}
-        waiting = home.submit(prompt="goes on there", width=64, height=64, count=40, steps=150)["id"]
+        waiting = home.submit(prompt="goes on there", width=64, height=64, count=16, steps=150)["id"]
         home.stop()
     finally:
         home.end()
@@ -65,7 +58,7 @@ def test_an_embedded_installation_becomes_a_fleet_with_its_gallery_intact(
 
         fleet = make_fleet(redis_server.url, database_url=database_url, STORAGE__URL=address.url, **storage)
         try:
-            first, second = fleet.start("web"), fleet.start("web")
+            first, second = fleet.start_all("web", "web")
             for web in (first, second):
                 # Some of the job that waits may have been drawn before the end.
                 moved_images = {image["id"]: image for image in web.images() if image["job_id"] == done["id"]}
@@ -78,12 +71,11 @@ def test_an_embedded_installation_becomes_a_fleet_with_its_gallery_intact(
             assert first.finished(waiting)["state"] == "succeeded"
             drawn = page.until("image", lambda body: body["job_id"] == waiting)
             assert second.http.get(f"/api/v1/images/{drawn['id']}/file").status_code == 200
-            assert len(second.images()) == len(before) + 40
+            assert len(second.images()) == len(before) + 16
             trashed = done["images"][0]["id"]
             first.http.post(f"/api/v1/images/{trashed}/restore").raise_for_status()
-            assert len(second.images()) == len(before) + 41
+            assert len(second.images()) == len(before) + 17
             page.close()
-            for web in (first, second):
-                web.stop()
+            fleet.stop()
         finally:
             fleet.end()
