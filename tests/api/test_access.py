@@ -339,7 +339,7 @@ def test_who_may_use_it(world: World, rule: str) -> None:
 
     if line.kind != "browser" and not rule.startswith("GET"):
         bare = (world.admin if line.kind == "admin" else world.ada).client
-        method, path = rule.split(" ")[0], world.path(rule)
+        method, path = rule.split(" ", maxsplit=1)[0], world.path(rule)
         unproven = bare.open(path, method=method, json=BODIES.get(rule, {}))
         assert unproven.status_code == 403, "a cookie alone shows nobody that the page was ours"
         assert "X-XSRF-TOKEN" in unproven.get_data(as_text=True), "what is missing is said, in whatever shape"
