@@ -277,6 +277,16 @@ def test_png_info_reads_what_was_written(site: Site) -> None:
     assert (said["parameters"]["Prompt"], said["parameters"]["Size-2"]) == ("ein Häuschen", "32")
 
 
+def test_limits_of_the_account_hold_as_for_any_order(make: Make) -> None:
+    site = make(dialect_wait_seconds=0.0, yaml="queue: {max_size: 1}\nsafety: {blocked_words: [gore]}")
+    blocked = post(site, "txt2img", {**SMALL, "prompt": "gore"})
+    assert (blocked.status_code, blocked.get_json()["detail"][0]["loc"]) == (422, ["body", "prompt"])
+    assert post(site, "txt2img", SMALL).status_code == 504
+    full = post(site, "txt2img", {**SMALL, "seed": 3})
+    assert (full.status_code, full.get_json()["error"]) == (429, "HTTPException")
+    assert int(full.headers["Retry-After"]) > 0
+
+
 def test_the_budget_is_shared_with_whoever_waits(make: Make) -> None:
     site = make(dialect_wait_seconds=0.0, max_waits=2, max_waits_an_account=1)
     door_waits: Budget = site.app.extensions["door"].waits

@@ -96,6 +96,9 @@ def test_a_request_overrides_what_its_client_has_chosen() -> None:
     chosen = {"samples_format": "jpeg", "CLIP_stop_at_last_layers": 2}
     found = ordered({"override_settings": {"samples_format": "webp"}}, chosen=chosen)
     assert (found["format"], found["clip_skip"]) == ("webp", 2)
+    nothing = {"samples_format": "", "sd_model_checkpoint": "", "CLIP_stop_at_last_layers": None}
+    found = ordered({"override_settings": nothing}, chosen={**chosen, "sd_model_checkpoint": "other"})
+    assert (found["format"], found["clip_skip"], found["checkpoint"]) == ("jpeg", 2, "id-other")
 
 
 def test_a_second_pass() -> None:

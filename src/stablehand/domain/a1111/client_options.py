@@ -171,8 +171,9 @@ class Choices:
     """The options of one request: what it overrides, else what its credential has chosen, else the defaults."""
 
     def __init__(self, chosen: Mapping[str, Any], overrides: Mapping[str, Any] | None) -> None:
-        self._values = {**{key: value for key, value in chosen.items() if value is not None}}
-        self._values |= {key: value for key, value in (overrides or {}).items() if value is not None}
+        # Null and nothing say nothing: then the next one is asked.
+        self._values = {key: value for key, value in chosen.items() if value not in (None, "")}
+        self._values |= {key: value for key, value in (overrides or {}).items() if value not in (None, "")}
 
     def text(self, key: str) -> str | None:
         value = self._values.get(key, EFFECTIVE[key])
