@@ -2,7 +2,6 @@
 
 from stablehand.domain.a1111.fields import (
     Field,
-    anything,
     anything_listed,
     mapping,
     number,
@@ -129,8 +128,4 @@ INTERNAL_PROGRESS = (
     Field("id_task", text),
     Field("id_live_preview", whole, -1),
     Field("live_preview", truth, True),
-)
-DETECT = (
-    Field("controlnet_module", text, "none"),
-    Field("controlnet_input_images", anything, ()),
 )

@@ -50,7 +50,6 @@ NAMES: Mapping[str, str] = {
 class Draft:
     """``values``: every field as it was read. ``picture``, ``mask``: as they were sent; none where there is none."""
 
-    kind: str
     values: Mapping[str, Any]
     order: JobOrder
     picture: str | None = None
@@ -71,7 +70,6 @@ def draft_of(kind: str, body: Mapping[str, Any], chosen: Mapping[str, Any], chec
     batch_size, batches = max(1, _or(asked["batch_size"], 1)), max(1, _or(asked["n_iter"], 1))
     order = _common(asked, choices, checkpoints, count=batch_size * batches)
     draft = Draft(
-        kind=kind,
         values=values,
         order=order,
         batch_size=batch_size,

@@ -86,10 +86,6 @@ def anything_listed(value: Any) -> list[Any]:
     return value
 
 
-def anything(value: Any) -> Any:
-    return value
-
-
 def texts(value: Any) -> list[str]:
     found = []
     for index, entry in enumerate(anything_listed(value)):
