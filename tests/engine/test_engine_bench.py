@@ -30,26 +30,23 @@ def test_the_command_prints_one_json_object(tiny: Path, monkeypatch: pytest.Monk
     small = full_size.measure_two_steps(PLACEMENT, size=(64, 64), configs=miniature("sd1"))
     monkeypatch.setattr(measured, "measure_full_size", lambda _placement, _seed: [small])
     arguments = ["engine", "--json", "--checkpoint", str(tiny), "--clients", "2", "--size", "64"]
-    result = CliRunner().invoke(bench, [*arguments, "--requests-per-client", "2", "--precision", "fp32"])
+    result = CliRunner().invoke(bench, [*arguments, "--requests-per-client", "1", "--precision", "fp32"])
     assert result.exit_code == 0, result.output
     printed = json.loads(result.stdout)
     assert printed["clients"] == 2
-    assert printed["requests"] == 4
+    assert printed["requests"] == 2
     assert printed["precision"] == "fp32"
     assert printed["device"]
     assert printed["ours_images_per_second"] > 0
     assert printed["serial_diffusers_images_per_second"] > 0
     assert printed["ratio"] == printed["ratio_equal_precision"]
-    assert printed["ratio_defaults"] > 0
+    assert printed["ratio_defaults"] == printed["ratio"], "in float32 both are the same run"
     assert 0 < printed["network_share"] < 1
     assert printed["full_size"] == [small]
     assert (small["steps"], small["size"], small["ratio"] > 0) == (2, [64, 64], True)
 
 
-@pytest.mark.parametrize(("precision", "dtypes"), [("fp32", ["float32"]), ("bf16", ["bfloat16", "float32"])])
-def test_defaults_are_measured_apart_when_precision_differs(
-    tiny: Path, precision: str, dtypes: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_defaults_are_measured_apart_when_precision_differs(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opponents: list[str] = []
 
     class Listed(Serial):
@@ -59,10 +56,10 @@ def test_defaults_are_measured_apart_when_precision_differs(
 
     monkeypatch.setattr(measured, "Serial", Listed)
     result = measured.run(
-        checkpoint=tiny, clients=1, requests_per_client=1, size=64, precision=precision, threads=1, full_size=False
+        checkpoint=tiny, clients=1, requests_per_client=1, size=64, precision="bf16", threads=1, full_size=False
     )
-    assert result["precision"] == precision
-    assert opponents == dtypes
+    assert result["precision"] == "bf16"
+    assert opponents == ["bfloat16", "float32"]
 
 
 def test_recipes_are_mixed_and_seeded() -> None:
@@ -95,8 +92,7 @@ def test_clients_come_at_random_and_nobody_is_served_before() -> None:
         assert all(0 < waited < 1000 for waited in side.waits)
 
 
-@pytest.mark.parametrize("family", ["sd1", "sdxl"])
-def test_a_family_is_measured_by_rows_and_by_clients(family: Family) -> None:
+def test_a_family_is_measured_by_rows_and_by_clients() -> None:
     compiled: list[Any] = []
 
     def compile_unet(unet: Any) -> Any:
@@ -104,11 +100,11 @@ def test_a_family_is_measured_by_rows_and_by_clients(family: Family) -> None:
         return unet
 
     result = full_size.measure_family(
-        family,
+        "sdxl",
         PLACEMENT,
         (64, 64),
         SIZES,
-        configs=miniature(family),
+        configs=miniature("sdxl"),
         clients=3,
         steps=(2, 3),
         rows=(1, 3),

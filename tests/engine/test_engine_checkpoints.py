@@ -33,6 +33,9 @@ def test_a_folder_loads(tiny: Path) -> None:
     assert resident.latent_channels == 4
     assert resident.pixels_per_latent == 8
     assert resident.size_bytes >= weight_bytes(tiny, PLACEMENT) > 500_000
+    kernel = resident.unet.conv_in.weight
+    assert kernel.is_contiguous(memory_format=PLACEMENT.memory_format)
+    assert not kernel.is_contiguous(), "laid out once, not at each call"
 
 
 def test_half_precision_files_load(copy: Path) -> None:

@@ -60,7 +60,7 @@ def difference(first: Any, second: Any) -> float:
     return float(np.abs(first.astype(np.float64) - second.astype(np.float64)).max())
 
 
-@pytest.mark.parametrize("_round", range(8))
+@pytest.mark.parametrize("_round", range(4))
 def test_in_company_equals_alone(
     _round: int, chance: random.Random, shared: Resident, alone: Callable[[Recipe], Any]
 ) -> None:

@@ -77,9 +77,10 @@ def assert_equal_values(resident: Resident, networks: Networks) -> None:
     pairs = [(loaded["unet"], networks["unet"]), (loaded["vae"], networks["vae"])]
     pairs += [(loaded[f"text_encoder_{index}"], network) for index, network in enumerate(texts)]
     for ours, theirs in pairs:
-        assert set(ours.state_dict()) == set(theirs.state_dict())
+        state = ours.state_dict()
+        assert set(state) == set(theirs.state_dict())
         for name, tensor in theirs.state_dict().items():
-            assert torch.equal(ours.state_dict()[name], tensor), name
+            assert torch.equal(state[name], tensor), name
         assert not any(tensor.is_meta for tensor in (*ours.parameters(), *ours.buffers()))
 
 

@@ -18,7 +18,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(**changes: Any) -> dict[str, Any]:
-    options = {"pictures": 8, "checkpoints": 3, "slots": 1, "threads": 1, "precision": "fp32", "round_pictures": 4}
+    options = {"pictures": 6, "checkpoints": 3, "slots": 1, "threads": 1, "precision": "fp32", "round_pictures": 3}
     return measured.run(**{**options, **changes})
 
 
@@ -41,7 +41,7 @@ def test_what_is_kept_of_pictures_is_noticed(monkeypatch: pytest.MonkeyPatch) ->
         drop(self, picture_id)
 
     monkeypatch.setattr(Batch, "drop", leak)
-    after_one_round, at_the_end = run(pictures=4, checkpoints=1, round_pictures=2)["tensors_left"]
+    after_one_round, at_the_end = run(pictures=2, checkpoints=1, round_pictures=1)["tensors_left"]
     assert at_the_end > after_one_round
 
 

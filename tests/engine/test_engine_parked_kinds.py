@@ -37,7 +37,7 @@ def test_a_picture_of_any_kind_is_cut_after_any_tick(
     kind: str, pair: tuple[Resident, Resident], chance: random.Random
 ) -> None:
     steady = sorted(METHODS.keys() - {ADAPTIVE})
-    for sampler in (*chance.sample(steady, 3), *([ADAPTIVE] if kind == "hires with refiner" else [])):
+    for sampler in (*chance.sample(steady, 2), *([ADAPTIVE] if kind == "hires with refiner" else [])):
         recipe = of_kind(kind, sampler=sampler, steps=3, seed=chance.randrange(2**32))
         whole = batch_of(*pair)
         seat(whole, "x", recipe)
@@ -54,7 +54,7 @@ def test_a_picture_of_any_kind_is_cut_after_any_tick(
         assert at == sorted(at)
         assert len({*at}) >= 2
         cuts = list(zip(states, at, strict=True))
-        for state, progress in cuts if sampler != ADAPTIVE else chance.sample(cuts, 3):
+        for state, progress in cuts if sampler != ADAPTIVE else chance.sample(cuts, 1):
             again = batch_of(*pair)
             seat(again, "x", recipe, unpack(state))
             assert again.progress() == {"x": progress}
@@ -144,7 +144,7 @@ for file in sorted(folder.glob("*.parked")):
 """
 
 
-def test_pictures_of_every_kind_go_on_in_a_new_process(
+def test_pictures_of_all_passes_go_on_in_a_new_process(
     tiny: Path, other_tiny: Path, tmp_path: Path, chance: random.Random
 ) -> None:
     models, folder = tmp_path / "models", tmp_path / "parked"
@@ -154,9 +154,9 @@ def test_pictures_of_every_kind_go_on_in_a_new_process(
         (models / name).symlink_to(path)
     runtime = started(models)
     whole = {}
-    for kind in KINDS:
+    for kind in ("text", "only masked", "hires", "hires of pixels", "hires with refiner"):
         sampler = chance.choice(sorted(METHODS.keys() - {ADAPTIVE}))
-        recipe = of_kind(kind, sampler=sampler, steps=4, seed=chance.randrange(2**32), format="png")
+        recipe = of_kind(kind, sampler=sampler, steps=3, seed=chance.randrange(2**32), format="png")
         runtime.add(order(recipe))
         parcels = []
         while (picture := next((draw for draw in runtime.tick()), None)) is None:

@@ -16,7 +16,7 @@ from stablehand.runtimes.null import NullRuntime
 from stablehand.runtimes.parcel import BrokenParcel, unwrap, wrap
 from tests.engine.drawing import make_recipe
 
-STEPS = 60
+STEPS = 20
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def park_at(runtime: NativeRuntime, step: int) -> Parked:
         assert runtime.tick() == []
 
 
-@pytest.mark.parametrize("sampler", ["Euler", "Euler a", "DPM++ 2M", "DDIM"])
+@pytest.mark.parametrize("sampler", ["Euler a", "DPM++ 2M"])
 def test_the_picture_is_the_same_and_nothing_is_computed_twice(
     runtimes: tuple[NativeRuntime, NativeRuntime], evaluations: list[int], sampler: str
 ) -> None:
@@ -77,11 +77,11 @@ def test_the_picture_is_the_same_and_nothing_is_computed_twice(
     total = sum(evaluations)
     evaluations.clear()
     first.add(order(sampler=sampler))
-    parked = park_at(first, 25)
-    assert (parked.step, parked.steps) == (25, total)
+    parked = park_at(first, 10)
+    assert (parked.step, parked.steps) == (10, total)
     first.drop("shot")
     second.add(order(parked.data, sampler=sampler))
-    assert second.progress()["shot"] == pytest.approx(25 / total), "told before the first tick"
+    assert second.progress()["shot"] == pytest.approx(10 / total), "told before the first tick"
     rest = run(second)
     assert rest.data == whole.data
     assert sum(evaluations) == total
@@ -91,8 +91,8 @@ def test_the_picture_is_the_same_and_nothing_is_computed_twice(
 def test_a_picture_that_is_parked_goes_on(runtimes: tuple[NativeRuntime, NativeRuntime]) -> None:
     first, second = runtimes
     first.add(order())
-    parked = park_at(first, 10)
-    assert park_at(first, 20).step == 20
+    parked = park_at(first, 5)
+    assert park_at(first, 10).step == 10
     whole = run(first)
     assert first.park("shot") is None
     second.add(order(parked.data))

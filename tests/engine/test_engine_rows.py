@@ -70,6 +70,22 @@ def test_a_dropped_picture_has_no_rows_in_the_next_call(batch: Batch, unet: Watc
     assert batch.ids() == ["kept"]
 
 
+def test_a_call_is_asked_once_whether_its_numbers_are_sound(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each question waits for the device, so it is not one for each picture."""
+    asked: list[int] = []
+    ask = torch.isfinite
+
+    def count(values: torch.Tensor) -> torch.Tensor:
+        asked.append(len(values))
+        return ask(values)
+
+    for index in range(3):
+        batch.add(str(index), make_recipe(seed=index), "tiny", FOLDER)
+    monkeypatch.setattr(torch, "isfinite", count)
+    batch.tick()
+    assert asked == [3]
+
+
 def test_only_alike_pictures_share_a_call(batch: Batch, unet: Watched) -> None:
     batch.add("a", make_recipe(), "tiny", FOLDER)
     batch.add("larger", make_recipe(width=96), "tiny", FOLDER)

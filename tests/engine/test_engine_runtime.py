@@ -117,6 +117,22 @@ def test_a_shot_dropped_while_it_is_encoded_is_forgotten(runtime: NativeRuntime)
     assert not runtime.busy()
 
 
+def test_steps_go_on_while_a_picture_is_encoded(runtime: NativeRuntime) -> None:
+    gate = threading.Event()
+    assert runtime._encoders is not None
+    blockers = [runtime._encoders.submit(gate.wait) for _ in range(2)]
+    runtime.add(order("first", steps=1))
+    while not any(seat.encoding for seat in runtime._seated.values()):
+        assert runtime.tick() == []
+    runtime.add(order("second", steps=3))
+    for _ in range(2):
+        assert runtime.tick() == []
+    assert runtime.progress()["second"] > 0
+    gate.set()
+    assert all(blocker.result() for blocker in blockers)
+    assert set(run(runtime)) == {"first", "second"}
+
+
 @pytest.mark.parametrize(
     ("changes", "code", "error_class"),
     [

@@ -1,6 +1,7 @@
 """Single files that are wrong, networks that are asked what they predict, and what is used beside a checkpoint."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +22,7 @@ from stablehand.engine.hosts import HostTier
 from stablehand.engine.probes import measure_prediction
 from stablehand.engine.residents import Extras, Place, Residents
 from stablehand.engine.seats import Failed, Finished
-from stablehand.engine.tokenizers import FolderTokenizer, find_tokenizer
+from stablehand.engine.tokenizers import FolderTokenizer, _clip, find_tokenizer
 from tests.engine.drawing import PLACEMENT, make_recipe
 from tests.engine.families import make_networks, write_file
 from tests.engine.published import original_vae, single_file
@@ -286,7 +287,8 @@ def test_tokenizers_are_found_in_order_or_asked_for(tmp_path: Path, monkeypatch:
     mine = find_tokenizer(shared=shared, open_clip=True)
     assert mine.pad == 0
     assert mine.ids("a red house") == FolderTokenizer(own).ids("a red house")
-    monkeypatch.setitem(__import__("sys").modules, "instant_clip_tokenizer", None)
+    monkeypatch.setitem(sys.modules, "instant_clip_tokenizer", None)
+    _clip.cache_clear()
     with pytest.raises(CheckpointBroken, match="tokenizer") as caught:
         find_tokenizer(shared=tmp_path / "nowhere")
     assert "vocab.json" in caught.value.hint

@@ -111,7 +111,3 @@ class WeightsCache:
                     log.info("making room for weights", removed=entry.name, size_bytes=sizes[entry])
                     shutil.rmtree(entry, ignore_errors=True)
                     total -= sizes[entry]
-
-
-def _size(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

@@ -1,5 +1,6 @@
 """Words to token ids: CLIP's vocabulary, from a small wheel or from files, never from the network."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,9 +27,7 @@ class WheelTokenizer:
     """CLIP's own vocabulary, as instant-clip-tokenizer carries it (wheels for CPython 3.11 and 3.12)."""
 
     def __init__(self, pad: int | None = None) -> None:
-        from instant_clip_tokenizer import Tokenizer as Clip  # noqa: PLC0415 - there is no wheel for every Python
-
-        self._clip: Any = Clip()
+        self._clip = _clip()
         self.start: int = self._clip.start_of_text()
         self.end: int = self._clip.end_of_text()
         self.pad = self.end if pad is None else pad
@@ -36,6 +35,14 @@ class WheelTokenizer:
     def ids(self, text: str) -> list[int]:
         ids: list[int] = self._clip.encode(text)
         return ids
+
+
+@cache
+def _clip() -> Any:
+    """One for all: building it takes a tenth of a second, and it never changes."""
+    from instant_clip_tokenizer import Tokenizer  # noqa: PLC0415 - there is no wheel for every Python
+
+    return Tokenizer()
 
 
 class FolderTokenizer:
