@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 BROWSER_ARGUMENTS = (
     "--no-sandbox",
@@ -31,3 +31,14 @@ def objections(page: Page) -> list[object]:
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert page.viewport_size is not None
     return [*found, f"scrolls sideways: {wide} px"] if wide > page.viewport_size["width"] else found
+
+
+def objections_light_and_dark(page: Page) -> list[object]:
+    """The same of a page that was opened light, then dark, without loading it anew. It had better stand calm."""
+    found = objections(page)
+    page.emulate_media(color_scheme="dark")
+    expect(page.locator("html.dark")).to_have_count(1)
+    found += [["dark", one] for one in objections(page)]
+    page.emulate_media(color_scheme="light")
+    expect(page.locator("html.dark")).to_have_count(0)
+    return found
