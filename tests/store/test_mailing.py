@@ -48,7 +48,8 @@ def served(request: pytest.FixtureRequest, certificate: tuple[Path, Path]) -> It
     own.load_cert_chain(*certificate)
 
     def authenticate(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
-        return AuthResult(success=(data.login, data.password) == (b"house", b"secret"))
+        # handled=False: the server shall say so itself.
+        return AuthResult(success=(data.login, data.password) == (b"house", b"secret"), handled=False)
 
     # The server knows of no TLS but STARTTLS: with the other kind it must be told not to miss it.
     door: dict[str, Any] = (
