@@ -170,3 +170,17 @@ def test_an_invitation_goes_out_by_mail_to_whom_it_is_for(town: Town) -> None:
     assert town.choose(bob, "bob@example.org").status_code == 200
     assert bob.sign_in("bob@example.org").status_code == 200
     assert bob.get("me").get_json()["tiers"] == ["premium", "normal"]
+
+
+def test_a_text_that_no_database_could_keep_is_refused_by_its_field(town: Town) -> None:
+    admin = town.owner()
+    asked = {
+        "reason": admin.send("PATCH", "/api/v1/admin/accounts/x", {"suspended": True, "reason": "a\0b"}),
+        "search": admin.get("admin/accounts?search=a%00b"),
+        "action": admin.get("admin/audit?action=%00"),
+        "id": admin.get("admin/accounts/%00"),
+        "name": admin.send("POST", "/api/v1/keys", {"name": "a\0b"}),
+    }
+    for field, answer in asked.items():
+        assert answer.status_code == 422, field
+        assert answer.get_json()["error"]["fields"] == {field: "must hold no NUL character"}

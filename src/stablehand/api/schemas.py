@@ -4,44 +4,19 @@ In and Out stay apart. Ranges are checked once, in the domain; the models only d
 """
 
 from datetime import datetime
-from functools import cache
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from stablehand.api.bodies import Given as Given  # noqa: PLC0414 - others find these here, with what is built on them
+from stablehand.api.bodies import In as In  # noqa: PLC0414
+from stablehand.api.bodies import Model as Model  # noqa: PLC0414
+from stablehand.api.bodies import Out as Out  # noqa: PLC0414
+from stablehand.api.bodies import Query as Query  # noqa: PLC0414
 from stablehand.domain.agents import AgentState
 from stablehand.domain.jobs import State
 from stablehand.domain.quotas import Hit
 from stablehand.domain.recipes import Format
-
-
-class Model(BaseModel):
-    """Its JSON schema is made once: it is asked for on every request that has a query or a header to check."""
-
-    @classmethod
-    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        return _json_schema(cls, args, tuple(kwargs.items()))
-
-
-@cache
-def _json_schema(model: type[Model], args: tuple[Any, ...], kwargs: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
-    return super(Model, model).model_json_schema(*args, **dict(kwargs))
-
-
-class In(Model):
-    """Types are taken as they stand: "20" is no number here."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class Query(Model):
-    """Query parameters arrive as text, so they are converted; unknown ones are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Out(Model):
-    model_config = ConfigDict(frozen=True)
 
 
 class JobMoveIn(In):
@@ -69,7 +44,7 @@ class IdempotencyHeader(Model):
     )
 
 
-class ById(Model):
+class ById(Given):
     id: str = Field(description="As returned when it was made.", min_length=1, max_length=64)
 
 

@@ -1,11 +1,15 @@
 """agents: who may draw for this server."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stablehand.cli.opening import opened
 from stablehand.cli.options import Config, DataDir
+
+if TYPE_CHECKING:
+    from stablehand.domain.agents import Agent
+    from stablehand.services import Services
 
 agents = typer.Typer(help="Agents that may draw for this server.", no_args_is_help=True)
 
@@ -27,7 +31,7 @@ def add(
 
     token = secrets.token_urlsafe(32)
     with opened(data_dir, config) as services:
-        register_agent(services, name, pool, hash_token(token))
+        _note(services, "agent.added", register_agent(services, name, pool, hash_token(token)), pool=pool)
     typer.echo(token)
     typer.echo(
         "Keep it in a file that only the agent can read: stablehand agent --server URL --token-file FILE", err=True
@@ -55,6 +59,7 @@ def drain(name: Name, reason: Reason = "", data_dir: DataDir = None, config: Con
 
     with opened(data_dir, config) as services:
         agent = drain_agent(services, name, reason)
+        _note(services, "agent.draining", agent, reason=reason)
     typer.echo(f"{agent.name} gets no more work; {agent.running} pictures are left to finish.")
 
 
@@ -65,6 +70,7 @@ def pause(name: Name, reason: Reason = "", data_dir: DataDir = None, config: Con
 
     with opened(data_dir, config) as services:
         agent = pause_agent(services, name, reason)
+        _note(services, "agent.paused", agent, reason=reason)
     typer.echo(f"{agent.name} is paused.")
 
 
@@ -75,6 +81,7 @@ def resume(name: Name, data_dir: DataDir = None, config: Config = None) -> None:
 
     with opened(data_dir, config) as services:
         agent = resume_agent(services, name)
+        _note(services, "agent.working", agent)
     typer.echo(f"{agent.name} gets work again.")
 
 
@@ -85,4 +92,14 @@ def remove(name: Name, data_dir: DataDir = None, config: Config = None) -> None:
 
     with opened(data_dir, config) as services:
         agent = remove_agent(services, name)
+        _note(services, "agent.removed", agent)
     typer.echo(f"{agent.name} is removed. `stablehand agents add {agent.name}` makes a new token.")
+
+
+def _note(services: "Services", action: str, agent: "Agent", **details: str) -> None:
+    """Write into the audit log what whoever sits at the machine did."""
+    from stablehand.domain.audit import Deed
+    from stablehand.services.accounts import note_deed
+
+    told = {"agent": agent.name, **{name: words for name, words in details.items() if words}}
+    note_deed(services, Deed(action=action, subject=agent.id, details=told))

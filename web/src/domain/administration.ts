@@ -170,6 +170,7 @@ const DEEDS: Record<string, string> = {
   'account.deleted': 'deleted the account',
   'address.changed': 'changed the address',
   'address.confirmed': 'confirmed the address',
+  'agent.added': 'let in the agent',
   'agent.draining': 'drained the agent',
   'agent.paused': 'paused the agent',
   'agent.removed': 'removed the agent',

@@ -24,7 +24,10 @@ describe('limits', () => {
   it('says what is left of a day and when more comes', () => {
     const frees = new Date(2026, 0, 1, 9, 5).toISOString()
     const used = [usage('running', 4, 1), usage('pictures_a_day', 200, 37, frees), usage('device_seconds_a_day', 60, 1.6)]
-    expect(limitFacts({ ...OPEN, used }).slice(1)).toEqual([
+    const evening = new Date(2025, 11, 31, 21, 0)
+    expect(limitFacts({ ...OPEN, used }, evening)).toContain('163 of 200 pictures left today, more from 09:05 tomorrow')
+    const morning = new Date(2026, 0, 1, 8, 0)
+    expect(limitFacts({ ...OPEN, used }, morning).slice(1)).toEqual([
       '4 may be drawn at once',
       '163 of 200 pictures left today, more from 09:05',
       '58 of 60 seconds of drawing left today',

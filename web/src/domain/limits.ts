@@ -31,10 +31,10 @@ const WORDS: Record<Usage['name'], string> = {
 }
 
 /** Short facts for the foot of the queue: what is left of each limit, and what a picture may be. */
-export function limitFacts(allowance: Allowance): string[] {
+export function limitFacts(allowance: Allowance, now = new Date()): string[] {
   return [
     `Tier ${allowance.tier.name}`,
-    ...allowance.used.filter((usage) => usage.most !== null).map(usageFact),
+    ...allowance.used.filter((usage) => usage.most !== null).map((usage) => usageFact(usage, now)),
     ...(allowance.steps === null ? [] : [`up to ${allowance.steps} steps`]),
     ...(allowance.count === null ? [] : [`up to ${allowance.count} pictures a job`]),
     ...(allowance.pixels === null ? [] : [`up to ${megapixels(allowance.pixels)} megapixels`]),
@@ -44,16 +44,19 @@ export function limitFacts(allowance: Allowance): string[] {
   ]
 }
 
-function usageFact(usage: Usage): string {
+function usageFact(usage: Usage, now: Date): string {
   const most = WHOLE.format(usage.most ?? 0)
   if (usage.name === 'running') return `${most} ${WORDS.running}`
   if (usage.name === 'queued') return `${WHOLE.format(usage.used)} of ${most} ${WORDS.queued}`
-  const more = usage.frees_at === null ? '' : `, more from ${timeOf(usage.frees_at)}`
+  const more = usage.frees_at === null ? '' : `, more from ${timeOf(usage.frees_at, now)}`
   return `${WHOLE.format(Math.floor(usage.left ?? 0))} of ${most} ${WORDS[usage.name]}${more}`
 }
 
-function timeOf(moment: string): string {
-  return new Date(moment).toLocaleTimeString('en', { hour: '2-digit', minute: '2-digit', hour12: false })
+/** It is within a day. */
+function timeOf(moment: string, now: Date): string {
+  const then = new Date(moment)
+  const time = then.toLocaleTimeString('en', { hour: '2-digit', minute: '2-digit', hour12: false })
+  return then.toDateString() === now.toDateString() ? time : `${time} tomorrow`
 }
 
 function megapixels(pixels: number): string {
