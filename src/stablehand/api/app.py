@@ -106,6 +106,7 @@ def create_app(services: Services, options: Options) -> Flask:
     app.url_map.strict_slashes = False
 
     reading.install(app)
+    guards.name_requests(app)
     gate = guards.Gate(options)
     measured = metrics.install(app, door)
     app.register_api(health.routes(door))

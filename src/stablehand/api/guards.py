@@ -94,6 +94,14 @@ def _name_of(host: str) -> str | None:
     return parts.hostname
 
 
+def name_requests(app: Flask) -> None:
+    """Give each request an id, before anything can refuse it: whatever is refused is logged by it."""
+
+    @app.before_request
+    def name_request() -> None:
+        g.request_id = secrets.token_hex(8)
+
+
 def install(
     app: Flask, gate: Gate, query_names: Mapping[str, frozenset[str] | None], pictures_origin: str | None = None
 ) -> None:
@@ -106,10 +114,6 @@ def install(
         policy.replace("img-src 'self'", f"img-src 'self' {pictures_origin}") if pictures_origin else policy
         for policy in (CSP, DOCS_CSP)
     )
-
-    @app.before_request
-    def name_request() -> None:
-        g.request_id = secrets.token_hex(8)
 
     @app.before_request
     def check_caller() -> Response | None:
