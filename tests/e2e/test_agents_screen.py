@@ -2,8 +2,10 @@
 
 from playwright.sync_api import expect
 
+from stablehand.store import DATABASE_NAME
 from tests.e2e.browsing import OpenPage, objections
 from tests.running import ServiceFactory
+from tests.store.house import migrated_database
 
 #: more than the database and its log need, less than the picture
 LARGEST_FILE_BYTES = 1_200_000
@@ -11,8 +13,8 @@ LARGEST_FILE_BYTES = 1_200_000
 
 def test_an_agent_is_drained_and_a_dead_letter_is_dealt_with(make_service: ServiceFactory, open_page: OpenPage) -> None:
     service = make_service(COMPUTE__RUNTIME="null")
-    service.start()
-    service.stop()  # the database is made and put in order before files become short
+    service.data_dir.mkdir()
+    (service.data_dir / DATABASE_NAME).write_bytes(migrated_database())  # made before files become short
     service.start(file_size_limit=LARGEST_FILE_BYTES)
     job = service.submit(prompt="too large to keep", width=1024, height=1024, format="png", steps=1)
     assert service.finished(job["id"])["state"] == "failed"
