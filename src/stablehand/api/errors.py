@@ -217,21 +217,26 @@ def turned_away(error: HTTPException) -> ResponseReturnValue:
     return answer(Refusal(status=status, code=code, message=message, hint=hint, headers=headers, error=error))
 
 
+def _request_id() -> str:
+    """Empty for what is refused before a request has its name."""
+    return str(g.get("request_id", ""))
+
+
 def install(app: Flask, shapers: Mapping[str, Shaper]) -> None:
     """Answer every error of this application in our shape, or in those of ``shapers`` (see ``SHAPERS``)."""
     app.extensions[SHAPERS] = shapers
 
     @app.errorhandler(errors.StablehandError)
     def refused(error: errors.StablehandError) -> Response:
-        return answer(refusal_of(error, request_id=g.request_id, route=str(request.url_rule)))
+        return answer(refusal_of(error, request_id=_request_id(), route=str(request.url_rule)))
 
     app.register_error_handler(HTTPException, turned_away)
 
     @app.errorhandler(Exception)
     def broke(error: Exception) -> Response:
         # The traceback may hold a prompt; it goes to the log at error level only, never to the caller.
-        log.error("broke", route=str(request.url_rule), request_id=g.request_id, exc_info=error)
-        hint = f"Try again. If it stays, look for {g.request_id} in the server's log."
+        log.error("broke", route=str(request.url_rule), request_id=_request_id(), exc_info=error)
+        hint = f"Try again. If it stays, look for {_request_id()} in the server's log."
         return answer(
             Refusal(
                 status=500,
