@@ -202,7 +202,7 @@ def measured(network: CompactNet, large: NDArray[np.uint8], small: NDArray[np.ui
 
 
 def train(plan: Plan, state: Path, processes: int) -> CompactNet:
-    """The averaged weights after `plan.steps`, in a network; goes on from the last saved state."""
+    """The averaged weights after `plan.steps`, the last layer solved once more; goes on from the last saved state."""
     torch.manual_seed(plan.seed)
     network, averaged = build(), build()
     for one in (network, averaged):
@@ -238,6 +238,7 @@ def train(plan: Plan, state: Path, processes: int) -> CompactNet:
             some = slice(0, min(2, plan.fresh))
             halves = np.concatenate([fresh[1][some], fresh[1][len(fresh[0]) :][some]])
             bar.write(f"step {step + 1}: loss {loss.item():.4f}, held out {measured(averaged, fresh[0][some], halves)}")
+    solve(averaged, large, small, plan)
     return averaged
 
 

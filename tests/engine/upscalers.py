@@ -76,7 +76,8 @@ def _numbered(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if part in places:
             found[f"model.{places[part]}.{end}"] = value
         elif part == "conv_body":
-            found[f"model.1.sub.1.{end}"] = value
+            blocks = len({key.split(".")[1] for key in values if key.startswith("body.")})
+            found[f"model.1.sub.{blocks}.{end}"] = value
         else:
             found[re.sub(r"^body\.(\d+)\.rdb(\d)\.conv(\d)\.", r"model.1.sub.\1.RDB\2.conv\3.0.", key)] = value
     return found

@@ -12,6 +12,7 @@ from torch import Tensor
 from stablehand.domain.errors import CheckpointBroken, RecipeUnsupported
 from stablehand.domain.upscalers import UpscalerLayout, recognise_upscaler
 from stablehand.engine.devices import Placement
+from stablehand.engine.faults import first_line
 from stablehand.engine.layouts import Origin
 from stablehand.engine.loading import fill, parameters
 from stablehand.engine.rrdb import RRDBNet
@@ -90,9 +91,10 @@ def _foreign(path: Path, files: TensorFiles, placement: Placement) -> Upscaler:
     """By spandrel, an optional library that knows many architectures."""
     try:
         spandrel: Any = import_module("spandrel")
-    except ImportError as error:
+    except Exception as error:  # also when torchvision, which it needs, does not fit this torch
+        why = "is not installed" if isinstance(error, ModuleNotFoundError) else f"cannot be used ({first_line(error)})"
         raise RecipeUnsupported(
-            f"{path.name} is of an architecture that is not built in, and spandrel is not installed on this agent.",
+            f"{path.name} is of an architecture that is not built in, and spandrel {why} on this agent.",
             hint="Install stablehand[spandrel] there, or choose an upscaler of the kind ESRGAN.",
         ) from error
     with files.reading() as read, naming(path):
