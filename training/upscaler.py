@@ -42,7 +42,7 @@ class Plan:
 
     seed: int = 2
     scenes: int = 400
-    steps: int = 400
+    steps: int = 200
     batch: int = 8
     crop: int = 40  #: of what it is given
     rate: float = 5e-4

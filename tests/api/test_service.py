@@ -50,7 +50,8 @@ def test_samplers_and_schedules(quiet_site: Site) -> None:
 def test_upscalers_say_which_are_of_latents(quiet_site: Site) -> None:
     items = quiet_site.client.get("/api/v1/upscalers").get_json()["items"]
     assert [item["name"] for item in items if item["latent"]] == list(LATENT_UPSCALERS)
-    assert [item["name"] for item in items if not item["latent"]] == list(PIXEL_UPSCALERS)
+    assert [item["name"] for item in items if not item["latent"]] == [*PIXEL_UPSCALERS, "postcard-2x"]
+    assert [(item["name"], item["scale"]) for item in items if item["network"]] == [("postcard-2x", 2)]
 
 
 def test_me(quiet_site: Site) -> None:

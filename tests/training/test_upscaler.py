@@ -12,8 +12,8 @@ from stablehand.engine.devices import Placement
 from stablehand.engine.enlargements import enlarge
 from stablehand.engine.upscalers import load_upscaler
 from training import upscaler
-from training.renders import render
-from training.upscaler import Plan, crops, enlarged, export, train
+from training.renders import HELD_OUT_SEED, render
+from training.upscaler import FILE, Plan, crops, enlarged, export, psnr, train
 
 TINY = Plan(scenes=2, steps=2, batch=2, crop=16, save_every=1, fresh=1)
 
@@ -38,3 +38,18 @@ def test_training_goes_on_where_it_was_and_its_file_is_read_again(tmp_path: Path
     [drawn], _ = enlarge(loaded, [picture])
     assert drawn is not None
     assert np.abs(drawn.astype(int) - enlarged(network, picture)).max() <= 2
+
+
+def test_the_one_that_ships_is_small_and_better_than_a_formula() -> None:
+    assert FILE.stat().st_size < 200_000
+    network = load_upscaler(FILE, Placement(torch.device("cpu"), "test", "fp32", 2**33))
+    assert (network.scale, network.parameters) == (2, 78_636)
+    gains = []
+    for index in range(2):
+        wanted = render(1_000 + index, HELD_OUT_SEED, 512)
+        small = np.asarray(Image.fromarray(wanted).resize((256, 256), Image.Resampling.BICUBIC))
+        [drawn], _ = enlarge(network, [small])
+        assert drawn is not None
+        formula = np.asarray(Image.fromarray(small).resize((512, 512), Image.Resampling.LANCZOS))
+        gains.append(psnr(drawn, wanted) - psnr(formula, wanted))
+    assert np.mean(gains) > 0.4
