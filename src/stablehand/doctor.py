@@ -24,6 +24,7 @@ from stablehand.settings import Settings, rows
 from stablehand.wiring import exposure, safety, serving
 from stablehand.wiring.lines import try_out_counts, try_out_redis
 from stablehand.wiring.objects import open_objects, try_out
+from stablehand.wiring.provider import try_out_provider
 
 PYTHON = "3.11"
 LIBRARIES = {"torch": "2.13", "diffusers": "0.42", "transformers": "5.0", "flask": "3.1", "sqlalchemy": "2.0.41"}
@@ -53,6 +54,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _database(settings)
     yield from _objects(settings)
     yield from _redis(settings)
+    yield from _provider(settings)
     yield from _port(settings)
     yield from _page()
     yield from _device(settings)
@@ -235,6 +237,16 @@ def _redis(settings: Settings) -> Iterator[Finding]:
     except StablehandError as error:
         # Work flows without it, but whoever has set it wants it.
         yield Finding("redis", "problem", error.message, error.hint)
+
+
+def _provider(settings: Settings) -> Iterator[Finding]:
+    issuer = settings.auth.oidc.issuer
+    if issuer is None or not settings.api.authentication:
+        return
+    try:
+        yield Finding("sign-in", "ok", try_out_provider(issuer))
+    except StablehandError as error:
+        yield Finding("sign-in", "problem", error.message, error.hint)
 
 
 def _port(settings: Settings) -> Iterator[Finding]:

@@ -375,6 +375,16 @@ def test_a_key_is_taken_in_three_ways_and_a_password_in_none(world: World) -> No
     assert world.ada.send("POST", "/api/v1/keys", {"name": "x", "scopes": ["admin"]}).status_code == 422
 
 
+def test_the_proof_that_a_page_was_ours_stands_in_the_header_alone(world: World) -> None:
+    token = world.ada.client.get_cookie("XSRF-TOKEN").value
+    body = "--x\r\nContent-Disposition: form-data\r\n\r\n1\r\n--x--\r\n"  # a part without a name
+    sent = {"data": body, "content_type": "multipart/form-data; boundary=x"}
+    answer = world.ada.client.post("/api/v1/inputs", headers={"X-XSRF-TOKEN": token}, **sent)
+    assert answer.status_code == 422, answer.get_data(as_text=True)
+    answer = world.ada.client.post("/api/v1/inputs", data={"csrf_token": token})
+    assert answer.get_json()["error"]["code"] == "bad_csrf"
+
+
 def test_lists_hold_nothing_of_others(world: World) -> None:
     for path in ("jobs", "images", "keys", "account/sessions"):
         for stranger in (world.bob, world.admin):

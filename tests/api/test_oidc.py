@@ -11,8 +11,10 @@ from passlib.totp import TOTP
 from werkzeug.test import TestResponse
 
 from stablehand.api import ProviderOptions
+from stablehand.domain.errors import BadSettings
 from stablehand.domain.provider import ProviderRules
 from stablehand.services.invitations import invite
+from stablehand.wiring.provider import try_out_provider
 from tests.api.people import PASSWORD, Browser, Town, build
 from tests.api.site import Site
 from tests.provider import CLIENT_ID, CLIENT_SECRET, Provider, running_provider
@@ -176,7 +178,10 @@ def test_a_provider_that_fails_is_told_of(found: Found, provider: Provider) -> N
 
 
 def test_a_provider_with_another_name_is_not_gone_to(found: Found, provider: Provider) -> None:
+    assert provider.url in try_out_provider(provider.url)
     provider.issuer = "https://evil.example"
+    with pytest.raises(BadSettings, match=r"calls itself https://evil\.example"):
+        try_out_provider(provider.url)
     assert problem(Browser(found().site).client.get(SIGN_IN)) == "provider_trouble"
 
 

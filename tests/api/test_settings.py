@@ -10,6 +10,7 @@ from stablehand.doctor import changed_settings
 from stablehand.domain.errors import BadSettings
 from stablehand.wiring import exposure, folders, serving
 from stablehand.wiring.objects import open_objects
+from stablehand.wiring.provider import provider_options
 from tests.buckets import BucketServer
 
 FOREIGN = """
@@ -303,3 +304,42 @@ def test_rates_may_be_several_or_none(tmp_path: Path, monkeypatch: pytest.Monkey
     table = settings.load(data_dir=tmp_path)
     assert (table.auth.attempts_per_account, table.auth.letters_per_mailbox) == ("10/10 minutes; 100/day", None)
     assert table.safety.fetch_networks == ["10.0.0.0/8", "fd00::/64"]
+
+
+@pytest.mark.parametrize(
+    ("oidc", "word"),
+    [
+        ("{issuer: 'https://id.example.org'}", "client_id is needed"),
+        ("{issuer: 'http://id.example.org', client_id: x}", "issuer must begin with https://"),
+        ("{issuer: 'id.example.org', client_id: x}", "auth.oidc.issuer"),
+        ("{issuer: 'https://id.example.org', client_id: x, scopes: email}", "scopes must hold openid"),
+        (
+            "{issuer: 'https://id.example.org', client_id: x, tiers: {gold: premiun}}",
+            "tiers that are not there: premiun",
+        ),
+    ],
+)
+def test_a_provider_that_cannot_work_is_refused(tmp_path: Path, oidc: str, word: str) -> None:
+    (tmp_path / settings.FILE_NAME).write_text(f"auth: {{oidc: {oidc}}}\n")
+    with pytest.raises(BadSettings, match="not valid") as refused:
+        settings.load(data_dir=tmp_path)
+    assert word in refused.value.message
+
+
+def test_a_provider_is_told_to_the_doors_and_its_secret_to_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    oidc = "{issuer: 'http://127.0.0.1:8', client_id: x, role_claim: groups, tiers: {gold: premium}}"
+    (tmp_path / settings.FILE_NAME).write_text(f"auth: {{sign_up: closed, oidc: {oidc}}}\n")
+    monkeypatch.setenv("STABLEHAND_AUTH__OIDC__CLIENT_SECRET", "the provider's secret")
+    monkeypatch.setenv("STABLEHAND_AUTH__OIDC__ADMINS", "bosses, more bosses")
+    table = settings.load(data_dir=tmp_path, command_line={"api": {"authentication": True}})
+    told = provider_options(table.auth)
+    assert told is not None
+    assert told.client_secret == "the provider's secret"
+    assert (told.rules.sign_up, told.rules.tiers) == ("closed", {"gold": "premium"})
+    assert told.rules.admin_values == {"bosses", "more bosses"}
+    assert "the provider's secret" not in f"{table} {told} {list(changed_settings(table))}"
+    [finding] = list(doctor._provider(table))
+    assert (finding.topic, finding.level) == ("sign-in", "problem")
+    assert "http://127.0.0.1:8/.well-known/openid-configuration" in finding.text

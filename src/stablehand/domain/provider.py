@@ -74,12 +74,13 @@ def person_from(claims: Mapping[str, Any], issuer: str, rules: ProviderRules, ti
         given = values_of(claims, rules.tier_claim)
         names = {name for value, name in rules.tiers.items() if value in given}
         tier = next((tier.name for tier in tiers if tier.name in names), tiers.plain.name)
-    address = claims.get("email")
+    address, verified = claims.get("email"), claims.get("email_verified")
     return Person(
         issuer=issuer,
         subject=str(claims["sub"]),
         address=address if isinstance(address, str) and address.strip() else None,
-        is_verified=rules.trust_addresses or claims.get("email_verified") in (True, "true"),
+        # Some providers say it as a text.
+        is_verified=rules.trust_addresses or verified is True or verified == "true",
         role=role,
         tier=tier,
     )

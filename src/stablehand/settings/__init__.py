@@ -9,10 +9,10 @@ import difflib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from platformdirs import user_data_path
-from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -233,6 +233,13 @@ class Settings(BaseSettings):
 
     #: where everything is kept; not a key of the file, since the file may lie in it
     _data_dir: Path = Path()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        unknown = sorted(set(self.auth.oidc.tiers.values()) - set(self.tiers.by_name))
+        if unknown:
+            raise ValueError(f"auth.oidc.tiers names tiers that are not there: {', '.join(unknown)}")
+        return self
 
     @property
     def data_dir(self) -> Path:

@@ -1,6 +1,9 @@
 """The identity provider that people may sign in by, as the settings name it."""
 
+import httpx
+
 from stablehand.api import ProviderOptions
+from stablehand.domain.errors import BadSettings
 from stablehand.domain.provider import ProviderRules
 from stablehand.settings.accounts import AuthSettings
 
@@ -28,3 +31,19 @@ def provider_options(auth: AuthSettings) -> ProviderOptions | None:
             tiers=oidc.tiers,
         ),
     )
+
+
+def try_out_provider(issuer: str) -> str:
+    """Ask it what it is, as the first sign-in would; returns what to say of it. Raises BadSettings."""
+    address = issuer.rstrip("/") + "/.well-known/openid-configuration"
+    try:
+        answer = httpx.get(address, timeout=10.0, follow_redirects=True)
+        said = answer.raise_for_status().json().get("issuer")
+    except (httpx.HTTPError, ValueError, AttributeError) as error:
+        raise BadSettings(
+            f"{address} does not answer as an OpenID Connect provider does: {error}",
+            hint="Mend auth.oidc.issuer, or see whether this machine reaches the provider.",
+        ) from error
+    if str(said).rstrip("/") != issuer.rstrip("/"):
+        raise BadSettings(f"The provider calls itself {said}.", hint="Set auth.oidc.issuer to exactly that.")
+    return f"people can sign in by {said}"
