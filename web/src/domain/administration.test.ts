@@ -52,6 +52,7 @@ describe('the log', () => {
     expect([doerOf(entry), deedOf(entry.action), subjectOf(entry)]).toEqual(['owner', 'changed the tier of', 'ada@example.org: normal → premium'])
     expect(subjectOf({ ...entry, subject: 'o', subject_name: 'owner', details: {} })).toBe('')
     expect(subjectOf({ ...entry, subject_name: null, details: { name: 'script', scopes: 'read' } })).toBe('script · read')
+    expect(subjectOf({ ...entry, subject: 'o' })).toBe('its own account: normal → premium')
     expect(subjectOf({ ...entry, details: { from: '', to: 'queued=5' } })).toBe('ada@example.org: none → queued=5')
   })
   it('tells the machine and those who are gone apart', () => {

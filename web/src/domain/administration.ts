@@ -161,6 +161,7 @@ export function drawingTime(seconds: number): string {
 }
 
 const DEEDS: Record<string, string> = {
+  'account.linked': 'linked the account with',
   'account.made': 'signed up',
   'account.suspended': 'suspended',
   'account.unsuspended': 'lifted the suspension of',
@@ -206,7 +207,8 @@ export function doerOf(line: Pick<AuditLine, 'account' | 'account_id'>): string 
 export function subjectOf(line: AuditLine): string {
   const said = Object.entries(line.details)
   const change = 'from' in line.details ? `${line.details.from || 'none'} → ${line.details.to || 'none'}` : ''
-  const name = line.subject === line.account_id ? '' : (line.subject_name ?? (said.length ? '' : shortId(line.subject)))
+  const own = change ? 'its own account' : ''
+  const name = line.subject === line.account_id ? own : (line.subject_name ?? (said.length ? '' : shortId(line.subject)))
   const rest = change || said.map(([, value]) => value).filter(Boolean).join(' · ')
   return [name, rest].filter(Boolean).join(': ')
 }
