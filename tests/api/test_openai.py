@@ -198,6 +198,16 @@ def test_bodies_that_are_none(quiet: Site) -> None:
     assert "2 pictures" in error_of(answer)["message"]
 
 
+def test_the_library_for_browsers_may_say_what_it_is(make: Make) -> None:
+    site = make(cors_origins=("https://studio.example",))
+    asked = {"Origin": "https://studio.example", "Access-Control-Request-Method": "POST"}
+    answer = site.client.options("/v1/images/generations", headers=asked)
+    allowed = answer.headers["Access-Control-Allow-Headers"].lower().split(", ")
+    assert {"authorization", "content-type", "x-stainless-os", "x-stainless-runtime-version"} <= set(allowed)
+    elsewhere = site.client.options("/api/v1/jobs", headers=asked).headers["Access-Control-Allow-Headers"]
+    assert "stainless" not in elsewhere.lower()
+
+
 def test_who_may_not_wait_is_told_when_to_come_back(site: Site) -> None:
     site.app.extensions["door"].waits = Budget("waiting requests", 8, 1)
     with site.app.extensions["door"].waits.hold(owner(site.services).id):
@@ -235,6 +245,19 @@ def test_what_cannot_come_right_is_not_asked_again(make: Make) -> None:
     assert (answer.status_code, error_of(answer)["type"]) == (500, "server_error")
     assert "It broke." in error_of(answer)["message"]
     assert answer.headers["x-should-retry"] == "false"
+
+
+def test_a_spent_quota_says_whether_waiting_helps(make: Make) -> None:
+    site = make(yaml="tiers:\n  premium:\n    pictures_a_day: 2\n", dialect_wait_seconds=0.0)
+    too_many = generate(site, n=3)
+    assert generate(site, n=2).status_code == 504
+    spent = generate(site, n=1)
+    for answer in (too_many, spent):
+        error = error_of(answer)
+        assert (answer.status_code, error["type"], error["code"]) == (429, "insufficient_quota", "insufficient_quota")
+    assert "Retry-After" not in too_many.headers
+    assert too_many.headers["x-should-retry"] == "false"
+    assert int(spent.headers["Retry-After"]) > 0
 
 
 def events(chunks: Iterator[bytes]) -> Iterator[dict[str, Any]]:

@@ -92,7 +92,8 @@ def test_edit_and_vary(client: openai.OpenAI) -> None:
         assert answer.data is not None
         assert opened(answer.data[0].b64_json).size == (64, 64)
     assert "Mask blur" in opened((masked.data or [])[0].b64_json).info["parameters"]
-    varied = client.images.create_variation(image=RED, n=2, size="256x256", response_format="b64_json")
+    with pytest.warns(DeprecationWarning):  # upstream has retired it
+        varied = client.images.create_variation(image=RED, n=2, size="256x256", response_format="b64_json")
     assert [opened(image.b64_json).size for image in varied.data or []] == [(256, 256)] * 2
 
 
