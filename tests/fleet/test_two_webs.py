@@ -49,10 +49,10 @@ def test_what_happens_in_one_is_seen_live_in_the_other(make_fleet: MakeFleet, re
     eventually(lambda: first.get("/readyz")["checks"]["redis"] == "ok", "the first has its line again")
     job_id = first.submit(**ORDER)["id"]
     page.until("image", lambda body: body["job_id"] == job_id)
+    page.close()
     for process in (first, second):
         assert process.log.count("is away") == 1
         assert "Traceback" not in process.log
-    page.close()
     fleet.stop()
 
 
@@ -66,9 +66,9 @@ def test_without_redis_the_database_rings_and_pages_fetch_what_they_cannot_hear(
     job_id = first.submit(**ORDER)["id"]
     assert second.finished(job_id)["state"] == State.SUCCEEDED
     page.until("refetch")
+    page.close()
     for process in (first, second):
         assert "Traceback" not in process.log
-    page.close()
     fleet.stop()
 
 
@@ -112,8 +112,8 @@ def test_a_process_of_one_role_does_nothing_else(make_fleet: MakeFleet, redis_se
         ),
         "the try is counted",
     )
-    for process in (web, live, courier):
-        assert "Traceback" not in process.log
     for page in pages:
         page.close()
+    for process in (web, live, courier):
+        assert "Traceback" not in process.log
     fleet.stop()

@@ -8,12 +8,15 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs
 
 import structlog
+from engineio.async_drivers.threading import SimpleWebSocketWSGI
 from flask import Flask, request
 from flask_socketio import SocketIO, join_room, leave_room
+from simple_websocket import ConnectionClosed
 from socketio.exceptions import ConnectionRefusedError as Refused
 from werkzeug.wrappers import Response
 
@@ -82,6 +85,8 @@ class Live:
             max_http_buffer_size=MAX_MESSAGE_BYTES,
             **({"client_manager": self._fanout} if self._fanout is not None else {}),
         )
+        engine = self.socketio.server.eio
+        engine._async = {**engine._async, "websocket": Socket}
         app.wsgi_app = SocketGate(app.wsgi_app, door, gate)  # type: ignore[method-assign]
         self._listen()
 
@@ -219,6 +224,14 @@ class Live:
             except Exception:
                 # Events are hints: one that cannot be told is worth a line in the log, not the end of all others.
                 log.exception("an event was not told", kind=type(event).__name__)
+
+
+class Socket(SimpleWebSocketWSGI):  # type: ignore[misc]
+    """A socket whose reader and writer may both close it: Engine.IO's writer does so without looking."""
+
+    def close(self) -> None:
+        with suppress(ConnectionClosed, OSError):
+            super().close()
 
 
 class SocketGate:
