@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from stablehand.services.accounts import owner
 from stablehand.services.cancel import cancel
 from stablehand.services.gallery import get_image
 from stablehand.services.jobs import list_jobs
+from stablehand.services.suspend import suspend
 from tests.api.people import Browser, Town, build
 from tests.api.site import TOKEN, Make, Site, make_site, picture
 
@@ -370,3 +372,9 @@ def test_each_key_has_its_own_pictures(town: Town) -> None:
         assert client.post("/v1/images/generations", json=HOUSE, headers=keys[name]).status_code == 200
         mine = client.get("/api/v1/images", headers=keys[name]).get_json()["items"]
         assert len(mine) == 1
+    account_id = client.get("/api/v1/me", headers=keys["bob"]).get_json()["id"]
+    image = site.services.store.image(mine[0]["id"], account_id)
+    link = f"/api/v1/files/{make_token(site.options, image, now=time.time())}"
+    assert client.get(link).status_code == 200
+    suspend(site.services, account_id, by=None)
+    assert client.get(link).status_code == 404, "links end with the account that gave them"

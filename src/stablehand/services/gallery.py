@@ -39,10 +39,14 @@ def get_image(services: Services, account: Account, image_id: str) -> Image:
 
 
 def image_of_link(services: Services, account_id: str, image_id: str) -> Image:
-    """A picture for whoever holds a link to it; none that lies in the trash. Raises NotFound."""
-    image = services.store.image(image_id, account_id)
-    if image.deleted_at is not None:
-        raise NotFound("This picture is not there (any more).", hint="Its owner has put it into the trash.")
+    """A picture for whoever holds a link to it: none in the trash, nor of an account that may not be used.
+
+    Raises NotFound.
+    """
+    image = services.store.image(image_id, services.store.account(account_id).id)
+    known = services.store.credentials(account_id=account_id)
+    if image.deleted_at is not None or (known is not None and known.state == "suspended"):
+        raise NotFound("This picture is not there (any more).", hint="Ask whoever gave you the link.")
     return image
 
 
