@@ -25,6 +25,7 @@ def test_checkpoints(site: Site) -> None:
         "prediction",
         "zero_terminal_snr",
         "distillation",
+        "defaults",
         "native_size",
         "resident",
         "builtin",
@@ -32,6 +33,7 @@ def test_checkpoints(site: Site) -> None:
         "size_bytes",
     }
     assert (tiny["builtin"], tiny["resident"]) == (False, False)
+    assert tiny["defaults"] == {"steps": 20, "sampler": "DPM++ 2M", "schedule": "Automatic", "cfg_scale": 7.0}
     assert sum(item["default"] for item in page["items"]) == 1
     site.tell("hello", runtime="null", device={"kind": "cpu", "name": "x"}, ready=True, seats=1, resident=[tiny["id"]])
     page = site.client.get("/api/v1/checkpoints").get_json()

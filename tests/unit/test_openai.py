@@ -1,5 +1,6 @@
 """OpenAI's dialect without a server: bodies to orders, jobs to answers, and every refusal by its code."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,12 +22,15 @@ TINY = Checkpoint(
     sha256=None,
     builtin=False,
 )
+TURBO = replace(TINY, id="02", name="turbo", distillation="turbo")
 HOUSE = {"prompt": "a red house"}
 
 
-def draft(body: dict[str, Any], operation: Operation = "generations", *, as_text: bool = False) -> Draft:
+def draft(
+    body: dict[str, Any], operation: Operation = "generations", *, as_text: bool = False, default: Checkpoint = TINY
+) -> Draft:
     values = read_body(operation, body, as_text=as_text)
-    return draft_of(operation, values, [TINY], default_quality=90)
+    return draft_of(operation, values, [TINY, TURBO], default=default, default_quality=90)
 
 
 ORDERS: list[tuple[Operation, dict[str, Any], dict[str, Any]]] = [
@@ -64,6 +68,14 @@ def test_a_body_orders_what_it_says(operation: Operation, body: dict[str, Any], 
         order = with_pictures(made, read_body(operation, body), "picture", None)
     assert {name: getattr(order, name) for name in wanted} == wanted
     assert problems(order) == {}
+
+
+def test_a_distilled_checkpoint_keeps_to_its_own_steps_whatever_the_quality() -> None:
+    high = {**HOUSE, "quality": "high"}
+    assert draft(high, default=TURBO).order.steps is None
+    assert draft({**high, "model": "turbo"}).order.steps is None
+    assert draft({**high, "model": "tiny"}, default=TURBO).order.steps == 30
+    assert draft({**high, "steps": 2}, default=TURBO).order.steps == 2
 
 
 def test_what_a_mask_leaves_open_is_drawn_anew() -> None:

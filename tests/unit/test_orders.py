@@ -1,11 +1,14 @@
 import math
-from typing import Any
+from dataclasses import asdict, replace
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stablehand.domain.checkpoints import Checkpoint
+from stablehand.domain.defaults import DISTILLED, USUAL
+from stablehand.domain.families import Distillation
 from stablehand.domain.orders import LIMITS, JobOrder, make_recipe, problems
 from stablehand.domain.recipes import SEED_MAX
 from stablehand.domain.samplers import SAMPLERS, SCHEDULES
@@ -60,6 +63,37 @@ def test_the_defaults() -> None:
         256, 256, 20, "DPM++ 2M", "Automatic", 7.0,
     )  # fmt: skip
     assert (recipe.format, recipe.quality, recipe.seed, recipe.exact) == ("webp", 90, 5, False)
+
+
+@pytest.mark.parametrize(
+    ("distillation", "wanted"),
+    [
+        ("lcm", (6, "LCM", "Automatic", 1.5)),
+        ("turbo", (4, "Euler a", "SGM Uniform", 1.0)),
+        ("lightning", (6, "Euler", "SGM Uniform", 1.0)),
+        ("hyper", (8, "Euler", "SGM Uniform", 1.0)),
+        ("of tomorrow", (20, "DPM++ 2M", "Automatic", 7.0)),
+    ],
+)
+def test_a_distilled_checkpoint_has_defaults_of_its_own(distillation: str, wanted: tuple[int, str, str, float]) -> None:
+    checkpoint = replace(CHECKPOINT, distillation=distillation)
+    open_ = make_recipe(JobOrder(prompt="x"), checkpoint, random_seed=5)
+    assert (open_.steps, open_.sampler, open_.schedule, open_.cfg_scale) == wanted
+    said = JobOrder(prompt="x", steps=11, sampler="k_heun", schedule="Automatic", cfg_scale=0.0)
+    recipe = make_recipe(said, checkpoint, random_seed=5)
+    assert (recipe.steps, recipe.sampler, recipe.schedule, recipe.cfg_scale) == (11, "Heun", "Automatic", 0.0)
+
+
+def test_the_defaults_are_ones_that_could_be_ordered() -> None:
+    assert set(DISTILLED) == set(get_args(Distillation))
+    for defaults in (USUAL, *DISTILLED.values()):
+        assert problems(JobOrder(prompt="x", **asdict(defaults))) == {}
+
+
+def test_an_option_fits_the_sampler_that_the_checkpoint_brings() -> None:
+    order = JobOrder(prompt="x", eta=0.5)
+    assert set(problems(order)) == set(problems(order, CHECKPOINT)) == {"eta"}
+    assert problems(order, replace(CHECKPOINT, distillation="turbo")) == {}
 
 
 BAD: list[tuple[str, Any]] = [

@@ -104,7 +104,7 @@ export function mockedServer(): Plugin {
       case 'GET me': return { status: 200, body: { id: 'owner', name: 'owner', role: 'owner', tiers: ['premium', 'normal'] } }
       case 'GET me/id': return { status: 200, body: limits(jobs, images) }
       case 'GET auth/id': return { status: 200, body: { authentication: false, signed_in: false, sign_up: 'closed', password_length: 0 } }
-      case 'GET checkpoints': return list([{ id: 'c1', name: 'postcard', family: 'sd1', sha256: null, native_size: 256, resident: true, builtin: true, default: true, size_bytes: 23_000_000 }])
+      case 'GET checkpoints': return list([{ id: 'c1', name: 'postcard', family: 'sd1', sha256: null, native_size: 256, resident: true, builtin: true, default: true, size_bytes: 23_000_000, defaults: { steps: 20, sampler: 'DPM++ 2M', schedule: 'Automatic', cfg_scale: 7 } }])
       case 'GET samplers': return list(['DPM++ 2M', 'Euler a', 'Euler', 'DDIM'].map((name) => ({ name, aliases: [] })))
       // Nothing is kept: a picture to start from shows as one that is no longer there.
       case 'POST inputs': return { status: 201, body: { id: 'mocked', width: 256, height: 192 } }

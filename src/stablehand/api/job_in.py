@@ -40,10 +40,16 @@ class JobIn(In):
     checkpoint: str | None = Field(None, description="Name or id from `/checkpoints`; default: the default checkpoint.")
     width: int | None = _ranged("width", "Pixels; default: the checkpoint's own size.", multipleOf=SIDE_MULTIPLE)
     height: int | None = _ranged("height", "Pixels; default: the checkpoint's own size.", multipleOf=SIDE_MULTIPLE)
-    steps: int | None = _ranged("steps", "Denoising steps; default 20.")
-    sampler: str | None = Field(None, description="A label or alias from `/samplers`; default `DPM++ 2M`.")
-    schedule: str | None = Field(None, description="A label or alias from `/schedules`; default `Automatic`.")
-    cfg_scale: float | None = _ranged("cfg_scale", "Guidance; 1 is none and costs half. Default 7.")
+    steps: int | None = _ranged("steps", "Denoising steps; default: the checkpoint's, mostly 20.")
+    sampler: str | None = Field(
+        None, description="A label or alias from `/samplers`; default: the checkpoint's, mostly `DPM++ 2M`."
+    )
+    schedule: str | None = Field(
+        None, description="A label or alias from `/schedules`; default: the checkpoint's, mostly `Automatic`."
+    )
+    cfg_scale: float | None = _ranged(
+        "cfg_scale", "Guidance; 1 is none and costs half. Default: the checkpoint's, mostly 7."
+    )
     seed: int | None = _ranged("seed", "Seed of the first picture, counting up; -1 or none: random.")
     count: int | None = _ranged("count", "How many pictures; default 1.")
     format: str | None = Field(

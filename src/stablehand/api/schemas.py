@@ -215,6 +215,15 @@ class ImagePage(Out):
     next_cursor: str | None
 
 
+class DefaultsOut(Out):
+    """What an order takes that does not say it."""
+
+    steps: int
+    sampler: str
+    schedule: str
+    cfg_scale: float
+
+
 class CheckpointOut(Out):
     id: str
     name: str
@@ -232,6 +241,7 @@ class CheckpointOut(Out):
     )
     zero_terminal_snr: bool
     distillation: str | None = Field(description="`lcm`, `turbo` …: made for few steps and little guidance.")
+    defaults: DefaultsOut = Field(description="What an order for it takes where it leaves these open.")
 
 
 class AddonOut(Out):

@@ -1,11 +1,14 @@
 """From the domain's nouns to what leaves the door. One function a noun, used by REST and by Socket.IO alike."""
 
+from dataclasses import asdict
+
 from stablehand.api import schemas
 from stablehand.api.manifest_schemas import DtypesOut, ImageDetailOut, ManifestOut, WeightsOut
 from stablehand.domain.addons import AddonFile
 from stablehand.domain.agents import Agent
 from stablehand.domain.breakers import LaneTrouble
 from stablehand.domain.checkpoints import Checkpoint
+from stablehand.domain.defaults import defaults_of
 from stablehand.domain.further_fields import further_fields
 from stablehand.domain.images import Image
 from stablehand.domain.jobs import Job, Shot, ShotError
@@ -134,6 +137,7 @@ def checkpoint_out(checkpoint: Checkpoint, *, resident: bool, default: bool) -> 
         prediction=checkpoint.prediction,
         zero_terminal_snr=checkpoint.zero_terminal_snr,
         distillation=checkpoint.distillation,
+        defaults=schemas.DefaultsOut(**asdict(defaults_of(checkpoint))),
     )
 
 

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, get_args
 
 from stablehand.domain.checkpoints import Checkpoint
+from stablehand.domain.defaults import USUAL, defaults_of
 from stablehand.domain.order_options import (
     DEFAULT_SWITCH_AT,
     MASK_FILLS,
@@ -48,10 +49,6 @@ IDEMPOTENCY_KEY_MAX_CHARACTERS = 255
 #: The kinds that can be ordered.
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-DEFAULT_STEPS = 20
-DEFAULT_SAMPLER = "DPM++ 2M"
-DEFAULT_SCHEDULE = "Automatic"
-DEFAULT_CFG_SCALE = 7.0
 DEFAULT_FORMAT: Format = "webp"
 DEFAULT_QUALITY = 90
 
@@ -81,8 +78,11 @@ class JobOrder(OrderOptions):
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def problems(order: JobOrder) -> dict[str, str]:
-    """field -> what it must be, for every field that is wrong by itself. Empty: nothing is."""
+def problems(order: JobOrder, checkpoint: Checkpoint | None = None) -> dict[str, str]:
+    """field -> what it must be, for every field that is wrong by itself. Empty: nothing is.
+
+    ``checkpoint``: the one that it means, if there is one; its sampler says which options do something.
+    """
     found: dict[str, str] = {}
     for field, (low, high) in LIMITS.items():
         value = getattr(order, field)
@@ -102,7 +102,8 @@ def problems(order: JobOrder) -> dict[str, str]:
     _check_choice(found, "sampler", order.sampler, lambda text: find_sampler(text) is not None, _names(SAMPLERS))
     _check_choice(found, "schedule", order.schedule, lambda text: find_schedule(text) is not None, _names(SCHEDULES))
     if "kind" not in found:
-        sampler = DEFAULT_SAMPLER if order.sampler is None else find_sampler(order.sampler) or ""
+        usual = (USUAL if checkpoint is None else defaults_of(checkpoint)).sampler
+        sampler = usual if order.sampler is None else find_sampler(order.sampler) or ""
         for field, words in option_problems(order, sampler).items():
             found.setdefault(field, words)
     return found
@@ -147,6 +148,7 @@ def make_recipe(
     ``random_seed`` is taken when the order leaves a seed open; ``network`` is the upscaler that it names, if it is one.
     """
     kind: Kind = next((name for name in KINDS if name == order.kind), "text")
+    defaults = defaults_of(checkpoint)
     native = (checkpoint.native_size, checkpoint.native_size)
     if source is not None:
         native = size_like(source.width, source.height, checkpoint.native_size)
@@ -162,10 +164,10 @@ def make_recipe(
         checkpoint=checkpoint.name,
         width=width,
         height=height,
-        steps=order.steps or DEFAULT_STEPS,
-        sampler=(order.sampler and find_sampler(order.sampler)) or DEFAULT_SAMPLER,
-        schedule=(order.schedule and find_schedule(order.schedule)) or DEFAULT_SCHEDULE,
-        cfg_scale=DEFAULT_CFG_SCALE if order.cfg_scale is None else float(order.cfg_scale),
+        steps=order.steps or defaults.steps,
+        sampler=(order.sampler and find_sampler(order.sampler)) or defaults.sampler,
+        schedule=(order.schedule and find_schedule(order.schedule)) or defaults.schedule,
+        cfg_scale=defaults.cfg_scale if order.cfg_scale is None else float(order.cfg_scale),
         seed=seed,
         format=next((name for name in get_args(Format) if name == order.format), DEFAULT_FORMAT),
         quality=order.quality or DEFAULT_QUALITY,

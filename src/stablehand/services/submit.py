@@ -50,7 +50,7 @@ def submit(services: Services, account: Account, order: JobOrder, *, idempotency
         if known is not None:
             return told(services, known)
     check_prompts(services, prompt=order.prompt, hr_prompt=order.hr_prompt)
-    found = problems(order)
+    found: dict[str, str] = {}
     choice = _choose(services, account, order, found)
     tier = _choose_tier(account, order, found)
     if found or choice.checkpoint is None:
@@ -75,7 +75,7 @@ def submit(services: Services, account: Account, order: JobOrder, *, idempotency
 
 def check(services: Services, account: Account, order: JobOrder) -> dict[str, str]:
     """field -> what it must be, of everything for which ``submit`` would refuse the order. Stores nothing."""
-    found = problems(order)
+    found: dict[str, str] = {}
     _choose(services, account, order, found)
     _choose_tier(account, order, found)
     return found
@@ -138,8 +138,9 @@ class _Choice:
 
 
 def _choose(services: Services, account: Account, order: JobOrder, found: dict[str, str]) -> _Choice:
-    """Find what an order names; adds to ``found`` what is not there, or does not fit."""
+    """Find what an order names; adds to ``found`` what is wrong with it, is not there, or does not fit."""
     checkpoint = _choose_checkpoint(services, account, order, found)
+    found |= problems(order, checkpoint)
     given = find_given(services, account, order, found)
     if checkpoint is not None and not found:
         found |= size_problems(order, checkpoint.native_size, given.get("input"))
@@ -176,7 +177,7 @@ def _choose_vae(services: Services, order: JobOrder, found: dict[str, str]) -> A
 def _choose_checkpoint(
     services: Services, account: Account, order: JobOrder, found: dict[str, str]
 ) -> Checkpoint | None:
-    if order.checkpoint is None or "checkpoint" in found:
+    if order.checkpoint is None:
         checkpoint = default_checkpoint(services, account)
         if checkpoint is None:
             found["checkpoint"] = (

@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/vue-query'
 import { computed } from 'vue'
 
 import { listCheckpoints, listSamplers, listSchedules, listUpscalers } from '@/api/catalogue'
-import { chosenCheckpoint, nativeSize, refinersFor } from '@/domain/catalogue'
+import { chosenCheckpoint, defaultsOf, nativeSize, refinersFor } from '@/domain/catalogue'
 import { useDraft } from '@/stores/drafts'
 
 const CHECKPOINTS_MS = 15_000
@@ -34,5 +34,6 @@ export function useCatalogue() {
     /** The checkpoint that the draft means. */
     checkpoint,
     native: computed(() => nativeSize(checkpoint.value)),
+    defaults: computed(() => defaultsOf(checkpoint.value)),
   }
 }

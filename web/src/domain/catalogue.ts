@@ -1,5 +1,13 @@
 /** What a server offers: checkpoints, samplers, schedules, upscalers. */
 
+/** What an order takes that does not say it. */
+export interface Defaults {
+  steps: number
+  sampler: string
+  schedule: string
+  cfg_scale: number
+}
+
 export interface Checkpoint {
   id: string
   name: string
@@ -11,6 +19,8 @@ export interface Checkpoint {
   builtin: boolean
   default: boolean
   size_bytes: number
+  /** Its own, which differ for networks that were distilled for few steps. */
+  defaults: Defaults
 }
 
 export interface Named {
@@ -27,8 +37,9 @@ export interface Upscaler extends Named {
   scale: number | null
 }
 
-/** The native size while no checkpoint is known yet. */
+/** What stands for a checkpoint's own while none is known yet. */
 const USUAL_SIZE = 512
+const USUAL_DEFAULTS: Defaults = { steps: 20, sampler: 'DPM++ 2M', schedule: 'Automatic', cfg_scale: 7 }
 
 /** The checkpoint a draft means: the one it names, else the default. */
 export function chosenCheckpoint(checkpoints: readonly Checkpoint[], name: string | null): Checkpoint | undefined {
@@ -47,4 +58,8 @@ export function refinersFor(checkpoints: readonly Checkpoint[], chosen: Checkpoi
 
 export function nativeSize(checkpoint: Checkpoint | undefined): number {
   return checkpoint?.native_size ?? USUAL_SIZE
+}
+
+export function defaultsOf(checkpoint: Checkpoint | undefined): Defaults {
+  return checkpoint?.defaults ?? USUAL_DEFAULTS
 }

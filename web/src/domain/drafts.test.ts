@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { draftFrom, draftOf, FRESH_DRAFT, resized, restoreDraft, scaleBetween, scaledSize } from './drafts'
+import { draftFrom, draftOf, filled, FRESH_DRAFT, moved, resized, restoreDraft, scaleBetween, scaledSize } from './drafts'
 import { aRecipe } from './fixtures'
 import { orderOf } from './orders'
 import type { Recipe } from './recipes'
@@ -56,7 +56,7 @@ describe('a picture to start from', () => {
 
   it('leaves the form alone where the picture was only enlarged', () => {
     const recipe = aRecipe({ kind: 'upscale', prompt: '', steps: 99 })
-    const form = { ...FRESH_DRAFT, prompt: 'mine' }
+    const form = { ...FRESH_DRAFT, prompt: 'mine', steps: 20 }
     expect(draftFrom(recipe, { id: 'i1', from: 'image' }, { width: 320, height: 200 }, form)).toMatchObject({ prompt: 'mine', steps: 20 })
   })
 })
@@ -76,6 +76,25 @@ describe('a stored draft', () => {
 })
 
 describe('a change of checkpoint', () => {
+  const usual = { steps: 20, sampler: 'DPM++ 2M', schedule: 'Automatic', cfg_scale: 7 }
+  const turbo = { steps: 4, sampler: 'Euler a', schedule: 'SGM Uniform', cfg_scale: 1 }
+
+  it('moves what stands at the defaults, there and back', () => {
+    const draft = { ...FRESH_DRAFT, steps: 20, guidance: 7, sampler: 'DPM++ 2M', schedule: 'Automatic' }
+    const there = { ...draft, ...moved(draft, usual, turbo) }
+    expect(there).toMatchObject({ steps: 4, guidance: 1, sampler: 'Euler a', schedule: 'SGM Uniform' })
+    expect({ ...there, ...moved(there, turbo, usual) }).toEqual(draft)
+  })
+
+  it('leaves what was changed, and what is open', () => {
+    const changed = { ...FRESH_DRAFT, steps: 8, guidance: null, sampler: 'Euler', schedule: null }
+    expect({ ...changed, ...moved(changed, usual, turbo) }).toEqual(changed)
+  })
+
+  it('fills the numbers that nobody set', () => {
+    expect(filled({ ...FRESH_DRAFT, width: 512, guidance: 0 }, 256, turbo)).toEqual({ width: 512, height: 256, steps: 4, guidance: 0 })
+  })
+
   it('keeps the shape at the new native size', () => {
     expect(resized({ width: 256, height: 256 }, 256, 512)).toEqual({ width: 512, height: 512 })
   })

@@ -1,10 +1,11 @@
 /** A draft: what stands in the form before it is ordered. */
 
+import type { Defaults } from './catalogue'
 import type { Options, PictureFormat, Recipe } from './recipes'
 import { shapeOf, sizeFor, sizeLike, type Size } from './sizes'
 import { isSource, type Source } from './sources'
 
-/** Null in a number field: it was emptied, and the server's default applies. */
+/** Null in a number field: it was emptied, or no checkpoint is known yet, and the server's default applies. */
 export interface Draft {
   prompt: string
   negativePrompt: string
@@ -68,8 +69,8 @@ export const FRESH_DRAFT: Readonly<Draft> = {
   checkpoint: null,
   width: null,
   height: null,
-  steps: 20,
-  guidance: 7,
+  steps: null,
+  guidance: null,
   sampler: null,
   schedule: null,
   seed: '',
@@ -243,4 +244,25 @@ export function resized(size: Size, before: number, after: number): Size {
   if (shape) return sizeFor(shape, after)
   const like = sizeLike(size, before)
   return like.width === size.width && like.height === size.height ? sizeLike(size, after) : size
+}
+
+/** The settings after another checkpoint was chosen: those that stood at the former one's defaults go to the new one's. */
+export function moved(draft: Draft, before: Defaults, after: Defaults): Partial<Draft> {
+  const pick = <T>(value: T, former: T, next: T): T => (value === former ? next : value)
+  return {
+    steps: pick(draft.steps, before.steps, after.steps),
+    guidance: pick(draft.guidance, before.cfg_scale, after.cfg_scale),
+    sampler: pick(draft.sampler, before.sampler, after.sampler),
+    schedule: pick(draft.schedule, before.schedule, after.schedule),
+  }
+}
+
+/** The numbers of the form that nobody has set, from the checkpoint that will draw. */
+export function filled(draft: Draft, native: number, defaults: Defaults): Partial<Draft> {
+  return {
+    width: draft.width ?? native,
+    height: draft.height ?? native,
+    steps: draft.steps ?? defaults.steps,
+    guidance: draft.guidance ?? defaults.cfg_scale,
+  }
 }

@@ -1,9 +1,17 @@
-/** Jobs and images for tests: whole ones, of which a test says only what matters to it. */
+/** Checkpoints, jobs and images for tests: whole ones, of which a test says only what matters to it. */
 
+import type { Checkpoint } from './catalogue'
 import type { Image } from './images'
 import type { Job, Shot } from './jobs'
 import type { Manifest } from './manifests'
 import type { Recipe } from './recipes'
+
+export function aCheckpoint(with_: Partial<Checkpoint> = {}): Checkpoint {
+  return {
+    id: 'c1', name: 'postcard', family: 'sd1', sha256: null, native_size: 256, resident: true, builtin: true, default: true,
+    size_bytes: 23_000_000, defaults: { steps: 20, sampler: 'DPM++ 2M', schedule: 'Automatic', cfg_scale: 7 }, ...with_,
+  }
+}
 
 export function aRecipe(with_: Partial<Recipe> = {}): Recipe {
   return {

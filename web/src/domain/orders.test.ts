@@ -10,7 +10,7 @@ const source = { id: 's1', from: 'input' } as const
 
 it('leaves to the server what was left empty', () => {
   expect(orderOf(aDraft({ prompt: ' a tree ', steps: null }))).toEqual({
-    prompt: 'a tree', cfg_scale: 7, count: 1, format: 'webp', quality: 90,
+    prompt: 'a tree', count: 1, format: 'webp', quality: 90,
   })
 })
 

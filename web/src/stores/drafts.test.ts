@@ -4,11 +4,13 @@ import { beforeEach, expect, it } from 'vitest'
 import { nextTick } from 'vue'
 
 import { FRESH_DRAFT } from '@/domain/drafts'
-import { aRecipe, anImage } from '@/domain/fixtures'
+import { aCheckpoint, aRecipe, anImage } from '@/domain/fixtures'
 
 import { useDraft } from './drafts'
 
 const KEY = 'stablehand-draft'
+
+const TURBO = { steps: 4, sampler: 'Euler a', schedule: 'SGM Uniform', cfg_scale: 1 }
 
 beforeEach(() => {
   localStorage.clear()
@@ -37,10 +39,23 @@ it('takes over a picture, and gives back the defaults but not the words', () => 
 
 it('keeps the shape when another checkpoint is chosen, and the very size when a picture is taken over', () => {
   const store = useDraft()
-  store.choose('large', 256, 512)
+  store.choose(aCheckpoint({ name: 'large', native_size: 512 }), aCheckpoint())
   expect(store.draft).toMatchObject({ checkpoint: 'large', width: 512, height: 512 })
   store.use(aRecipe({ checkpoint: 'postcard', width: 512, height: 512, seed: '9223372036854775807' }))
   expect(store.draft).toMatchObject({ checkpoint: 'postcard', width: 512, height: 512, seed: '9223372036854775807' })
+})
+
+it('draws at the defaults of the checkpoint that is chosen, but where something else was set', () => {
+  const store = useDraft()
+  const [usual, turbo] = [aCheckpoint(), aCheckpoint({ name: 'turbo', defaults: TURBO })]
+  store.fill(usual)
+  expect(store.draft).toMatchObject({ width: 256, height: 256, steps: 20, guidance: 7, sampler: null })
+  store.draft.guidance = 2
+  store.choose(turbo, usual)
+  expect(store.draft).toMatchObject({ checkpoint: 'turbo', steps: 4, guidance: 2, sampler: null })
+  store.reset()
+  store.fill(turbo)
+  expect(store.draft).toMatchObject({ checkpoint: null, steps: 4, guidance: 1 })
 })
 
 it('starts from a picture in its proportions, and goes back to words alone', () => {

@@ -3,7 +3,8 @@
 import { useLocalStorage } from '@vueuse/core'
 import { defineStore } from 'pinia'
 
-import { draftFrom, draftOf, FRESH_DRAFT, resized, restoreDraft, withSource, type Draft } from '@/domain/drafts'
+import { defaultsOf, nativeSize, type Checkpoint } from '@/domain/catalogue'
+import { draftFrom, draftOf, filled, FRESH_DRAFT, moved, resized, restoreDraft, withSource, type Draft } from '@/domain/drafts'
 import type { Image } from '@/domain/images'
 import type { Recipe } from '@/domain/recipes'
 import { sizeFor, sizeLike, SHAPES } from '@/domain/sizes'
@@ -36,11 +37,18 @@ export const useDraft = defineStore('draft', () => {
     draft.value = { ...draft.value, ...withSource(null, sizeFor(SHAPES[0], native)) }
   }
 
-  /** Chooses a checkpoint; the shape stays, at the new one's native size. */
-  function choose(checkpoint: string | null, before: number, after: number): void {
+  /** Chooses a checkpoint: the shape stays, at its native size, and so do settings other than the former one's defaults. */
+  function choose(checkpoint: Checkpoint | undefined, before: Checkpoint | undefined): void {
     const { width, height } = draft.value
-    const size = resized({ width: width ?? before, height: height ?? before }, before, after)
-    draft.value = { ...draft.value, ...size, checkpoint }
+    const native = nativeSize(before)
+    const size = resized({ width: width ?? native, height: height ?? native }, native, nativeSize(checkpoint))
+    const settings = moved(draft.value, defaultsOf(before), defaultsOf(checkpoint))
+    draft.value = { ...draft.value, ...size, ...settings, checkpoint: checkpoint?.name ?? null }
+  }
+
+  /** Fills the numbers that nobody has set. */
+  function fill(checkpoint: Checkpoint): void {
+    Object.assign(draft.value, filled(draft.value, checkpoint.native_size, checkpoint.defaults))
   }
 
   /** Back to the defaults; the words stay, and what they start from. */
@@ -49,7 +57,7 @@ export const useDraft = defineStore('draft', () => {
     draft.value = { ...FRESH_DRAFT, prompt, negativePrompt, source, mask }
   }
 
-  return { draft, use, startFrom, startFromInput, dropSource, choose, reset }
+  return { draft, use, startFrom, startFromInput, dropSource, choose, fill, reset }
 })
 
 function readStored(text: string): Draft {

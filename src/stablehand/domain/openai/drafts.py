@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from stablehand.domain.checkpoints import Checkpoint, find
+from stablehand.domain.defaults import USUAL, defaults_of
 from stablehand.domain.openai.errors import Refused
 from stablehand.domain.openai.fields import Operation
 from stablehand.domain.orders import JobOrder
@@ -52,9 +53,15 @@ class Draft:
 
 
 def draft_of(
-    operation: Operation, values: Mapping[str, Any], checkpoints: Sequence[Checkpoint], *, default_quality: int
+    operation: Operation,
+    values: Mapping[str, Any],
+    checkpoints: Sequence[Checkpoint],
+    *,
+    default: Checkpoint | None,
+    default_quality: int,
 ) -> Draft:
-    """``values``: as ``read_body`` has them. ``default_quality``: of lossy files, 1 to 100. Raises Refused."""
+    """``values``: as ``read_body`` has them. ``default``: the checkpoint of who names none, if there is one.
+    ``default_quality``: of lossy files, 1 to 100. Raises Refused."""
     streams, partial_images = bool(values.get("stream")), values.get("partial_images") or 0
     _check_stream(values, streams, partial_images)
     if values.get("background") == "transparent":
@@ -64,7 +71,8 @@ def draft_of(
     quality = values.get("quality") or "auto"
     width, height = _size(values["size"])
     format_, compression = _format(values, default_quality)
-    steps = STEPS[quality] if values["steps"] is None else values["steps"]
+    named = _checkpoint(values["model"], checkpoints)
+    steps = _steps(quality, named or default) if values["steps"] is None else values["steps"]
     return Draft(
         operation=operation,
         order=JobOrder(
@@ -72,7 +80,7 @@ def draft_of(
             may_be_wordless=operation == "variations",
             prompt=values["prompt"] or "",
             negative_prompt=values["negative_prompt"],
-            checkpoint=_checkpoint(values["model"], checkpoints),
+            checkpoint=None if named is None else named.id,
             width=width,
             height=height,
             count=values["n"],
@@ -124,11 +132,17 @@ def find_model(checkpoints: Sequence[Checkpoint], name: str) -> Checkpoint:
     return found
 
 
-def _checkpoint(name: str | None, checkpoints: Sequence[Checkpoint]) -> str | None:
+def _checkpoint(name: str | None, checkpoints: Sequence[Checkpoint]) -> Checkpoint | None:
     """None: the default."""
     if not name or (find(checkpoints, name) is None and _UPSTREAM_MODEL.fullmatch(name)):
         return None
-    return find_model(checkpoints, name).id
+    return find_model(checkpoints, name)
+
+
+def _steps(quality: str, checkpoint: Checkpoint | None) -> int | None:
+    """A distilled network has one number of steps: it draws better neither with fewer nor with more."""
+    is_distilled = checkpoint is not None and defaults_of(checkpoint) is not USUAL
+    return None if is_distilled else STEPS[quality]
 
 
 def _check_stream(values: Mapping[str, Any], streams: bool, partial_images: int) -> None:

@@ -19,7 +19,12 @@ _NOTES: dict[str, tuple[str, str]] = {
     "model": ("the default checkpoint", "a checkpoint's name; or one of upstream's own"),
     "n": ("1", "how many pictures, up to what the account's tier allows"),
     "size": ("auto", "`auto` is the checkpoint's native size, or that of the picture it starts from"),
-    "quality": ("auto", "steps: " + ", ".join(f"{name} {count}" for name, count in STEPS.items() if count)),
+    "quality": (
+        "auto",
+        "steps: "
+        + ", ".join(f"{name} {count}" for name, count in STEPS.items() if count)
+        + "; a distilled checkpoint keeps to its own",
+    ),
     "response_format": ("b64_json", f"`url`: links that work for {LINK_SECONDS // 60} minutes, without a key"),
     "output_format": ("png", "the file's format"),
     "output_compression": ("storage.quality", "quality of jpeg and webp; png takes 100 only"),

@@ -14,7 +14,7 @@ from stablehand.domain.openai.drafts import Draft, draft_of, with_pictures
 from stablehand.domain.openai.fields import Operation
 from stablehand.domain.orders import JobOrder
 from stablehand.services.bring_files import bring_files
-from stablehand.services.catalogue import allowed_checkpoints
+from stablehand.services.catalogue import allowed_checkpoints, default_checkpoint
 from stablehand.services.collect import collect
 
 
@@ -34,7 +34,11 @@ def add(api: Blueprint, door: Door) -> None:
 
 def _draw(door: Door, operation: Operation, asked: Asked) -> Response:
     draft = draft_of(
-        operation, asked.values, allowed_checkpoints(door.services, door.account), default_quality=door.options.quality
+        operation,
+        asked.values,
+        allowed_checkpoints(door.services, door.account),
+        default=default_checkpoint(door.services, door.account),
+        default_quality=door.options.quality,
     )
     kind = f"images.{operation}"
     fingerprint = fingerprint_of(kind, asked.sent)
