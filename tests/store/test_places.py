@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from stablehand.domain.jobs import QueuePlace
+from stablehand.domain.pace import cost_of
 from stablehand.domain.pools import Pool
 from stablehand.protocol import Device, Hello
 from stablehand.services.cancel import cancel
@@ -133,6 +134,17 @@ def test_a_long_queue_is_not_counted_to_its_end(house: House, monkeypatch: pytes
     stand = place(house, mine.id)
     assert stand.ahead == 32, "all of the lane, its own shots among them: not more can come first"
     assert "at most 32 pictures" in str(stand.reason)
+
+
+def test_what_was_measured_is_told_by_kind(house: House) -> None:
+    assert house.services.store.rates() == {}
+    hand = house.agent()
+    job = house.order(count=3)
+    for lease in hand.claim(3):
+        hand.draw(lease)
+    ((key, rate),) = house.services.store.rates().items()
+    assert (key.family, key.size_class, rate.measurements) == ("sd1", "tiny", 3)
+    assert rate.seconds_per_cost == pytest.approx(house.charges()[0] / cost_of(job.recipe))
 
 
 def test_estimates_are_held_against_what_happened(house: House) -> None:

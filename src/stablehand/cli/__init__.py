@@ -17,6 +17,7 @@ from stablehand.cli.limits import limits
 from stablehand.cli.migrate import migrate
 from stablehand.cli.models import models
 from stablehand.cli.outbox import outbox
+from stablehand.cli.plan import plan
 from stablehand.cli.serve import serve
 from stablehand.cli.simulate import simulate
 from stablehand.cli.transfer import transfer
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (serve, agent, migrate, doctor, backup, restore, transfer, simulate, settings, openapi, version):
+for command in (serve, agent, migrate, doctor, backup, restore, transfer, simulate, plan, settings, openapi, version):
     app.command()(command)
 app.command(hidden=True)(reference)
 app.add_typer(agents, name="agents")

@@ -8,6 +8,9 @@ from statistics import median
 #: Weight of the newest measurement in the moving averages.
 NEWEST_WEIGHT = 0.2
 
+#: Before anything was drawn: device-seconds for a unit of cost (domain.pace), about those of a large GPU.
+FIRST_SECONDS_PER_COST = 0.05
+
 #: Until a rate has been measured often, its range is this factor up and down.
 FIRST_SPREAD = log(2.0)
 

@@ -66,5 +66,6 @@ def _crowd_jobs(  # noqa: PLR0917  one call
             BEST if account < premium_accounts else plain,
             first + bisect_left(shares, random.random() * shares[-1]),
             crowd.shots_a_job,
-            1.0 if crowd.cost_spread == 0 else random.uniform(1 - crowd.cost_spread, 1 + crowd.cost_spread),
+            crowd.cost
+            * (1.0 if crowd.cost_spread == 0 else random.uniform(1 - crowd.cost_spread, 1 + crowd.cost_spread)),
         )

@@ -3,7 +3,8 @@
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from math import isfinite
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from stablehand.domain.errors import InvalidFields
 from stablehand.simulation.scenario import Scenario
@@ -11,7 +12,16 @@ from stablehand.simulation.scenario import Scenario
 #: Least values of numbers, by the name of their field; everything else may not be negative.
 _LEAST: dict[str, float] = {"slots": 1, "seats": 1, "accounts": 1, "shots": 1, "shots_a_job": 1, "max_agents": 1}
 
-_ABOVE_ZERO = frozenset({"seconds", "shots_a_second", "look_seconds", "shot_seconds"})
+_ABOVE_ZERO = frozenset(
+    {"seconds", "shots_a_second", "look_seconds", "shot_seconds", "cost", "pictures_a_day", "steps", "width", "height"}
+)
+
+#: The only number that may be endless.
+_ENDLESS = "idle_share"
+
+_PAGE = "docs/explain/scheduling.md"
+
+Kind = TypeVar("Kind")
 
 _SHARES = frozenset({"premium_share", "cost_spread"})
 
@@ -22,15 +32,30 @@ def read_scenario(values: object, *, name: str) -> Scenario:
     Raises:
         InvalidFields: naming every field that is unknown, missing or wrong.
     """
-    problems: dict[str, str] = {}
     given = {"name": name, **values} if isinstance(values, Mapping) else values
-    scenario = _read(Scenario, given, "", problems)
-    if not problems:
-        _check_routes(scenario, problems)
+    scenario = read_values(Scenario, given, place="scenario", page=_PAGE)
+    problems: dict[str, str] = {}
+    _check_routes(scenario, problems)
     if problems:
-        raise InvalidFields(problems, hint="Correct them; docs/explain/scheduling.md describes the file.")
-    assert isinstance(scenario, Scenario)
+        raise InvalidFields(problems, hint=f"Correct them; {_PAGE} describes the file.")
     return scenario
+
+
+def read_values(kind: type[Kind], values: object, *, place: str, page: str) -> Kind:
+    """``values`` as a dataclass of plain fields. ``place``: what the whole is called; ``page``: where it is described.
+
+    Raises:
+        InvalidFields: naming every field that is unknown, missing or wrong.
+    """
+    problems: dict[str, str] = {}
+    if isinstance(values, Mapping):
+        read = _read(kind, values, "", problems)
+    else:
+        problems[place] = "a table of fields"
+    if problems:
+        raise InvalidFields(problems, hint=f"Correct them; {page} describes the file.")
+    assert isinstance(read, kind)
+    return read
 
 
 def _read(kind: Any, value: object, place: str, problems: dict[str, str]) -> Any:
@@ -62,7 +87,7 @@ def _read(kind: Any, value: object, place: str, problems: dict[str, str]) -> Any
 
 def _read_dataclass(kind: Any, value: object, place: str, problems: dict[str, str]) -> Any:
     if not isinstance(value, Mapping):
-        problems[place or "scenario"] = "a table of fields"
+        problems[place] = "a table of fields"
         return None
     known: dict[str, Field[Any]] = {field.name: field for field in fields(kind)}
     hints = get_type_hints(kind)
@@ -83,6 +108,9 @@ def _read_plain(kind: Any, value: object, place: str, problems: dict[str, str]) 
     name = place.rpartition(".")[2].partition("[")[0]
     if kind in {int, float}:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if is_number and name != _ENDLESS and not isfinite(value):  # type: ignore[arg-type]
+            problems[place] = "a finite number"
+            return value
         if not is_number or (kind is int and value != int(value)):  # type: ignore[call-overload]
             problems[place] = "a whole number" if kind is int else "a number"
             return value

@@ -76,7 +76,8 @@ class Crowd:
     checkpoints: tuple[int, int] = (0, 19)  #: numbers (first, last) that it orders
     zipf: float = 1.0  #: the k-th of them is ordered in proportion to 1 / k^zipf
     shots_a_job: int = 1
-    cost_spread: float = 0.0  #: a job's cost is drawn evenly from 1 ± this
+    cost: float = 1.0  #: of a shot; an average one of the pool has 1
+    cost_spread: float = 0.0  #: a job's cost is drawn evenly from 1 ± this, times ``cost``
     begins_at: float = 0.0
     ends_at: float | None = None
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy import delete, func, insert, select
 
 from stablehand.domain.errors import AccountSuspended, Conflict, IdempotencyConflict, NotFound
-from stablehand.domain.estimates import Calibration
+from stablehand.domain.estimates import Calibration, Rate, RateKey
 from stablehand.domain.jobs import TERMINAL, Job, Shot, ShotError, State
 from stablehand.domain.notes import Note
 from stablehand.domain.pace import cost_of
@@ -16,7 +16,7 @@ from stablehand.domain.pages import Page, decode_cursor, encode_cursor
 from stablehand.domain.recipes import Recipe
 from stablehand.store.changes import Changes
 from stablehand.store.idempotency_row import IdempotencyRow
-from stablehand.store.measures import measured_calibration, reckoned_seconds
+from stablehand.store.measures import measured_calibration, measured_rates, reckoned_seconds
 from stablehand.store.models import (
     IS_RUNNING,
     IS_WAITING,
@@ -226,6 +226,11 @@ class Jobs(Transactions):
         """How the latest pictures' times compare with what was expected of them; None before the second one."""
         with self.reading() as tx:
             return measured_calibration(tx)
+
+    def rates(self) -> dict[RateKey, Rate]:
+        """How long pictures took lately, by family, device and size."""
+        with self.reading() as tx:
+            return measured_rates(tx)
 
 
 def _insert_shots(tx: Transaction, job: JobRow, new: NewJob) -> None:

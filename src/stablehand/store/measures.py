@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, select
 
 from stablehand.domain.estimates import (
+    FIRST_SECONDS_PER_COST,
     Calibration,
     Rate,
     RateKey,
@@ -27,8 +28,8 @@ MEASUREMENTS = 32
 #: Lines of the ledger that the calibration looks back on.
 OUTCOMES = 200
 
-#: Before anything was drawn: device-seconds for a unit of cost (domain.pace), about those of a large GPU.
-FIRST_SECONDS_PER_COST = 0.05
+#: Lines of the ledger that rates of all kinds are learned from.
+KINDS_MEASUREMENTS = 5000
 
 
 def device_of(agent: AgentRow) -> str:
@@ -74,6 +75,21 @@ def measured_calibration(tx: Transaction) -> Calibration | None:
             outcomes.append((draw_seconds(rates[key], cost), seconds))
         rates[key] = learn_rate(rates.get(key), cost=cost, seconds=seconds)
     return calibration(outcomes)
+
+
+def measured_rates(tx: Transaction) -> dict[RateKey, Rate]:
+    """The rate of each kind of picture among the latest ones."""
+    lines = tx.session.execute(
+        select(ChargeRow.family, ChargeRow.device, ChargeRow.size_class, ChargeRow.cost, ChargeRow.device_seconds)
+        .where(ChargeRow.cost > 0, ChargeRow.device_seconds > 0)
+        .order_by(ChargeRow.number.desc())
+        .limit(KINDS_MEASUREMENTS)
+    ).all()
+    rates: dict[RateKey, Rate] = {}
+    for family, device, size_class, cost, seconds in reversed(lines):
+        key = RateKey(family, device, size_class)
+        rates[key] = learn_rate(rates.get(key), cost=cost, seconds=seconds)
+    return rates
 
 
 def note_loads(tx: Transaction, agent_id: str, loads: Sequence[tuple[str, float]]) -> None:
