@@ -1,9 +1,13 @@
 """Where a job stands, when it will be done, and why it does not move."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from stablehand.cli import app
 from stablehand.domain.jobs import QueuePlace
 from stablehand.domain.pace import cost_of
 from stablehand.domain.pools import Pool
@@ -145,6 +149,17 @@ def test_what_was_measured_is_told_by_kind(house: House) -> None:
     ((key, rate),) = house.services.store.rates().items()
     assert (key.family, key.size_class, rate.measurements) == ("sd1", "tiny", 3)
     assert rate.seconds_per_cost == pytest.approx(house.charges()[0] / cost_of(job.recipe))
+
+
+def test_a_plan_takes_what_the_data_directory_has_measured(file_house: House, tmp_path: Path) -> None:
+    hand = file_house.agent()
+    file_house.order(count=2)
+    for lease in hand.claim(2):
+        hand.draw(lease)
+    (tmp_path / "load.yaml").write_text("streams: [{pictures_a_day: 100, width: 64, height: 64}]")
+    asked = CliRunner().invoke(app, ["plan", str(tmp_path / "load.yaml"), "--data-dir", str(tmp_path), "--json"])
+    assert asked.exit_code == 0, asked.output
+    assert json.loads(asked.output)["draws"][0]["known_by"].endswith("(2 pictures)")
 
 
 def test_estimates_are_held_against_what_happened(house: House) -> None:

@@ -3,10 +3,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from stablehand.cli import app
-from stablehand.domain.errors import InvalidFields
+from stablehand.domain.errors import BadSettings, InvalidFields
 from stablehand.domain.estimates import Rate, RateKey
 from stablehand.simulation.planning import Load, Plan, Stream, plan, read_load
 from stablehand.simulation.prices import (
@@ -176,6 +176,20 @@ def test_the_command_prints_json_or_a_table_and_makes_no_data_directory(tmp_path
     assert table.exit_code == 0, table.output
     assert "70.00 EUR a month" in table.output
     assert not (tmp_path / "none").exists()
+
+
+def test_measures_of_another_schema_are_refused_only_where_they_are_needed(tmp_path: Path) -> None:
+    (tmp_path / "stablehand.db").touch()
+    (tmp_path / "given.yaml").write_text("streams: [{pictures_a_day: 100, seconds: 5}]")
+    (tmp_path / "measured.yaml").write_text("streams: [{pictures_a_day: 100}]")
+
+    def asked(name: str) -> Result:
+        return CliRunner().invoke(app, ["plan", str(tmp_path / name), "--data-dir", str(tmp_path)])
+
+    assert asked("given.yaml").exit_code == 0
+    refused = asked("measured.yaml")
+    assert isinstance(refused.exception, BadSettings)
+    assert "stablehand migrate" in refused.exception.hint
 
 
 def test_what_the_command_cannot_plan_is_refused(tmp_path: Path) -> None:

@@ -52,7 +52,8 @@ def plan(
     chosen = PRESETS[preset] if prices is None else read_prices(_values(prices, "prices"), name=prices.stem)
     wanted = read_load(_values(load_file, "load"))
     settings = load(data_dir=data_dir, config=config)
-    made = make_plan(wanted, chosen, tiers=settings.tiers_in_force, rates=_rates(settings), seed=seed)
+    rates = _rates(settings) if any(stream.seconds is None for stream in wanted.streams) else {}
+    made = make_plan(wanted, chosen, tiers=settings.tiers_in_force, rates=rates, seed=seed)
     if as_json:
         typer.echo(json.dumps(made.as_dict()))
         return
@@ -72,13 +73,19 @@ def _values(file: Path, what: str) -> Any:
 
 
 def _rates(settings: "Settings") -> "Mapping[RateKey, Rate]":
-    """What the installation has measured; nothing where there is none. Makes and changes nothing."""
+    """What the installation has measured; nothing where there is none. Changes nothing. Raises BadSettings."""
+    from stablehand.domain.errors import BadSettings
     from stablehand.wiring import serving
 
     if settings.storage.database_url is None and not settings.database_path.is_file():
         return {}
     store = serving.open_store(settings)
     try:
+        if not store.is_current():
+            raise BadSettings(
+                f"The schema of {store.place} is not this version's, so what it has measured cannot be read.",
+                hint="Run `stablehand migrate`, or name a --data-dir that does not exist to plan without it.",
+            )
         return store.rates()
     finally:
         store.close()
