@@ -20,6 +20,7 @@ CANARY = "canary-{}-4f1c9e"
 #: every setting that is a secret, or an address that one may stand in
 PLACES = {
     "AUTH__SECRET_KEY": "{}-of-thirty-two-characters-at-least",
+    "AUTH__OIDC__CLIENT_SECRET": "{}",
     "MAIL__SMTP_PASSWORD": "{}",
     "STORAGE__SECRET_ACCESS_KEY": "{}",
     "STORAGE__DATABASE_URL": "postgresql://stable:{}@127.0.0.1:1/hand?connect_timeout=1",

@@ -185,11 +185,13 @@ def _ours(store: Store, place: Place, shape: tuple[int, int], depth: int, second
     agents, leases = shape
     with Crowd([StoreWork(place.url) for _ in range(agents)]) as crowd:
         _fill(store, depth)
+        _tidy(store, ("shots", "jobs", "uploads", "tallies"))
         crowd.work(leases=leases, shots=max(1, depth // 20), seconds=seconds / 5)  # plans and pools warm up
         return _rounds(crowd, leases, depth, seconds, lambda: _fill(store, depth))
 
 
 def _floor(place: Place, agents: int, leases: int, depth: int, seconds: float, *, together: bool = False) -> Round:
+    make_floor(place)
     fill_floor(place, depth)
     with Crowd([BareWork(place.bare_url, together) for _ in range(agents)]) as crowd:
         crowd.work(leases=leases, shots=max(1, depth // 20), seconds=seconds / 5)
@@ -242,34 +244,49 @@ def _fill(store: Store, depth: int) -> None:
             ),
             {"now": tx.now if tx.is_postgresql else tx.now.replace(tzinfo=None).isoformat(" ", "microseconds")},
         )
-    if store.is_postgresql:
-        with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text("SET statement_timeout = 0"))
-            connection.execute(text("VACUUM ANALYZE shots, jobs, uploads, tallies"))
-            connection.execute(text("CHECKPOINT"))
 
 
-def fill_floor(place: Place, depth: int) -> None:
-    """The bare queue, with ``depth`` shots in it."""
+def make_floor(place: Place) -> None:
+    """The bare queue, empty."""
     store = Store(place.url)
     time_type = "timestamptz" if store.is_postgresql else "float"
     with store.writing() as tx:
         for statement in FLOOR_TABLES:
             tx.session.execute(text(statement.format(time=time_type)))
+    store.close()
+
+
+def fill_floor(place: Place, depth: int) -> None:
+    """Add to the bare queue until ``depth`` shots wait in it."""
+    store = Store(place.url)
+    with store.writing() as tx:
+        last, queued = tx.session.execute(
+            text("SELECT COALESCE(MAX(id), 0), COUNT(*) FILTER (WHERE state = 'queued') FROM floor_shots")
+        ).one()
         numbers = (
-            "generate_series(1, :depth) AS n (i)"
+            "generate_series(CAST(:first AS bigint), :last) AS n (i)"
             if store.is_postgresql
-            else "(WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :depth) SELECT i FROM n)"
+            else "(WITH RECURSIVE n (i) AS"
+            " (SELECT :first UNION ALL SELECT i + 1 FROM n WHERE i < :last) SELECT i FROM n)"
         )
-        if depth:
+        if queued < depth:
             tx.session.execute(
                 text(f"INSERT INTO floor_shots SELECT i, i % {FLOOR_LANES}, i, 'queued', 0, NULL FROM {numbers}"),  # noqa: S608
-                {"depth": depth},
+                {"first": last + 1, "last": last + depth - queued},
             )
-    if store.is_postgresql:
-        with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text("VACUUM ANALYZE floor_shots"))
+    if last == 0:
+        _tidy(store, ("floor_shots",))
     store.close()
+
+
+def _tidy(store: Store, tables: Sequence[str]) -> None:
+    """What the database does by itself every minute or so, once before measuring: doing so throws plans away."""
+    if not store.is_postgresql:
+        return
+    with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("SET statement_timeout = 0"))
+        connection.execute(text(f"VACUUM ANALYZE {', '.join(tables)}"))
+        connection.execute(text("CHECKPOINT"))
 
 
 def _lane_heads_ms(store: Store, times: int = 100) -> float:
