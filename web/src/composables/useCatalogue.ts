@@ -29,6 +29,8 @@ export function useCatalogue() {
     samplers: computed(() => samplers.data.value?.map((sampler) => sampler.name) ?? []),
     schedules: computed(() => schedules.data.value?.map((schedule) => schedule.name) ?? []),
     upscalers: computed(() => upscalers.data.value ?? []),
+    /** Whether the server has said which checkpoints there are, or that it cannot. */
+    isKnown: checkpoints.isFetched,
     /** Those made to take over in the middle of a picture of the chosen one. */
     refiners: computed(() => refinersFor(checkpoints.data.value ?? [], checkpoint.value)),
     /** The checkpoint that the draft means. */

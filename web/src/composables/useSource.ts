@@ -1,3 +1,4 @@
+import { until } from '@vueuse/core'
 import { computed, ref } from 'vue'
 
 import { sourceUrl, uploadInput } from '@/api/inputs'
@@ -12,7 +13,7 @@ import { useNotice } from './useNotice'
 export function useSource() {
   const store = useDraft()
   const notice = useNotice()
-  const { native } = useCatalogue()
+  const { native, isKnown } = useCatalogue()
   /** A picture or a mask is on its way to the server. */
   const uploading = ref(false)
   let latest = 0
@@ -26,6 +27,7 @@ export function useSource() {
     }
     const mine = ++latest
     const input = await sent(picture)
+    await until(isKnown).toBe(true) // its size depends on the checkpoint's
     if (input && mine === latest) store.startFromInput(input, native.value)
   }
 
