@@ -1,18 +1,30 @@
 """`stablehand bench`: measurements that print one JSON object each."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 bench = typer.Typer(help="Measure this machine.", no_args_is_help=True)
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+
+
+def _tell(result: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(result))
+        return
+    width = 2 + max(map(len, result), default=0)
+    for name, value in result.items():
+        typer.echo(f"{name:<{width}}{value}")
+
 
 @bench.command()
 def engine(
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    as_json: AsJson = False,
     checkpoint: Annotated[
         Path | None, typer.Option(help="A diffusers folder; default: Postcard.", exists=True, file_okay=False)
     ] = None,
@@ -39,18 +51,14 @@ def engine(
         seed=seed,
         full_size=full_size,
     )
-    if as_json:
-        typer.echo(json.dumps(result))
-        return
-    for name, value in result.items():
-        typer.echo(f"{name:<36}{value}")
+    _tell(result, as_json=as_json)
 
 
 @bench.command()
 def sheet(
     out: Annotated[Path, typer.Argument(help="Picture file to write.", dir_okay=False)],
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    as_json: AsJson = False,
     checkpoint: Annotated[
         Path | None, typer.Option(help="A file or a diffusers folder; default: Postcard.", exists=True)
     ] = None,
@@ -83,17 +91,13 @@ def sheet(
         precision=precision,
         threads=threads,
     )
-    if as_json:
-        typer.echo(json.dumps(result))
-        return
-    for name, value in result.items():
-        typer.echo(f"{name:<12}{value}")
+    _tell(result, as_json=as_json)
 
 
 @bench.command()
 def memory(
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    as_json: AsJson = False,
     pictures: Annotated[int, typer.Option(min=1, help="Pictures to draw.")] = 2_000,
     checkpoints: Annotated[int, typer.Option(min=1, help="Checkpoints that they are drawn with.")] = 5,
     slots: Annotated[int, typer.Option(min=1, help="Checkpoints that fit into memory.")] = 2,
@@ -113,17 +117,13 @@ def memory(
         seed=seed,
         say=lambda line: typer.echo(line, err=True),
     )
-    if as_json:
-        typer.echo(json.dumps(result))
-        return
-    for name, value in result.items():
-        typer.echo(f"{name:<32}{value}")
+    _tell(result, as_json=as_json)
 
 
 @bench.command()
 def chaos(
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    as_json: AsJson = False,
     store: Annotated[Literal["postgresql", "sqlite"], typer.Option(help="What the queue lies in.")] = "postgresql",
     shots: Annotated[int, typer.Option(min=20, help="Pictures to order.")] = 1_000,
     kills: Annotated[int, typer.Option(min=0, help="Processes to kill (SIGKILL).")] = 20,
@@ -151,11 +151,7 @@ def chaos(
         seed=seed,
     )
     result = measured.run(plan, say=lambda line: typer.echo(line, err=True))
-    if as_json:
-        typer.echo(json.dumps(result))
-    else:
-        for name, value in result.items():
-            typer.echo(f"{name:<24}{value}")
+    _tell(result, as_json=as_json)
     if not result["clean"]:
         raise typer.Exit(1)
 
@@ -163,7 +159,7 @@ def chaos(
 @bench.command()
 def queue(
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    as_json: AsJson = False,
     depths: Annotated[str, typer.Option(help="Queued shots, separated by commas.")] = "1000,50000,500000",
     stores: Annotated[
         str, typer.Option(help="sqlite, postgresql or both, separated by a comma.")
@@ -198,7 +194,7 @@ def queue(
 @bench.command()
 def hog(
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    as_json: AsJson = False,
     lights: Annotated[int, typer.Option(min=1, help="Accounts that order single pictures now and then.")] = 20,
     shots: Annotated[int, typer.Option(min=1000, help="Pictures that the hog has queued.")] = 5_000,
     seconds: Annotated[float, typer.Option(min=5, help="How long each of the two phases lasts.")] = 60.0,
@@ -209,17 +205,13 @@ def hog(
 
     say = lambda line: typer.echo(line, err=True)  # noqa: E731
     result = measured.run(lights=lights, hog_shots=shots, seconds=seconds, seed=seed, say=say)
-    if as_json:
-        typer.echo(json.dumps(result))
-        return
-    for name, value in result.items():
-        typer.echo(f"{name:<26}{value}")
+    _tell(result, as_json=as_json)
 
 
 @bench.command()
 def dialect(
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    as_json: AsJson = False,
     pictures: Annotated[int, typer.Option(min=1, help="Pictures by each route.")] = 200,
     seed: Annotated[int, typer.Option(help="Of the order in which the routes take turns.")] = 0,
 ) -> None:
@@ -227,8 +219,4 @@ def dialect(
     from stablehand.bench import dialect as measured
 
     result = measured.run(pictures=pictures, seed=seed)
-    if as_json:
-        typer.echo(json.dumps(result))
-        return
-    for name, value in result.items():
-        typer.echo(f"{name:<20}{value}")
+    _tell(result, as_json=as_json)

@@ -128,6 +128,7 @@ class Members(UserDatastore):  # type: ignore[misc]
         """Everything is written by then."""
 
     def delete(self, model: Member) -> None:
+        """Nothing calls it: an account goes with all its data, in the steps of ``services/erase.py``."""
         raise NotImplementedError("accounts are not removed through Flask-Security")
 
 
