@@ -7,6 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from stablehand import settings
+from stablehand.domain.prices import Prices
 from stablehand.domain.tiers import Tiers
 from stablehand.wiring.reloading import SettingsWatch
 
@@ -18,7 +19,12 @@ class Server:
         self.file = folder / settings.FILE_NAME
         read = partial(settings.load, data_dir=folder)
         self.in_force: list[Tiers] = []
-        self.watch = SettingsWatch(read(), read, self.file, self.in_force.append)
+        self.prices: list[Prices] = []
+        self.watch = SettingsWatch(read(), read, self.file, self._apply)
+
+    def _apply(self, tiers: Tiers, prices: Prices) -> None:
+        self.in_force.append(tiers)
+        self.prices.append(prices)
 
     def write(self, text: str) -> None:
         """As editors do: a new file takes the place of the old one."""
@@ -51,6 +57,16 @@ def test_a_changed_file_is_put_in_force_and_an_unchanged_one_is_not(server: Serv
     server.write("queue: {max_running: 3}\n")
     server.look_twice()
     assert [tier.quotas.running for tier in server.in_force[-1]] == [3, 3]
+
+
+def test_other_prices_are_put_in_force(server: Server) -> None:
+    server.write("costs: {currency: MAD, device_hour: 5.26}\n")
+    server.look_twice()
+    assert [str(prices.hour_in("default")) for prices in server.prices] == ["5.26"]
+    assert server.look_twice() == []
+    server.write("costs: {currency: MAD, device_hour: 6}\n")
+    server.look_twice()
+    assert [str(prices.hour_in("default")) for prices in server.prices] == ["5.26", "6"]
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from stablehand.domain.errors import BadSettings
 from stablehand.domain.quotas import Quotas
 from stablehand.domain.tiers import Tiers
 from stablehand.settings.accounts import AuthSettings, MailSettings
+from stablehand.settings.costs import CostsSettings
 from stablehand.settings.file import FILE_NAME as FILE_NAME
 from stablehand.settings.file import file_of as file_of
 from stablehand.settings.file import from_file
@@ -227,6 +228,7 @@ class Settings(BaseSettings):
     storage: StorageSettings = StorageSettings()
     mail: MailSettings = MailSettings()
     tiers: TiersSettings = TiersSettings()
+    costs: CostsSettings = CostsSettings()
     auth: AuthSettings = AuthSettings()
     safety: SafetySettings = SafetySettings()
     observability: ObservabilitySettings = ObservabilitySettings()
@@ -239,6 +241,9 @@ class Settings(BaseSettings):
         unknown = sorted(set(self.auth.oidc.tiers.values()) - set(self.tiers.by_name))
         if unknown:
             raise ValueError(f"auth.oidc.tiers names tiers that are not there: {', '.join(unknown)}")
+        unknown = sorted(set(self.costs.tier_factors) - set(self.tiers.by_name))
+        if unknown:
+            raise ValueError(f"costs.tier_factors names tiers that are not there: {', '.join(unknown)}")
         return self
 
     @property

@@ -17,6 +17,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
+from stablehand.domain.prices import NO_PRICES, Prices
 from stablehand.domain.tiers import SHIPPED, Tiers
 from stablehand.store.connections import CONNECTIONS, TIMEOUT_SECONDS, WRITES, Contended, in_our_words, make_engine
 
@@ -37,14 +38,21 @@ _S = TypeVar("_S", bound="Transactions")
 
 
 class Transaction:
-    """``writes``: False for one that may only look. ``tiers``: in force as long as it lasts."""
+    """``writes``: False for one that may only look. ``tiers``, ``prices``: in force as long as it lasts."""
 
     def __init__(
-        self, session: Session, *, writes: bool, clock: Callable[[], datetime] | None, tiers: Tiers = SHIPPED
+        self,
+        session: Session,
+        *,
+        writes: bool,
+        clock: Callable[[], datetime] | None,
+        tiers: Tiers = SHIPPED,
+        prices: Prices = NO_PRICES,
     ) -> None:
         self.session = session
         self.writes = writes
         self.tiers = tiers
+        self.prices = prices
         self._clock = clock
 
     @functools.cached_property
@@ -80,7 +88,8 @@ class Transaction:
 class Transactions:
     """Opens transactions. ``clock`` stands in for the database's clock in tests.
 
-    ``tiers`` are those in force; whoever puts others there should call ``adopt_tiers``.
+    ``tiers`` are those in force; whoever puts others there should call ``adopt_tiers``. ``prices``, too, are those in
+    force: what is written down from now on is worth that much.
     """
 
     def __init__(
@@ -95,6 +104,7 @@ class Transactions:
         self.engine = make_engine(url, connections=connections, timeout_seconds=timeout_seconds)
         self._clock = clock
         self.tiers = SHIPPED
+        self.prices = NO_PRICES
         self._writer = threading.Lock()
         self.is_postgresql = self.engine.dialect.name == "postgresql"
         # One snapshot for all statements of a reader, as SQLite's WAL gives it by itself.
@@ -108,7 +118,7 @@ class Transactions:
     def reading(self) -> Iterator[Transaction]:
         """A consistent view of the database; does not wait for writers. Raises StoreUnavailable."""
         with in_our_words(), Session(self._readers) as session:
-            yield Transaction(session, writes=False, clock=self._clock, tiers=self.tiers)
+            yield Transaction(session, writes=False, clock=self._clock, tiers=self.tiers, prices=self.prices)
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
@@ -126,7 +136,7 @@ class Transactions:
             Session(connection, expire_on_commit=False) as session,
             session.begin(),
         ):
-            yield Transaction(session, writes=True, clock=self._clock, tiers=self.tiers)
+            yield Transaction(session, writes=True, clock=self._clock, tiers=self.tiers, prices=self.prices)
 
     def close(self) -> None:
         self.engine.dispose()

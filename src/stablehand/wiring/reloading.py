@@ -1,4 +1,4 @@
-"""Reloading: tiers and limits follow the settings file while the server runs; everything else wants a restart."""
+"""Reloading: tiers, limits and prices follow the settings file while the server runs; all else wants a restart."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,13 +8,14 @@ import structlog
 from pydantic import BaseModel
 
 from stablehand.domain.errors import BadSettings
+from stablehand.domain.prices import Prices
 from stablehand.domain.tiers import Tiers
 from stablehand.settings import Settings
 
 LOOK_SECONDS = 2.0
 
 #: what is put in force without a restart
-_FOLLOWED = ("tiers", "queue.max_size", "queue.max_running")
+_FOLLOWED = ("tiers", "costs", "queue.max_size", "queue.max_running")
 
 log = structlog.get_logger("stablehand")
 
@@ -31,7 +32,7 @@ class SettingsWatch:
         settings: as they were read at the start.
         read: reads all sources again. Raises BadSettings.
         path: the file, there or not.
-        apply: puts tiers in force.
+        apply: puts tiers and prices in force.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class SettingsWatch:
         settings: Settings,
         read: Callable[[], Settings],
         path: Path,
-        apply: Callable[[Tiers], None],
+        apply: Callable[[Tiers, Prices], None],
         *,
         look_seconds: float = LOOK_SECONDS,
     ) -> None:
@@ -61,7 +62,7 @@ class SettingsWatch:
             self._thread.join()
 
     def look(self) -> bool:
-        """Look once; True when other tiers have come into force.
+        """Look once; True when other tiers or prices have come into force.
 
         A changed file is read when it has not changed since the look before: somebody may still be writing it.
         """
@@ -83,20 +84,21 @@ class SettingsWatch:
         waiting = sorted(set(_changed(self._settings, settings)))
         if waiting:
             log.warning("these changed settings want a restart", settings=waiting)
-        old, new = self._settings.tiers_in_force, settings.tiers_in_force
-        if new == old:
+        tiers, prices = settings.tiers_in_force, settings.costs.in_force
+        if (tiers, prices) == (self._settings.tiers_in_force, self._settings.costs.in_force):
             return False
-        self._apply(new)
+        self._apply(tiers, prices)
         # Of the rest, what runs is still what was read at the start.
         self._settings = self._settings.model_copy(
             update={
                 "tiers": settings.tiers,
+                "costs": settings.costs,
                 "queue": self._settings.queue.model_copy(
                     update={"max_size": settings.queue.max_size, "max_running": settings.queue.max_running}
                 ),
             }
         )
-        log.info("other tiers are in force", tiers=list(new.names))
+        log.info("other tiers or prices are in force", tiers=list(tiers.names), currency=prices.currency or None)
         return True
 
     def _watch(self) -> None:

@@ -20,6 +20,7 @@ from stablehand.api import AccountOptions, Options, Rates, Readiness, create_app
 from stablehand.domain.limits import Limits
 from stablehand.domain.notices import KINDS
 from stablehand.domain.pools import DEFAULT_POOL, Pool
+from stablehand.domain.prices import Prices
 from stablehand.domain.tiers import Tiers
 from stablehand.ports import PictureChecker, Sink
 from stablehand.services import Services
@@ -66,7 +67,7 @@ def open_store(settings: Settings) -> Store:
         connections=settings.storage.database_connections,
         timeout_seconds=settings.storage.database_timeout,
     )
-    store.tiers = settings.tiers_in_force
+    store.tiers, store.prices = settings.tiers_in_force, settings.costs.in_force
     return store
 
 
@@ -296,9 +297,12 @@ class Serving:
         self._services.doorbell.close()
         self._services.broadcast.close()
 
-    def _put_in_force(self, tiers: Tiers) -> None:
-        self._services.store.tiers = tiers
-        self._services.store.adopt_tiers()
+    def _put_in_force(self, tiers: Tiers, prices: Prices) -> None:
+        store = self._services.store
+        store.prices = prices
+        if tiers != store.tiers:
+            store.tiers = tiers
+            store.adopt_tiers()
 
     def _make_child(self) -> AgentChild:
         token = secrets.token_urlsafe(32)
