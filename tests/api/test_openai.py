@@ -13,12 +13,12 @@ from PIL import Image
 from werkzeug.test import TestResponse
 
 from stablehand.api.budget import Budget
-from stablehand.api.links import LINK_SECONDS, make_token
 from stablehand.domain.jobs import State
 from stablehand.services.accounts import owner
 from stablehand.services.cancel import cancel
 from stablehand.services.gallery import get_image
 from stablehand.services.jobs import list_jobs
+from stablehand.services.links import HOUR_SECONDS, hour_token
 from stablehand.services.suspend import suspend
 from tests.api.people import Browser, Town, build
 from tests.api.site import TOKEN, Make, Site, make_site, picture
@@ -117,8 +117,8 @@ def test_a_link_needs_nothing_but_itself_and_not_for_long(site: Site) -> None:
 
     account = owner(site.services)
     image = get_image(site.services, account, site.client.get("/api/v1/images").get_json()["items"][0]["id"])
-    old = make_token(site.options, image, now=image.created_at.timestamp() - LINK_SECONDS)
-    assert stranger.get(f"/api/v1/files/{old}").status_code == 404
+    old = hour_token(site.options.secret_key, image, stamp=0, now=image.created_at.timestamp() - HOUR_SECONDS)
+    assert stranger.get(f"/api/v1/files/{old}").status_code == 410
     assert site.client.delete(f"/api/v1/images/{image.id}").status_code == 204
     assert stranger.get(path).status_code == 404, "it lies in the trash"
 
@@ -374,7 +374,7 @@ def test_each_key_has_its_own_pictures(town: Town) -> None:
         assert len(mine) == 1
     account_id = client.get("/api/v1/me", headers=keys["bob"]).get_json()["id"]
     image = site.services.store.image(mine[0]["id"], account_id)
-    link = f"/api/v1/files/{make_token(site.options, image, now=time.time())}"
+    link = f"/api/v1/files/{hour_token(site.options.secret_key, image, stamp=0, now=time.time())}"
     assert client.get(link).status_code == 200
     suspend(site.services, account_id, by=None)
     assert client.get(link).status_code == 404, "links end with the account that gave them"

@@ -57,6 +57,8 @@ STATUS: dict[type[errors.StablehandError], int] = {
     errors.Unauthorized: 401,
     errors.Forbidden: 403,
     errors.NotFound: 404,
+    errors.LinkExpired: 410,
+    errors.LinkRevoked: 410,
     errors.Conflict: 409,
     errors.CheckpointBroken: 409,
     errors.RecipeUnsupported: 409,

@@ -40,6 +40,33 @@ class NotFound(StablehandError):
     code = "not_found"
 
 
+class LinkVoid(NotFound):
+    """A link to pictures that is not ours, was altered, or whose account may not be used."""
+
+    code = "link_void"
+
+    def __init__(self) -> None:
+        super().__init__("This link does not work.", hint="Check that it is whole, or ask whoever gave it to you.")
+
+
+class LinkExpired(StablehandError):
+    """A link to pictures that worked until some time ago."""
+
+    code = "link_expired"
+
+    def __init__(self) -> None:
+        super().__init__("This link has expired.", hint="Ask whoever gave it to you for a new one.")
+
+
+class LinkRevoked(StablehandError):
+    """A link to pictures that whoever made it has ended."""
+
+    code = "link_revoked"
+
+    def __init__(self) -> None:
+        super().__init__("This link was revoked.", hint="Ask whoever gave it to you for a new one.")
+
+
 class Unauthorized(StablehandError):
     """No valid credential came with the request."""
 

@@ -2,7 +2,7 @@
 
 from stablehand.adapters.objects import Opened
 from stablehand.domain.accounts import Account
-from stablehand.domain.errors import InvalidFields, NotFound
+from stablehand.domain.errors import InvalidFields
 from stablehand.domain.images import Image
 from stablehand.domain.manifests import Manifest
 from stablehand.domain.pages import LIMIT_DEFAULT, Page, check_limit
@@ -36,18 +36,6 @@ def list_images(
 def get_image(services: Services, account: Account, image_id: str) -> Image:
     """Raises NotFound."""
     return services.store.image(image_id, account.id)
-
-
-def image_of_link(services: Services, account_id: str, image_id: str) -> Image:
-    """A picture for whoever holds a link to it: none in the trash, nor of an account that may not be used.
-
-    Raises NotFound.
-    """
-    image = services.store.image(image_id, services.store.account(account_id).id)
-    known = services.store.credentials(account_id=account_id)
-    if image.deleted_at is not None or (known is not None and known.state == "suspended"):
-        raise NotFound("This picture is not there (any more).", hint="Ask whoever gave you the link.")
-    return image
 
 
 def get_manifest(services: Services, account: Account, image_id: str) -> Manifest | None:

@@ -17,6 +17,7 @@ def purge(services: Services) -> int:
         outbox_days=limits.outbox_days,
         attempts_days=limits.attempts_days,
     )
+    services.store.forget_old_links()
     services.store.forget_empty_tallies(hours=limits.idempotency_hours)
     while services.store.forget_ended_parked():
         continue

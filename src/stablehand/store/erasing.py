@@ -23,6 +23,7 @@ from stablehand.store.credential_rows import ApiKeyRow, CredentialRow, Invitatio
 from stablehand.store.idempotency_row import IdempotencyRow
 from stablehand.store.identity_row import IdentityRow
 from stablehand.store.input_row import InputRow
+from stablehand.store.link_rows import LinkRow, LinkStampRow
 from stablehand.store.models import (
     AccountRow,
     AttemptRow,
@@ -57,6 +58,8 @@ CLOSED: tuple[type[Table], ...] = (
     IdempotencyRow,
     CallRow,
     ClientOptionsRow,
+    LinkRow,
+    LinkStampRow,
 )
 #: those of which they go bit by bit
 SWEPT: tuple[type[Table], ...] = (ImageRow, InputRow, OutboxRow, DeadLetterRow, TallyRow, JobRow, ShotRow)

@@ -37,6 +37,7 @@ from stablehand.store.invitations import Invitations
 from stablehand.store.jobs import Jobs
 from stablehand.store.leading import Leading
 from stablehand.store.leases import Leases
+from stablehand.store.links import Links
 from stablehand.store.moves import Moves
 from stablehand.store.outbox import Outbox
 from stablehand.store.parking import Parking
@@ -70,6 +71,7 @@ class Store(
     Breakers,
     Demands,
     Images,
+    Links,
     Uploads,
     Inputs,
     Calls,

@@ -1,7 +1,6 @@
 """What this dialect says of itself."""
 
 from stablehand.api.dialects.description import Description, FieldNote
-from stablehand.api.links import LINK_SECONDS
 from stablehand.domain.calls import RESUME_SECONDS
 from stablehand.domain.openai.drafts import (
     EDIT_STRENGTH,
@@ -11,6 +10,7 @@ from stablehand.domain.openai.drafts import (
     VARIATION_STRENGTH,
 )
 from stablehand.domain.openai.fields import FIELDS, FILES, UNSUPPORTED, Operation
+from stablehand.services.links import HOUR_SECONDS
 
 _OWN = "as in the native API"
 #: field -> (default, what it does)
@@ -25,7 +25,7 @@ _NOTES: dict[str, tuple[str, str]] = {
         + ", ".join(f"{name} {count}" for name, count in STEPS.items() if count)
         + "; a distilled checkpoint keeps to its own",
     ),
-    "response_format": ("b64_json", f"`url`: links that work for {LINK_SECONDS // 60} minutes, without a key"),
+    "response_format": ("b64_json", f"`url`: links that work for {HOUR_SECONDS // 60} minutes, without a key"),
     "output_format": ("png", "the file's format"),
     "output_compression": ("storage.quality", "quality of jpeg and webp; png takes 100 only"),
     "background": ("auto", "`transparent` is refused"),
@@ -64,7 +64,7 @@ DESCRIPTION = Description(
         "Upstream's own models (`dall-e-2`, `dall-e-3`, `gpt-image-…`) stand for the default checkpoint, since many "
         "clients name no other. Any other name that is not there is 404 `model_not_found`.",
         "Pictures come as `b64_json` unless `url` is asked for; to variations and to clients that name a `dall-e` "
-        f"model as `url`. A link works for {LINK_SECONDS // 60} minutes, or until the picture is put into the trash.",
+        f"model as `url`. A link works for {HOUR_SECONDS // 60} minutes, or until the picture is put into the trash.",
         "An edit starts from one picture. With a mask, what is transparent is drawn anew with a strength of "
         f"{MASKED_STRENGTH:g}; a variation with {VARIATION_STRENGTH:g}. A picture of another shape than the size asked "
         "for is cropped.",

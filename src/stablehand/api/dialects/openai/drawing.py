@@ -1,12 +1,14 @@
 """What draws: ``/v1/images/generations``, ``/edits`` and ``/variations``, at once or as a stream of events."""
 
+import time
+
 from flask import Blueprint, Response, jsonify
 
 from stablehand.api.dialects.calling import call
 from stablehand.api.dialects.openai.speaking import Asked, read_form, read_json
 from stablehand.api.dialects.openai.streaming import stream
 from stablehand.api.door import Door
-from stablehand.api.links import link_to
+from stablehand.api.links import addresses
 from stablehand.domain.calls import fingerprint_of
 from stablehand.domain.jobs import Job
 from stablehand.domain.openai.answers import as_text, check_drawn, images_response
@@ -16,6 +18,7 @@ from stablehand.domain.orders import JobOrder
 from stablehand.services.bring_files import bring_files
 from stablehand.services.catalogue import allowed_checkpoints, default_checkpoint
 from stablehand.services.collect import collect
+from stablehand.services.links import link_stamp
 
 
 def add(api: Blueprint, door: Door) -> None:
@@ -60,7 +63,9 @@ def _order(door: Door, draft: Draft, asked: Asked) -> JobOrder:
 def _answer(door: Door, draft: Draft, job: Job) -> dict[str, object]:
     if draft.as_links:
         images = sorted(job.images, key=lambda image: image.index)
-        data = [{"url": link_to(door.options, image)} for image in images]
+        stamp = link_stamp(door.services, door.account)
+        now = time.time()
+        data = [{"url": addresses(door).hour(image, stamp=stamp, now=now)} for image in images]
         return images_response(draft, job, images, data)
     found, pictures = collect(door.services, job)
     return images_response(draft, job, found, [as_text(picture) for picture in pictures])
