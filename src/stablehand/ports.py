@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from stablehand.domain.dispatches import Arrived, Dispatch, Never, NotNow
 from stablehand.domain.letters import Letter
 from stablehand.domain.manifests import Manifest
 from stablehand.domain.notes import Note
@@ -199,6 +200,26 @@ class Sink(Protocol):
 
     def take(self, notice: Notice) -> None:
         """Returns once the notice is there. Raises SinkFailed when it should be tried again later."""
+
+
+class Channel(Protocol):
+    """A way out of the house, with destinations of its own: webhooks, mail.
+
+    To add one: write a class like this and give an instance to the courier (``wiring/serving.py``, ``channels``). Each
+    notice is shown to each channel once or more (``destinations``); what it names becomes one dispatch for each
+    destination, which is then carried by ``carry`` until it arrives or is given up. Tries are written down by whoever
+    calls, so a channel keeps nothing itself.
+    """
+
+    name: str  #: stands in the database with each dispatch: never change it
+    at_once: int  #: dispatches that may be under way at a time, to all destinations
+    pauses_seconds: Sequence[float]  #: after the first, second, … failure; mostly domain.dispatches.PAUSES_SECONDS
+
+    def destinations(self, notice: Notice) -> Sequence[str]:
+        """Where a notice goes: ids or addresses, the same each time that it is asked. Raises SinkFailed."""
+
+    def carry(self, dispatch: Dispatch, notice: Notice) -> Arrived | NotNow | Never:
+        """One try, in a thread of its own; ends within half a minute. An exception counts as NotNow."""
 
 
 class LetterNotSent(Exception):

@@ -64,8 +64,8 @@ BAD_FIELDS: list[tuple[str, dict[str, Any], set[str]]] = [
     ),
     (
         "fields without effect yet",
-        {**GOOD, "denoising_strength": 0.5, "input": "x", "mask": "y", "notify": {}, "hr_scale": 2},
-        {"denoising_strength", "input", "mask", "notify", "hr_scale"},
+        {**GOOD, "denoising_strength": 0.5, "input": "x", "mask": "y", "tiling": {}, "hr_scale": 2},
+        {"denoising_strength", "input", "mask", "tiling", "hr_scale"},
     ),
 ]
 

@@ -41,6 +41,7 @@ JOB = {
     "queue",
     "images",
     "notes",
+    "notify",
 }
 
 

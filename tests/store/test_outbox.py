@@ -8,7 +8,7 @@ import pytest
 
 from stablehand.adapters.notices_file import NoticesFile
 from stablehand.domain.events import NoticeGiven
-from stablehand.domain.notices import KINDS, PAUSES_SECONDS, Notice
+from stablehand.domain.notices import JOB_KINDS, KINDS, PAUSES_SECONDS, Notice
 from stablehand.ports import Sink, SinkFailed
 from stablehand.services.cancel import cancel
 from stablehand.services.courier import Courier, LiveSink, Sinks, carry, list_dead_notices, redeliver
@@ -56,13 +56,13 @@ def test_each_notice_comes_once_in_the_order_of_its_job(house: House) -> None:
     box = Box()
     tally = rounds(house, box)
     assert len({notice.id for notice in box.taken}) == len(box.taken) == 5
-    assert [notice.kind for notice in box.taken if notice.job_id == first.id] == list(KINDS)
+    assert [notice.kind for notice in box.taken if notice.job_id == first.id] == list(JOB_KINDS)
     assert [notice.kind for notice in box.taken if notice.job_id == second.id] == ENDED
     assert {notice.payload["state"] for notice in box.taken if notice.kind == "job_finished"} == {
         "succeeded",
         "cancelled",
     }
-    assert tally == {(kind, "delivered"): 1 if kind == "image_delivered" else 2 for kind in KINDS}
+    assert tally == {(kind, "delivered"): 1 if kind == "image_delivered" else 2 for kind in JOB_KINDS}
     assert rounds(house, box) == {}
 
 

@@ -20,12 +20,12 @@ import certifi
 import httpcore
 
 from stablehand.domain.errors import AddressRefused
+from stablehand.domain.notify import ADDRESS_MAX_CHARACTERS
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolver = Callable[[str, int], Sequence[str]]
 
-ADDRESS_MAX_CHARACTERS = 2048
 PICTURES = frozenset({"image/png", "image/jpeg", "image/webp"})
 
 #: Ranges in which an IPv4 address is written inside an IPv6 one, for gateways that translate it.
@@ -72,41 +72,41 @@ def resolve(host: str, port: int) -> list[str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise _refused("its host is not known") from error
+        raise AddressRefused("its host is not known") from error
     return [str(entry[4][0]) for entry in found]
 
 
 def target_of(url: str, rules: Rules, resolver: Resolver = resolve) -> Target:
     """Where an address leads, checked. Raises AddressRefused."""
     if len(url) > ADDRESS_MAX_CHARACTERS:
-        raise _refused(f"it is longer than {ADDRESS_MAX_CHARACTERS} characters")
+        raise AddressRefused(f"it is longer than {ADDRESS_MAX_CHARACTERS} characters")
     if any(character <= " " or character in "\\\x7f" for character in url):
-        raise _refused("it holds a space, a backslash or a control character")
+        raise AddressRefused("it holds a space, a backslash or a control character")
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise _refused("it cannot be read") from error
+        raise AddressRefused("it cannot be read") from error
     if parts.scheme not in {"http", "https"}:
-        raise _refused("it does not begin with http:// or https://")
+        raise AddressRefused("it does not begin with http:// or https://")
     if "@" in parts.netloc:
-        raise _refused("it holds a user name")
+        raise AddressRefused("it holds a user name")
     host = _ascii(parts.hostname or "")
     if port is None:
         port = 443 if parts.scheme == "https" else 80
     if not 0 < port < 65536:
-        raise _refused("its port is no port")
+        raise AddressRefused("its port is no port")
     try:
         addresses: list[IpAddress] = [ipaddress.ip_address(host)]
     except ValueError:
         if _NUMERIC.fullmatch(host):
-            raise _refused("its host is a number") from None
+            raise AddressRefused("its host is a number") from None
         addresses = [ipaddress.ip_address(text) for text in resolver(host, port)]
     if not addresses:
-        raise _refused("its host has no address")
+        raise AddressRefused("its host has no address")
     for address in addresses:
         if not is_allowed(address, rules.networks):
-            raise _refused("its host is not on the public internet")
+            raise AddressRefused("its host is not on the public internet")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Target(parts.scheme, host, port, path, addresses[0])
 
@@ -137,14 +137,14 @@ def fetch(url: str, rules: Rules, *, resolver: Resolver = resolve) -> Fetched:
                 if response.status in _REDIRECTS:
                     before, url = url, urljoin(url, _header(response, "location"))
                     if before.startswith("https:") and not url.startswith("https:"):
-                        raise _refused("it leads from https to another scheme")
+                        raise AddressRefused("it leads from https to another scheme")
                     continue
                 return Fetched(_read(response, rules), _type_of(response, rules), url)
         except httpcore.TimeoutException as error:
-            raise _refused(f"it takes longer than {rules.most_seconds:g} seconds") from error
+            raise AddressRefused(f"it takes longer than {rules.most_seconds:g} seconds") from error
         except (httpcore.NetworkError, httpcore.ProtocolError, ValueError) as error:
-            raise _refused("it does not answer") from error
-    raise _refused(f"it leads on more than {rules.most_redirects} times")
+            raise AddressRefused("it does not answer") from error
+    raise AddressRefused(f"it leads on more than {rules.most_redirects} times")
 
 
 class _Line(httpcore.NetworkStream):
@@ -228,22 +228,22 @@ def _header(response: httpcore.Response, name: str) -> str:
 def _type_of(response: httpcore.Response, rules: Rules) -> str:
     kind = _header(response, "content-type").partition(";")[0].strip().lower()
     if kind not in rules.types:
-        raise _refused("it is none of: " + ", ".join(sorted(rules.types)))
+        raise AddressRefused("it is none of: " + ", ".join(sorted(rules.types)))
     return kind
 
 
 def _read(response: httpcore.Response, rules: Rules) -> bytes:
     """The bytes as they came: nothing is unpacked."""
     if response.status != 200:
-        raise _refused(f"it answers {response.status}")
+        raise AddressRefused(f"it answers {response.status}")
     if (_header(response, "content-encoding") or "identity").lower() != "identity":
-        raise _refused("it is compressed")
+        raise AddressRefused("it is compressed")
     _type_of(response, rules)
     data = bytearray()
     for part in response.iter_stream():
         data += part
         if len(data) > rules.most_bytes:
-            raise _refused(f"it is larger than {rules.most_bytes} bytes")
+            raise AddressRefused(f"it is larger than {rules.most_bytes} bytes")
     return bytes(data)
 
 
@@ -252,11 +252,7 @@ def _ascii(host: str) -> str:
     try:
         plain = host if host.isascii() else host.encode("idna").decode("ascii")
     except UnicodeError as error:
-        raise _refused("its host is no name") from error
+        raise AddressRefused("its host is no name") from error
     if not re.fullmatch(r"[0-9a-zA-Z._:-]+", plain):
-        raise _refused("its host is no name")
+        raise AddressRefused("its host is no name")
     return plain.lower()
-
-
-def _refused(why: str) -> AddressRefused:
-    return AddressRefused(f"This address cannot be fetched: {why}.", hint="Give the address of a public picture file.")

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import Field
 
 from stablehand.api.schemas import In
+from stablehand.domain.notify import ADDRESS_MAX_CHARACTERS
 from stablehand.domain.order_options import EMPHASES, LIMITS_OF_OPTIONS, NOISE_SOURCES, WHOLE_LIMITS
 from stablehand.domain.orders import KINDS, LIMITS, PROMPT_MAX_CHARACTERS, SIDE_MULTIPLE
 
@@ -18,6 +19,20 @@ def _ranged(field: str, description: str, **more: Any) -> Any:
 
 def _one_of(names: tuple[str, ...], description: str) -> Any:
     return Field(None, description=description, json_schema_extra={"enum": [*names, None]})
+
+
+class NotifyIn(In):
+    """Whom the job tells about itself."""
+
+    email: bool | None = Field(
+        None, description="Whether the result comes by mail; default: as your account has chosen."
+    )
+    webhook_url: str | None = Field(
+        None,
+        description="Told when the job has ended, as webhooks are: signed with your account's signing secret.",
+        json_schema_extra={"maxLength": ADDRESS_MAX_CHARACTERS, "format": "uri"},
+        examples=["https://example.org/hooks/pictures"],
+    )
 
 
 class JobIn(In):
@@ -58,6 +73,7 @@ class JobIn(In):
     quality: int | None = _ranged("quality", "Of WebP and JPEG.")
     exact: bool | None = Field(None, description="Bit-equal whatever else is drawn at the same time; slower.")
     tier: str | None = Field(None, description="Class of service; default: the account's best.")
+    notify: NotifyIn | None = Field(None, description="Whom the job tells about itself.")
     input: str | None = Field(
         None, description="Id of the picture to start from: from `/inputs`, or one of your images.", examples=["3f9a…"]
     )

@@ -19,6 +19,7 @@ from stablehand.api.schemas import (
 )
 from stablehand.api.views import job_out
 from stablehand.domain.errors import InvalidFields
+from stablehand.domain.notify import Notify
 from stablehand.domain.orders import JobOrder
 from stablehand.services.cancel import cancel
 from stablehand.services.jobs import get_job, list_jobs, wait_for_job
@@ -28,7 +29,7 @@ from stablehand.services.submit import check, submit
 
 #: request names that exist, here or in the dialect they come from, and that this version cannot honour
 WITHOUT_EFFECT = frozenset(
-    ["notify", "tiling", "restore_faces", "styles", "loras", "init_images", "batch_size", "n_iter", "controlnet"]
+    ["tiling", "restore_faces", "styles", "loras", "init_images", "batch_size", "n_iter", "controlnet"]
 )
 
 
@@ -88,7 +89,8 @@ def all_problems(door: Door, body: Mapping[str, object], wrong: Mapping[str, str
 
     The rest of the order is checked as if those had been left out, so that one answer names every field.
     """
-    readable = {name: value for name, value in body.items() if name in JobIn.model_fields and name not in wrong}
+    unreadable = {name.partition(".")[0] for name in wrong}
+    readable = {name: value for name, value in body.items() if name in JobIn.model_fields and name not in unreadable}
     order = JobIn.model_validate({"prompt": "stands in for one that cannot be read", **readable})
     found = check(door.services, door.account, _order(door, order))
     for name, words in wrong.items():
@@ -100,4 +102,5 @@ def _order(door: Door, body: JobIn) -> JobOrder:
     values = body.model_dump()
     values["format"] = body.format or door.options.save_format
     values["quality"] = body.quality if body.quality is not None else door.options.quality
+    values["notify"] = Notify.from_dict(values["notify"])
     return JobOrder(**values)

@@ -186,6 +186,13 @@ class CountsOut(Out):
     cancelled: int
 
 
+class NotifyOut(Out):
+    """Whom a job tells about itself."""
+
+    email: bool | None = Field(description="null: as the account has chosen.")
+    webhook_url: str | None
+
+
 class JobOut(Out):
     id: str
     kind: str
@@ -203,6 +210,7 @@ class JobOut(Out):
     queue: QueueOut | None
     images: list[ImageOut] = Field(description="In lists the first few, unless all are asked for.")
     notes: list[JobNoteOut] = Field(description="What had to be done otherwise than asked for; mostly nothing.")
+    notify: NotifyOut | None
 
 
 class JobPage(Out):

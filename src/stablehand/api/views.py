@@ -118,6 +118,7 @@ def job_out(job: Job) -> schemas.JobOut:
             schemas.JobNoteOut(code=note.value, message=note.message, pictures=count)
             for note, count in job.notes.items()
         ],
+        notify=job.notify and schemas.NotifyOut(email=job.notify.email, webhook_url=job.notify.webhook_url),
     )
 
 

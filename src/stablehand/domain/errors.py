@@ -164,9 +164,13 @@ class PromptBlocked(InvalidFields):
 
 
 class AddressRefused(StablehandError):
-    """What a user's address leads to must not, or cannot, be fetched."""
+    """What a user's address leads to must not, or cannot, be fetched. ``why``: the rest of "It cannot be, because"."""
 
     code = "address_refused"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"This address cannot be fetched: {why}.", hint="Give the address of a public picture file.")
+        self.why = why
 
 
 class NotAllowed(Forbidden):

@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from stablehand.domain.images import Image
 from stablehand.domain.notes import Note
+from stablehand.domain.notify import Notify
 from stablehand.domain.recipes import Recipe
 
 
@@ -86,6 +87,7 @@ class Job:
     images: tuple[Image, ...]  #: the first few where a list has left the rest out
     queue: QueuePlace | None  #: None once terminal
     notes: Mapping[Note, int] = field(default_factory=dict)  #: what had to be done otherwise -> for how many pictures
+    notify: Notify | None = None
 
 
 def roll_up(shots: Iterable[State], *, cancel_requested: bool) -> State:

@@ -1,7 +1,7 @@
 """Notices: what must leave the house, and when it is tried again.
 
 A notice has one id for ever and may arrive more than once, so whoever receives it keeps ids to tell copies apart.
-Notices of one job leave in the order in which they were written.
+Notices of one job leave in the order in which they were written; those without a job wait for no other.
 """
 
 from collections.abc import Mapping
@@ -9,8 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-#: What notices tell. "job_submitted": count; "image_delivered": image_id, index; "job_finished": state.
-KINDS = ("job_submitted", "image_delivered", "job_finished")
+#: What notices tell of a job. "job_submitted": count; "image_delivered": image_id, index; "job_finished": state.
+JOB_KINDS = ("job_submitted", "image_delivered", "job_finished")
+#: Those without a job (``job_id`` is empty). "webhook_disabled": webhook_id, url, reason; "webhook_pinged": webhook_id;
+#: "quota_reached": what and when, as domain.quotas tells it.
+ACCOUNT_KINDS = ("webhook_disabled", "webhook_pinged", "quota_reached")
+KINDS = (*JOB_KINDS, *ACCOUNT_KINDS)
 
 #: Pauses after the first, second, … failure, in seconds: short at first, because most outages are; four days in all.
 PAUSES_SECONDS = (5, 30, 120, 600, 1_800, 3_600, 10_800, 21_600, 43_200, 86_400, 86_400, 86_400)

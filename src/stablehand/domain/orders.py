@@ -13,6 +13,7 @@ from typing import Any, get_args
 
 from stablehand.domain.checkpoints import Checkpoint
 from stablehand.domain.defaults import USUAL, defaults_of
+from stablehand.domain.notify import Notify
 from stablehand.domain.order_options import (
     DEFAULT_SWITCH_AT,
     MASK_FILLS,
@@ -69,6 +70,7 @@ class JobOrder(OrderOptions):
     quality: int | None = None
     exact: bool | None = None
     tier: str | None = None
+    notify: Notify | None = None
     may_be_wordless: bool = False  #: no prompt is a mistake of people, and a wish of some programs
 
     @property

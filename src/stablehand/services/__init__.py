@@ -12,6 +12,7 @@ from stablehand.adapters.objects import Objects
 from stablehand.adapters.outside import Rules
 from stablehand.domain.limits import Limits
 from stablehand.domain.pools import DEFAULT_POOL, Pool
+from stablehand.domain.webhooks import WebhookLimits
 from stablehand.ports import Broadcast, Doorbell, PictureChecker
 from stablehand.services.feed import Feed
 from stablehand.services.space import Space
@@ -37,6 +38,7 @@ class Services:
     public_url: str | None = None  #: ``storage.public_url``: where browsers fetch pictures, if not from us
     presigned_uploads: bool = True  #: agents send pictures straight to the bucket, where there is one
     fetching: Rules = field(default_factory=Rules)  #: of addresses that users give
+    webhooks: WebhookLimits = field(default_factory=WebhookLimits)
     blocklist: Blocklist | None = None  #: of what prompts may not hold
     checker: PictureChecker | None = None  #: looks at each picture before it is taken
     checking: threading.Lock = field(default_factory=threading.Lock)  #: held while it looks

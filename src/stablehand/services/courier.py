@@ -13,6 +13,7 @@ from stablehand.domain.pages import LIMIT_DEFAULT, Page, check_limit
 from stablehand.ports import Sink, SinkFailed
 from stablehand.services import Services
 from stablehand.services.announce import OUTBOX
+from stablehand.services.dispatch import Carriage
 from stablehand.services.feed import Feed
 from stablehand.store.leading import Lead
 from stablehand.store.outbox import OutboxState, Undelivered
@@ -64,7 +65,7 @@ def carry(services: Services, sinks: Sinks, tally: Counter[tuple[str, str]], jit
             failed.append(Undelivered(notice, error, pause))
             tally[notice.kind, "failed" if pause is not None else "dead"] += 1
             if pause is not None:
-                held_up.add(notice.job_id)
+                held_up |= {notice.job_id} - {""}
             else:
                 _log.error(
                     "The notice %s (%s) is given up after %d tries: %s", notice.id, notice.kind, notice.tries + 1, error
@@ -98,11 +99,13 @@ def outbox_state(services: Services) -> OutboxState:
 class Courier:
     """The thread that carries while it leads, and waits for its turn while another process does."""
 
-    def __init__(self, services: Services, sinks: Sinks) -> None:
+    def __init__(self, services: Services, sinks: Sinks, carriage: Carriage | None = None) -> None:
+        """``carriage``: carries dispatches as long as this leads."""
         self.tally: Counter[tuple[str, str]] = Counter()
         self.leads = False
         self._services = services
         self._sinks = sinks
+        self._carriage = carriage
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
 
@@ -133,10 +136,16 @@ class Courier:
 
     def _lead(self, lead: Lead) -> None:
         self.leads = True
-        while not self._stopping.is_set() and lead.holds():
-            heard = self._services.doorbell.heard()
-            if not carry(self._services, self._sinks, self.tally, random.random):
-                self._services.doorbell.wait(OUTBOX, self._services.limits.poll_seconds, since=heard)
+        if self._carriage is not None:
+            self._carriage.start()
+        try:
+            while not self._stopping.is_set() and lead.holds():
+                heard = self._services.doorbell.heard()
+                if not carry(self._services, self._sinks, self.tally, random.random):
+                    self._services.doorbell.wait(OUTBOX, self._services.limits.poll_seconds, since=heard)
+        finally:
+            if self._carriage is not None:
+                self._carriage.stop()
 
 
 def _hand_over(notice: Notice, sinks: Sinks) -> str | None:

@@ -74,5 +74,12 @@ def _order_again(services: Services, letters: LettersOfJob) -> Job:
     tier = letters.tier if letters.tier in account.tiers else account.tiers[0]
     recipe = letters.recipe.with_seed(letters.seeds[0])
     return enqueue(
-        services, account, recipe, letters.seeds, tier=tier, retry_of=letters.job_id, letters=letters.shot_ids
+        services,
+        account,
+        recipe,
+        letters.seeds,
+        tier=tier,
+        retry_of=letters.job_id,
+        letters=letters.shot_ids,
+        notify=services.store.notify_of(letters.job_id),
     )

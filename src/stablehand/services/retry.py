@@ -19,4 +19,5 @@ def retry(services: Services, account: Account, job_id: str) -> Job:
             f"The checkpoint {job.recipe.checkpoint} is gone.", hint="Put its file back, or order with another one."
         )
     tier = job.tier if job.tier in account.tiers else account.tiers[0]
-    return enqueue(services, account, job.recipe.with_seed(seeds[0]), seeds, tier=tier, retry_of=job.id)
+    recipe = job.recipe.with_seed(seeds[0])
+    return enqueue(services, account, recipe, seeds, tier=tier, retry_of=job.id, notify=job.notify)

@@ -9,6 +9,7 @@ from stablehand.domain.addons import find_addon
 from stablehand.domain.checkpoints import Checkpoint, find
 from stablehand.domain.errors import InvalidFields, NoPool
 from stablehand.domain.jobs import Job
+from stablehand.domain.notify import Notify
 from stablehand.domain.orders import (
     IDEMPOTENCY_KEY_MAX_CHARACTERS,
     Given,
@@ -28,6 +29,7 @@ from stablehand.services.inputs import as_input, find_given
 from stablehand.services.safety import check_prompts, check_recipe
 from stablehand.services.told import told
 from stablehand.services.upscalers import choose_upscaler
+from stablehand.services.webhooks import webhook_url_problem
 from stablehand.store.changes import Changes
 from stablehand.store.jobs import NewJob, Remembered
 
@@ -70,7 +72,7 @@ def submit(services: Services, account: Account, order: JobOrder, *, idempotency
     if recipe.kind != "upscale":
         recipe = replace(recipe, addons=choose_addons(services, recipe, choice.checkpoint))
     seeds = [recipe.for_shot(index).counting_seed for index in range(order.count or 1)]
-    return enqueue(services, account, recipe, seeds, tier=tier, remembered=remembered)
+    return enqueue(services, account, recipe, seeds, tier=tier, remembered=remembered, notify=order.notify)
 
 
 def check(services: Services, account: Account, order: JobOrder) -> dict[str, str]:
@@ -91,6 +93,7 @@ def enqueue(
     retry_of: str | None = None,
     remembered: Remembered | None = None,
     letters: Sequence[str] | None = None,
+    notify: Notify | None = None,
 ) -> Job:
     """Put a checked job into the queue. ``letters``: ids of the dead letters that it answers.
 
@@ -113,6 +116,7 @@ def enqueue(
         seeds=seeds,
         retry_of=retry_of,
         letters=letters,
+        notify=notify,
     )
     job_id, is_new = services.store.submit(new, remembered=remembered)
     if is_new:
@@ -141,6 +145,7 @@ def _choose(services: Services, account: Account, order: JobOrder, found: dict[s
     """Find what an order names; adds to ``found`` what is wrong with it, is not there, or does not fit."""
     checkpoint = _choose_checkpoint(services, account, order, found)
     found |= problems(order, checkpoint)
+    _check_notify(services, order, found)
     given = find_given(services, account, order, found)
     if checkpoint is not None and not found:
         found |= size_problems(order, checkpoint.native_size, given.get("input"))
@@ -151,6 +156,14 @@ def _choose(services: Services, account: Account, order: JobOrder, found: dict[s
         choose_upscaler(services, order, found),
         given,
     )
+
+
+def _check_notify(services: Services, order: JobOrder, found: dict[str, str]) -> None:
+    """An address that can never be told anything is refused while somebody is there to read it."""
+    if order.notify is None or order.notify.webhook_url is None:
+        return
+    if problem := webhook_url_problem(services, order.notify.webhook_url):
+        found["notify.webhook_url"] = problem
 
 
 def _choose_refiner(services: Services, order: JobOrder, found: dict[str, str]) -> Checkpoint | None:

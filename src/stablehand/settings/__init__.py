@@ -33,6 +33,7 @@ from stablehand.settings.safety import SafetySettings
 from stablehand.settings.section import Section
 from stablehand.settings.tiers import TiersSettings
 from stablehand.settings.values import DatabaseUrl, Hosts, Origins, PoolName, Rate, RedisUrl
+from stablehand.settings.webhooks import WebhookSettings
 
 PREFIX = "STABLEHAND_"
 
@@ -231,6 +232,7 @@ class Settings(BaseSettings):
     costs: CostsSettings = CostsSettings()
     auth: AuthSettings = AuthSettings()
     safety: SafetySettings = SafetySettings()
+    webhooks: WebhookSettings = WebhookSettings()
     observability: ObservabilitySettings = ObservabilitySettings()
 
     #: where everything is kept; not a key of the file, since the file may lie in it

@@ -22,6 +22,6 @@ class SafetySettings(Section):
     )
     fetch_networks: Networks = Field(
         default_factory=list,
-        description="Networks, such as `10.1.0.0/16`, from which addresses of pictures that users give may be fetched "
-        "although they are not public.",
+        description="Networks, such as `10.1.0.0/16`, that addresses which users give may lead to although they are "
+        "not public: those of pictures, and those of webhooks.",
     )

@@ -20,6 +20,7 @@ from stablehand.store.audit import note
 from stablehand.store.call_rows import CallRow, ClientOptionsRow
 from stablehand.store.columns import Table
 from stablehand.store.credential_rows import ApiKeyRow, CredentialRow, InvitationRow, SessionRow
+from stablehand.store.dispatch_rows import DispatchRow, DispatchTryRow
 from stablehand.store.idempotency_row import IdempotencyRow
 from stablehand.store.identity_row import IdentityRow
 from stablehand.store.input_row import InputRow
@@ -62,7 +63,16 @@ CLOSED: tuple[type[Table], ...] = (
     LinkStampRow,
 )
 #: those of which they go bit by bit
-SWEPT: tuple[type[Table], ...] = (ImageRow, InputRow, OutboxRow, DeadLetterRow, TallyRow, JobRow, ShotRow)
+SWEPT: tuple[type[Table], ...] = (
+    ImageRow,
+    InputRow,
+    OutboxRow,
+    DispatchRow,
+    DeadLetterRow,
+    TallyRow,
+    JobRow,
+    ShotRow,
+)
 #: those that stay: who did what, and what it cost
 KEPT = frozenset({"audit", "charges"})
 
@@ -160,6 +170,14 @@ def _notices(tx: Transaction, account_id: str, keys: list[str]) -> int:
     return _deleted(tx, delete(OutboxRow).where(OutboxRow.number.in_(some)).returning(OutboxRow.number))
 
 
+def _dispatches(tx: Transaction, account_id: str, keys: list[str]) -> int:
+    del keys
+    some = select(DispatchRow.id).where(DispatchRow.account_id == account_id).limit(ROWS_AT_ONCE)
+    ids = tx.session.scalars(some).all()
+    tx.session.execute(delete(DispatchTryRow).where(DispatchTryRow.dispatch_id.in_(ids)))
+    return _deleted(tx, delete(DispatchRow).where(DispatchRow.id.in_(ids)).returning(DispatchRow.number))
+
+
 def _letters(tx: Transaction, account_id: str, keys: list[str]) -> int:
     del keys
     some = select(DeadLetterRow.number).where(DeadLetterRow.account_id == account_id).limit(ROWS_AT_ONCE)
@@ -192,7 +210,7 @@ def _jobs(tx: Transaction, account_id: str, keys: list[str]) -> int:
     tx.session.execute(update(ShotRow).where(ShotRow.job_id.in_(ids), ended).values(seed=0, error=None))
     for job in jobs:
         job.recipe = Recipe.from_dict(job.recipe).without_content().as_dict()
-        job.tier, job.retry_of = _ERASED, None
+        job.tier, job.retry_of, job.notify = _ERASED, None, None
     return len(jobs)
 
 
@@ -202,4 +220,4 @@ def _deleted(tx: Transaction, statement: Any) -> int:
 
 _Sweep = Callable[[Transaction, str, list[str]], int]
 # Dead letters before jobs, because they refer to shots.
-_SWEEPS: tuple[_Sweep, ...] = (_images, _inputs, _notices, _letters, _tallies, _jobs)
+_SWEEPS: tuple[_Sweep, ...] = (_images, _inputs, _notices, _dispatches, _letters, _tallies, _jobs)

@@ -11,6 +11,7 @@ from stablehand.domain.errors import AccountSuspended, Conflict, IdempotencyConf
 from stablehand.domain.estimates import Calibration, Rate, RateKey
 from stablehand.domain.jobs import TERMINAL, Job, Shot, ShotError, State
 from stablehand.domain.notes import Note
+from stablehand.domain.notify import Notify
 from stablehand.domain.pace import cost_of
 from stablehand.domain.pages import Page, decode_cursor, encode_cursor
 from stablehand.domain.recipes import Recipe
@@ -60,6 +61,7 @@ class NewJob:
     seeds: Sequence[int]  #: one a shot, in order
     retry_of: str | None = None
     letters: Sequence[str] | None = None  #: dead letters that it answers; None: all there are of ``retry_of``
+    notify: Notify | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +102,7 @@ class Jobs(Transactions):
                 count=len(new.seeds),
                 created_at=tx.now,
                 retry_of=new.retry_of,
+                notify=None if new.notify is None else new.notify.as_dict(),
             )
             tx.session.add(job)
             tx.session.flush()
@@ -139,6 +142,11 @@ class Jobs(Transactions):
         with self.reading() as tx:
             row = _job_row(tx, job_id, account_id)
             return _assemble(tx, [row], progress)[0]
+
+    def notify_of(self, job_id: str) -> Notify | None:
+        """Whom a job tells; None as well when there is no such job."""
+        with self.reading() as tx:
+            return Notify.from_dict(tx.session.scalar(select(JobRow.notify).where(JobRow.id == job_id)))
 
     def job_state(self, job_id: str, account_id: str) -> State:
         """Only the state of a job. Raises NotFound."""

@@ -114,6 +114,7 @@ class JobRow(Table):
     finished_at: Mapped[datetime | None]
     cancel_requested_at: Mapped[datetime | None]
     retry_of: Mapped[str | None]
+    notify: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  #: domain.notify.Notify
 
 
 class ShotRow(Table):

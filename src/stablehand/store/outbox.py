@@ -51,6 +51,7 @@ class Outbox(Transactions):
                     OutboxRow.next_try_at <= tx.now,
                     ~exists().where(
                         earlier.job_id == OutboxRow.job_id,
+                        OutboxRow.job_id != "",
                         earlier.number < OutboxRow.number,
                         earlier.delivered_at.is_(None),
                         earlier.dead_at.is_(None),

@@ -13,6 +13,7 @@ from stablehand.domain.checkpoints import Checkpoint
 from stablehand.domain.images import Image
 from stablehand.domain.jobs import Job, QueuePlace, Shot, ShotError, State
 from stablehand.domain.notes import Note, read_notes
+from stablehand.domain.notify import Notify
 from stablehand.domain.recipes import Format, Recipe
 from stablehand.domain.standings import standing_shown
 from stablehand.domain.tiers import Tiers
@@ -171,4 +172,5 @@ def job_from(
         images=tuple(image_from(image) for image in images),
         queue=place,
         notes=notes,
+        notify=Notify.from_dict(row.notify),
     )

@@ -28,6 +28,7 @@ from stablehand.store.copying import Copying
 from stablehand.store.credentials import CredentialStore
 from stablehand.store.deadletters import DeadLetters
 from stablehand.store.demands import Demands
+from stablehand.store.dispatches import Dispatches
 from stablehand.store.endings import Endings
 from stablehand.store.erasing import Erasing
 from stablehand.store.identities import Identities
@@ -90,6 +91,7 @@ class Store(
     Identities,
     Audit,
     Outbox,
+    Dispatches,
     Leading,
     Sweeping,
     Tallies,

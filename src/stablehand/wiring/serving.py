@@ -4,7 +4,7 @@ import hashlib
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
@@ -22,12 +22,14 @@ from stablehand.domain.notices import KINDS
 from stablehand.domain.pools import DEFAULT_POOL, Pool
 from stablehand.domain.prices import Prices
 from stablehand.domain.tiers import Tiers
-from stablehand.ports import PictureChecker, Sink
+from stablehand.domain.webhooks import WebhookLimits
+from stablehand.ports import Channel, PictureChecker, Sink
 from stablehand.services import Services
 from stablehand.services.agents import hash_token, register_agent
 from stablehand.services.board import Board
 from stablehand.services.courier import Courier, LiveSink, Sinks
 from stablehand.services.default_model import DefaultModel
+from stablehand.services.dispatch import Carriage, DispatchSink
 from stablehand.services.expire import expire_agent
 from stablehand.services.feed import Feed
 from stablehand.services.invitations import claim_token
@@ -99,6 +101,9 @@ def open_services(settings: Settings, *, checker: PictureChecker | None = None) 
         public_url=settings.storage.public_url,
         presigned_uploads=settings.storage.presigned_uploads,
         fetching=Rules(networks=tuple(map(ip_network, settings.safety.fetch_networks))),
+        webhooks=WebhookLimits(
+            http=settings.webhooks.http, most=settings.webhooks.most, log_days=settings.webhooks.log_days
+        ),
         blocklist=open_blocklist(settings),
         checker=checker,
     )
@@ -130,9 +135,15 @@ def migrate(settings: Settings) -> str:
         store.close()
 
 
-def sinks(settings: Settings, feed: Feed) -> Sinks:
-    """Where each kind of notice goes."""
-    places: list[Sink] = [LiveSink(feed)]
+def channels(settings: Settings, services: Services) -> tuple[Channel, ...]:
+    """The ways out of the house; ``ports.Channel`` says how one is added."""
+    del settings, services
+    return ()
+
+
+def sinks(settings: Settings, services: Services, ways_out: Sequence[Channel]) -> Sinks:
+    """Where each kind of notice goes. What waits for a broken disk must not keep the others waiting: it comes last."""
+    places: list[Sink] = [DispatchSink(services, ways_out), LiveSink(services.feed)]
     if settings.queue.notices_file is not None:
         places.append(NoticesFile(settings.queue.notices_file.expanduser().absolute()))
     return dict.fromkeys(KINDS, places)
@@ -228,7 +239,7 @@ class Serving:
     def start(self) -> Flask:
         """Everything but the child, which wants a server that answers. Call it in the process that serves."""
         services = self._services = open_services(self._settings, checker=open_checker(self._settings))
-        self._courier = Courier(services, sinks(self._settings, services.feed)) if self._role in WITH_COURIER else None
+        self._courier = self._make_courier() if self._role in WITH_COURIER else None
         self._upkeep = Upkeep(services, self._settings.models_dir) if self._role in WITH_API else None
         wanted = self._settings.models.default_model
         if self._role in WITH_API and wanted is not None and is_source(wanted):
@@ -303,6 +314,11 @@ class Serving:
         if tiers != store.tiers:
             store.tiers = tiers
             store.adopt_tiers()
+
+    def _make_courier(self) -> Courier:
+        ways_out = channels(self._settings, self._services)
+        places = sinks(self._settings, self._services, ways_out)
+        return Courier(self._services, places, Carriage(self._services, ways_out))
 
     def _make_child(self) -> AgentChild:
         token = secrets.token_urlsafe(32)

@@ -1,0 +1,210 @@
+"""Dispatches: one for each destination of a notice, carried until it arrives or is given up; nobody holds up others."""
+
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from stablehand.domain.dispatches import (
+    PAUSES_SECONDS,
+    PER_DESTINATION,
+    Arrived,
+    Dispatch,
+    Full,
+    Never,
+    NotNow,
+)
+from stablehand.domain.notices import JOB_KINDS, Notice
+from stablehand.domain.notify import Notify
+from stablehand.ports import Channel
+from stablehand.services.cancel import cancel
+from stablehand.services.courier import Courier, carry
+from stablehand.services.dispatch import Carriage, DispatchSink
+from stablehand.services.retry import retry
+from tests.running import eventually
+from tests.store.house import House
+
+
+class Van:
+    """A channel to the destinations it is given, which remembers what it carried."""
+
+    pauses_seconds: Sequence[float] = PAUSES_SECONDS
+
+    def __init__(self, *destinations: str, name: str = "van", at_once: int = 32) -> None:
+        self.name = name
+        self.at_once = at_once
+        self.carried: list[tuple[str, str]] = []  # destination, id of the notice
+        self.ends: dict[str, Arrived | NotNow | Never] = {}  # by destination; else it arrives
+        self._destinations = destinations
+
+    def destinations(self, notice: Notice) -> Sequence[str]:
+        return self._destinations
+
+    def carry(self, dispatch: Dispatch, notice: Notice) -> Arrived | NotNow | Never:
+        self.carried.append((dispatch.road.destination, notice.id))
+        return self.ends.get(dispatch.road.destination, Arrived(status=200, answer="thank\0s"))
+
+
+def expand(house: House, *channels: Channel) -> None:
+    """Take every notice of the outbox to the sink of dispatches."""
+    sink = DispatchSink(house.services, channels)
+    while carry(house.services, dict.fromkeys(JOB_KINDS, (sink,)), Counter(), lambda: 0.5):
+        pass
+
+
+def states(house: House, channel: str = "van") -> dict[str, int]:
+    counts = house.services.store.dispatch_counts()
+    return {one.state.value: one.count for one in counts if one.channel == channel}
+
+
+def test_a_notice_goes_to_each_destination_once(house: House) -> None:
+    house.order()
+    van = Van("here", "there")
+    expand(house, van)
+    carriage = Carriage(house.services, [van])
+    assert carriage.empty() == {("van", "arrived"): 2}
+    assert sorted(destination for destination, _ in van.carried) == ["here", "there"]
+    assert len({notice for _, notice in van.carried}) == 1, "one event, one id"
+    assert carriage.empty() == {}
+
+
+def test_a_notice_that_is_taken_twice_makes_no_second_dispatch(house: House) -> None:
+    house.order()
+    van = Van("here")
+    [notice] = house.services.store.claim_notices(10)
+    sink = DispatchSink(house.services, [van])
+    sink.take(notice)
+    sink.take(notice)
+    assert Carriage(house.services, [van]).empty() == {("van", "arrived"): 1}
+    sink.take(notice)
+    assert Carriage(house.services, [van]).empty() == {}
+
+
+def test_what_fails_is_tried_again_ever_more_rarely_and_then_given_up(house: House) -> None:
+    house.order()
+    van = Van("bad", "good")
+    van.ends["bad"] = NotNow(error="the road is closed", status=503, answer="sorry")
+    expand(house, van)
+    carriage = Carriage(house.services, [van], jitter=lambda: 0.5)
+    for pause in PAUSES_SECONDS:
+        carriage.empty()
+        house.clock.turn(pause - 0.1)
+        assert carriage.empty() == {}
+        house.clock.turn(0.1)
+    assert carriage.empty() == {("van", "dead"): 1}
+    assert carriage.tally == {("van", "arrived"): 1, ("van", "failed"): len(PAUSES_SECONDS), ("van", "dead"): 1}
+    assert states(house) == {"dead": 1}
+    assert sum(PAUSES_SECONDS) >= 3 * 86_400, "three days"
+
+
+def test_every_try_is_written_down_with_the_answer(house: House) -> None:
+    house.order()
+    van = Van("here")
+    van.ends["here"] = NotNow(error="busy", status=503, answer="later")
+    expand(house, van)
+    carriage = Carriage(house.services, [van])
+    carriage.empty()
+    van.ends.clear()
+    house.clock.turn(PAUSES_SECONDS[0] * 2)
+    store = house.services.store
+    [claimed] = store.claim_dispatches(lambda due: [one.number for one in due], full=Full(), under_way=())
+    carriage.empty()
+    tries = store.dispatch_tries(claimed.dispatch.id)
+    assert [(one.status, one.error, one.answer) for one in tries] == [(503, "busy", "later"), (200, "", "thanks")]
+
+
+def test_a_receiver_may_ask_for_a_longer_pause_and_one_that_never_wants_it_gets_it_once(house: House) -> None:
+    house.order()
+    van = Van("slow", "never")
+    van.ends = {"slow": NotNow(error="429", after_seconds=1_000), "never": Never(error="550 no such mailbox")}
+    expand(house, van)
+    carriage = Carriage(house.services, [van])
+    assert carriage.empty() == {("van", "failed"): 1, ("van", "dead"): 1}
+    house.clock.turn(999)
+    assert carriage.empty() == {}
+    house.clock.turn(2)
+    assert carriage.empty() == {("van", "failed"): 1}
+
+
+def test_a_channel_with_a_bug_costs_a_try(house: House) -> None:
+    class Broken(Van):
+        def carry(self, dispatch: Dispatch, notice: Notice) -> Arrived:
+            raise ZeroDivisionError
+
+    house.order()
+    van = Broken("here")
+    expand(house, van)
+    assert Carriage(house.services, [van]).empty() == {("van", "failed"): 1}
+
+
+def test_what_no_channel_knows_waits_for_one_that_does(house: House) -> None:
+    house.order()
+    expand(house, Van("here", name="pigeons"))
+    assert Carriage(house.services, [Van("here")]).empty() == {}
+    assert states(house, "pigeons") == {"waiting": 1}
+
+
+def test_the_word_of_a_carrier_that_was_followed_by_another_counts_no_more(house: House) -> None:
+    house.order()
+    van = Van("here")
+    expand(house, van)
+    overtaken = threading.Event()
+
+    class Overtaken(Van):
+        def carry(self, dispatch: Dispatch, notice: Notice) -> Arrived | NotNow | Never:
+            Carriage(house.services, [van]).empty()  # another process leads, and is quicker
+            overtaken.set()
+            return NotNow(error="too late")
+
+    Carriage(house.services, [Overtaken("here")]).empty()
+    assert overtaken.is_set()
+    assert states(house) == {}, "it has arrived and stays so"
+
+
+@pytest.fixture
+def stalled() -> Iterator[threading.Event]:
+    """A receiver that answers when this is set."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def test_a_receiver_that_stalls_holds_up_nobody_else(house: House, stalled: threading.Event) -> None:
+    class Stalling(Van):
+        def carry(self, dispatch: Dispatch, notice: Notice) -> Arrived | NotNow | Never:
+            if dispatch.road.destination == "stalls":
+                stalled.wait(60)
+            return super().carry(dispatch, notice)
+
+    jobs = [house.order() for _ in range(3 * PER_DESTINATION)]
+    van = Stalling("stalls", "good")
+    expand(house, van)
+    carriage = Carriage(house.services, [van])
+    carriage.start()
+    eventually(lambda: len(van.carried) == len(jobs), "the good one has them all")
+    assert {destination for destination, _ in van.carried} == {"good"}
+    stalled.set()
+    eventually(lambda: states(house) == {}, "and then the other")
+    carriage.stop()
+
+
+def test_the_courier_carries_dispatches_while_it_leads(house: House) -> None:
+    van = Van("here")
+    carriage = Carriage(house.services, [van])
+    courier = Courier(house.services, dict.fromkeys(JOB_KINDS, (DispatchSink(house.services, [van]),)), carriage)
+    courier.start()
+    eventually(lambda: courier.leads, "it leads")
+    job = house.order()
+    cancel(house.services, house.account, job.id)
+    eventually(lambda: carriage.tally["van", "arrived"] == 2, "both notices are there")
+    courier.stop()
+
+
+def test_whom_a_job_tells_is_kept_with_it_and_goes_along_when_it_is_ordered_again(house: House) -> None:
+    notify = Notify(email=True, webhook_url="https://93.184.216.34/hook")
+    job = house.order(notify=notify)
+    assert job.notify == notify
+    cancel(house.services, house.account, job.id)
+    assert retry(house.services, house.account, job.id).notify == notify
+    assert house.order().notify is None
