@@ -1,6 +1,7 @@
 """The matrix: every rule of the server, asked by everybody there is. A rule without a line here fails the test."""
 
 import base64
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +78,14 @@ LINES: dict[str, Line] = {
     **A1111,
     **OPENAI,
     "GET /api/v1/files/<token>": OPEN,  # the link is signed
+    "GET /api/v1/files/<token>/images/<id>": OPEN,
+    "GET /api/v1/files/<token>/images/<id>/thumbnail": OPEN,
+    "GET /api/v1/files/<token>/zip": OPEN,
+    "GET /shared/<token>": OPEN,
+    "GET /api/v1/links": READ,
+    "POST /api/v1/links": Line("generate", own="image"),
+    "DELETE /api/v1/links": GENERATE,
+    "DELETE /api/v1/links/<id>": Line("generate", own="link"),
     "GET /healthz": OPEN,
     "GET /readyz": OPEN,
     "GET /metrics": OPEN,
@@ -149,7 +158,10 @@ LINES: dict[str, Line] = {
     "DELETE /api/v1/jobs/<id>": Line("generate", own="job"),
     "POST /api/v1/jobs/<id>/move": Line("generate", own="job"),
     "POST /api/v1/jobs/<id>/retry": Line("generate", own="job"),
+    "GET /api/v1/jobs/<id>/zip": Line("read", own="job"),
     "GET /api/v1/images": READ,
+    "POST /api/v1/images/zip": Line("read", own="image"),
+    "POST /api/v1/images/zip/address": Line("read", own="image"),
     "GET /api/v1/images/<id>": Line("read", own="image"),
     "GET /api/v1/images/<id>/file": Line("read", own="image"),
     "GET /api/v1/images/<id>/thumbnail": Line("read", own="image"),
@@ -190,13 +202,21 @@ LINES: dict[str, Line] = {
     "GET /agent/v1/weights/<sha256>/<path:part>": AGENT,
 }
 
-#: what ends the session of whoever asks
-LEAVES = {"DELETE /api/v1/account/sessions", "POST /api/v1/auth/logout", "POST /api/v1/auth/tf-validate"}
+#: what ends the session of whoever asks, or what other lines need
+LEAVES = {
+    "DELETE /api/v1/links",
+    "DELETE /api/v1/account/sessions",
+    "POST /api/v1/auth/logout",
+    "POST /api/v1/auth/tf-validate",
+}
 #: bodies that are complete, where an empty one would be refused before anything else is looked at
-BODIES: dict[str, object] = {
+BODIES: dict[str, dict[str, object]] = {
     "POST /api/v1/jobs": {"prompt": "a red house", "checkpoint": "tiny", "width": 64, "height": 64},
     "POST /api/v1/jobs/<id>/move": {"to": "front"},
     "PATCH /api/v1/images/<id>": {"starred": True},
+    "POST /api/v1/images/zip": {"ids": ["<id>"]},
+    "POST /api/v1/images/zip/address": {"ids": ["<id>"]},
+    "POST /api/v1/links": {"image": "<id>"},
     "POST /api/v1/keys": {"name": "another"},
     "POST /api/v1/auth/verify": {"password": PASSWORD},
     "POST /sdapi/v1/png-info": {"image": base64.b64encode(picture(8, 8)).decode()},
@@ -224,10 +244,13 @@ class World:
             method_and_path = method_and_path.replace(f"<{name}>", thing)
         return method_and_path
 
+    def body(self, rule: str) -> object:
+        return json.loads(json.dumps(BODIES.get(rule, {})).replace("<id>", self.things[LINES[rule].own or "nothing"]))
+
     def ask(self, rule: str, browser: Browser, bearer: str | None = None) -> TestResponse:
         headers = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
         method = rule.split(" ", maxsplit=1)[0]
-        body = None if method in ("GET", "DELETE", "PUT") else BODIES.get(rule, {})
+        body = None if method in ("GET", "DELETE", "PUT") else self.body(rule)
         return browser.send(method, self.path(rule), body, **headers)
 
 
@@ -236,7 +259,8 @@ def world(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[
     folder = tmp_path_factory.mktemp("matrix")
     town = build(lambda **changes: make_site(folder, template=template, **changes))
     ada, bob, _, admin = *(town.member(f"{name}@example.org") for name in ("ada", "bob", "carl")), town.owner()
-    job = ada.send("POST", "/api/v1/jobs", BODIES["POST /api/v1/jobs"]).get_json()["id"]
+    order = {**BODIES["POST /api/v1/jobs"], "count": 2}
+    job = ada.send("POST", "/api/v1/jobs", order).get_json()["id"]
     town.site.draw()
     image = ada.get("images").get_json()["items"][0]["id"]
     upload = ada.client.post(
@@ -260,7 +284,9 @@ def world(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[
         made = owner.send("POST", "/api/v1/keys", {"name": name, "scopes": scopes}).get_json()
         keys[name], ids[name] = made["key"], made["id"]
     assert ada.send("DELETE", f"/api/v1/keys/{ids['revoked']}").status_code == 200
+    link = ada.send("POST", "/api/v1/links", {"job": job}).get_json()["id"]
     things = {
+        "link": link,
         "job": job,
         "image": image,
         "input": upload.get_json()["id"],
@@ -340,7 +366,7 @@ def test_who_may_use_it(world: World, rule: str) -> None:
     if line.kind != "browser" and not rule.startswith("GET"):
         bare = (world.admin if line.kind == "admin" else world.ada).client
         method, path = rule.split(" ", maxsplit=1)[0], world.path(rule)
-        unproven = bare.open(path, method=method, json=BODIES.get(rule, {}))
+        unproven = bare.open(path, method=method, json=world.body(rule))
         assert unproven.status_code == 403, "a cookie alone shows nobody that the page was ours"
         assert "X-XSRF-TOKEN" in unproven.get_data(as_text=True), "what is missing is said, in whatever shape"
     if line.own:
@@ -386,7 +412,7 @@ def test_the_proof_that_a_page_was_ours_stands_in_the_header_alone(world: World)
 
 
 def test_lists_hold_nothing_of_others(world: World) -> None:
-    for path in ("jobs", "images", "keys", "account/sessions"):
+    for path in ("jobs", "images", "keys", "links", "account/sessions"):
         for stranger in (world.bob, world.admin):
             text = stranger.get(path).get_data(as_text=True)
             assert not any(thing in text for thing in world.things.values())

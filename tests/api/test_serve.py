@@ -93,7 +93,7 @@ def test_what_is_hardly_a_request_is_refused_like_any_other(
     assert error["code"] == code
 
 
-def test_a_sender_that_falls_silent_is_given_up() -> None:
+def test_who_falls_silent_in_the_middle_is_given_up() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         server.give_up_on_silence(ours, 1)
@@ -102,6 +102,8 @@ def test_a_sender_that_falls_silent_is_given_up() -> None:
         ours.setblocking(True)  # as gunicorn does before it reads
         with pytest.raises(BlockingIOError):
             ours.recv(100)
+        with pytest.raises(BlockingIOError):
+            ours.sendall(bytes(10_000_000))  # nobody reads it
 
 
 def test_a_dead_agent_is_replaced_and_its_work_done(running: RunningService) -> None:

@@ -13,8 +13,10 @@ from stablehand.services.links import (
     Addresses,
     follow,
     hour_token,
+    ids_of,
     list_links,
     make_link,
+    picture_of,
     pictures_of,
     revoke_link,
     revoke_links,
@@ -58,10 +60,24 @@ def test_each_kind_of_link_leads_to_its_pictures_and_not_to_those_in_the_trash(h
     ):
         link = make_link(services, account.id, what, until)
         followed = follow(services, KEY, token_of(KEY, link), now=now(house.clock))
-        assert [image.id for image in pictures_of(services, followed)] == ids
+        assert [image.id for image in pictures_of(services, followed, ids_of(services, followed))] == ids
+        assert picture_of(services, followed, ids[0]).id == ids[0]
         delete_image(services, account, ids[0])
-        assert [image.id for image in pictures_of(services, followed)] == ids[1:]
+        assert ids_of(services, followed) == ids[1:]
+        assert [image.id for image in pictures_of(services, followed, ids)] == ids[1:]
+        with pytest.raises(NotFound):
+            picture_of(services, followed, ids[0])
         restore_image(services, account, ids[0])
+
+
+def test_a_link_leads_to_nothing_but_its_own_pictures(house: House) -> None:
+    services, account = house.services, house.account
+    first, second = house.job(draw(house, 2)).images
+    job_id = draw(house)
+    for what in (Linked.to_image(first.id), Linked.to_images([first.id]), Linked.to_job(job_id)):
+        link = make_link(services, account.id, what, house.clock.now + DAY)
+        with pytest.raises(NotFound):
+            picture_of(services, follow(services, KEY, token_of(KEY, link), now=now(house.clock)), second.id)
 
 
 def test_a_link_is_made_only_to_what_is_there_and_ones_own(house: House) -> None:
@@ -73,7 +89,7 @@ def test_a_link_is_made_only_to_what_is_there_and_ones_own(house: House) -> None
     for what in (Linked.to_image(image.id), Linked.to_job(job_id), Linked.to_images([image.id])):
         with pytest.raises(NotFound):
             make_link(services, stranger, what, until)
-    for what in (Linked.to_images([]), Linked.to_images([image.id, "none"]), Linked.to_job("none")):
+    for what in (Linked.to_images([image.id, "none"]), Linked.to_job("none")):
         with pytest.raises(NotFound):
             make_link(services, account.id, what, until)
     with pytest.raises(InvalidFields):
@@ -115,7 +131,7 @@ def test_revoking_all_ends_hour_links_too_and_later_ones_work(house: House) -> N
     with pytest.raises(LinkExpired):
         follow(services, KEY, hour, now=now(house.clock) + HOUR_SECONDS)
     assert revoke_links(services, account) == 2
-    assert list_links(services, account, limit=9) == ()
+    assert list_links(services, account).items == ()
     for token in (hour, *(token_of(KEY, link) for link in kept)):
         with pytest.raises(LinkRevoked):
             follow(services, KEY, token, now=now(house.clock))
@@ -147,9 +163,9 @@ def test_links_are_listed_newest_first_and_counted_when_made_by_hand(
         made.append(make_link(services, account.id, what, house.clock.now + DAY, by=account))
         house.clock.turn(1)
     newest = list_links(services, account, limit=2)
-    assert [link.id for link in newest] == [made[2].id, made[1].id]
-    older = list_links(services, account, limit=2, after=(newest[-1].created_at, newest[-1].id))
-    assert older == (made[0],)
+    assert newest.items == (made[2], made[1])
+    older = list_links(services, account, limit=2, cursor=newest.next_cursor)
+    assert (older.items, older.next_cursor) == ((made[0],), None)
     monkeypatch.setattr(links, "LINKS_AT_MOST", 3)
     with pytest.raises(Conflict):
         make_link(services, account.id, what, house.clock.now + DAY, by=account)

@@ -82,7 +82,13 @@ NEEDS: dict[str, Need] = {
     "openai.generations": "generate",
     "openai.edits": "generate",
     "openai.variations": "generate",
-    "links.*": "nobody",  # the link itself is signed
+    "images.zip_images": "read",
+    "images.address_zip": "read",
+    "jobs.zip_job": "read",
+    "links.*": "generate",
+    "links.browse_links": "read",
+    "shared.*": "nobody",  # the link itself is signed
+    "shared-page.*": "nobody",
     "keys.*": "session",
     "account.*": "session",
     "admin-accounts.*": "admin",

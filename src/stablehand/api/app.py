@@ -34,6 +34,7 @@ from stablehand.api import (
     page,
     reading,
     samplers,
+    shared,
     status,
     usage,
 )
@@ -60,6 +61,7 @@ DESCRIPTION = (
 SHAPERS: dict[str, errors.Shaper] = {
     **dict.fromkeys(a1111.PREFIXES, a1111.shape),
     **dict.fromkeys(openai.PREFIXES, openai.shape),
+    **dict.fromkeys((f"{shared.PAGES}/", f"{shared.FILES}/"), shared.as_page),
 }
 
 
@@ -115,6 +117,7 @@ def create_app(services: Services, options: Options) -> Flask:
             jobs.routes(door),
             images.routes(door),
             links.routes(door),
+            shared.routes(door),
             inputs.routes(door),
             checkpoints.routes(door),
             samplers.routes(door),
@@ -137,6 +140,7 @@ def create_app(services: Services, options: Options) -> Flask:
         app.register_blueprint(a1111.routes(door))
         app.register_blueprint(openai.routes(door))
         app.register_blueprint(agents.routes(door, measured))
+        app.register_blueprint(shared.pages(door))
         app.register_blueprint(page.routes(options.static_dir))
     app.view_functions["openapi.openapi"] = app.view_functions["swagger.swagger"]
 

@@ -44,6 +44,7 @@ class Door:
     options: Options
     claims: Budget = field(init=False)
     waits: Budget = field(init=False)
+    zips: Budget = field(init=False)
     sockets: Budget = field(init=False)
     glimpses: Glimpses = field(init=False)
     throttle: Throttle | None = None  #: None: nothing is counted
@@ -55,6 +56,7 @@ class Door:
         self.glimpses = Glimpses(self.services.feed)
         self.claims = Budget("claims", self.options.max_claims)
         self.waits = Budget("waiting requests", self.options.max_waits, self.options.max_waits_an_account)
+        self.zips = Budget("downloads", self.options.max_zips, self.options.max_zips_an_account)
         self.sockets = Budget("sockets", self.options.max_sockets)
 
     @property

@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 from flask import Flask, Response, current_app, g, jsonify, request
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -156,7 +157,7 @@ class Refusal:
     limit: Mapping[str, Any] | None = None  #: which limit was met
 
 
-#: How a dialect says a refusal: (JSON value, status, further headers).
+#: How a dialect says a refusal: (JSON value, or Markup for people, status, further headers).
 Shaper = Callable[[Refusal], tuple[Any, int, Mapping[str, str]]]
 #: key of ``app.extensions``: beginning of an address -> how refusals below it look
 SHAPERS = "refusal shapers"
@@ -165,16 +166,17 @@ SHAPERS = "refusal shapers"
 def answer(refusal: Refusal) -> Response:
     """A refusal in the shape that whoever asks at this address knows."""
     shapers: Mapping[str, Shaper] = current_app.extensions.get(SHAPERS, {})
-    shaper = next((shaper for prefix, shaper in shapers.items() if request.path.startswith(prefix)), _our_own)
+    shaper = next((shaper for prefix, shaper in shapers.items() if request.path.startswith(prefix)), our_own)
     body, status, headers = shaper(refusal)
-    response = jsonify(body)
+    response = Response(body, mimetype="text/html") if isinstance(body, Markup) else jsonify(body)
     response.status_code = status
     for name, value in {**refusal.headers, **headers}.items():
         response.headers[name] = value
     return response
 
 
-def _our_own(refusal: Refusal) -> tuple[Any, int, Mapping[str, str]]:
+def our_own(refusal: Refusal) -> tuple[Any, int, Mapping[str, str]]:
+    """How the native API says it."""
     body = shape(refusal.code, refusal.message, refusal.hint, refusal.fields)
     if refusal.limit is not None:
         body["error"]["limit"] = dict(refusal.limit)

@@ -1,5 +1,6 @@
 """Pictures: browse, look, fetch the bytes, star, delete and restore."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Response, request
@@ -8,10 +9,12 @@ from werkzeug.datastructures import ContentRange
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from stablehand.api.door import BODY_ERRORS, Door, blueprint, reply
+from stablehand.api.links import DownloadOut, ZipIn, addresses
 from stablehand.api.manifest_schemas import ImageDetailOut
 from stablehand.api.schemas import ById, DownloadQuery, Error, ImageOut, ImagePage, ImagePatch, ImagesQuery
 from stablehand.api.views import image_detail_out, image_out
-from stablehand.domain.images import Image
+from stablehand.api.zips import ZIP_ANSWERS, zip_answer
+from stablehand.domain.images import SUFFIX, Image
 from stablehand.services.gallery import (
     LINK_SECONDS,
     delete_image,
@@ -24,9 +27,9 @@ from stablehand.services.gallery import (
     restore_image,
     star_image,
 )
+from stablehand.services.links import check_pictures, make_download
 
 MIME = {"png": "image/png", "webp": "image/webp", "jpeg": "image/jpeg"}
-SUFFIX = {"png": "png", "webp": "webp", "jpeg": "jpg"}
 
 #: bytes under an image's address never change; the browser may keep them, nobody between may
 IMMUTABLE = "private, max-age=31536000, immutable"
@@ -37,6 +40,7 @@ _THUMBNAIL = {"description": "A WebP of at most 320 pixels a side.", "content": 
 _PART = {"description": "The bytes that the Range header asks for.", "content": dict.fromkeys(MIME.values(), _BINARY)}
 _ELSEWHERE = {"description": "Another host has the bytes (`storage.public_url`)."}
 _UNCHANGED = {"description": "The browser's copy is still good."}
+THUMBNAIL_ANSWERS: dict[Any, Any] = {200: _THUMBNAIL, 206: _PART, 302: _ELSEWHERE, 304: _UNCHANGED, 416: Error}
 PICTURE_ANSWERS: dict[Any, Any] = {200: _PICTURE, 206: _PART, 302: _ELSEWHERE, 304: _UNCHANGED, 416: Error}
 
 
@@ -84,14 +88,30 @@ def routes(door: Door) -> APIBlueprint:
         image = get_image(door.services, door.account, path.id)
         return picture_answer(door, image, download=bool(query.download))
 
-    @api.get(
-        "/images/<id>/thumbnail", responses={200: _THUMBNAIL, 206: _PART, 302: _ELSEWHERE, 304: _UNCHANGED, 416: Error}
-    )
+    @api.get("/images/<id>/thumbnail", responses=THUMBNAIL_ANSWERS)
     def fetch_thumbnail(path: ById) -> Response:
         """Fetch a small version of a picture."""
-        return _bytes(door, get_image(door.services, door.account, path.id), thumbnail=True)
+        return thumbnail_answer(door, get_image(door.services, door.account, path.id))
+
+    @api.post("/images/zip", responses={**ZIP_ANSWERS, **BODY_ERRORS})
+    def zip_images(body: ZipIn) -> Response:
+        """Fetch chosen pictures as one ZIP, with their recipes."""
+        account_id = door.account.id
+        check_pictures(door.services, account_id, body.ids)
+        return zip_answer(door, account_id, account_id, list(dict.fromkeys(body.ids)), with_recipes=True)
+
+    @api.post("/images/zip/address", responses={201: DownloadOut, **BODY_ERRORS})
+    def address_zip(body: ZipIn) -> Response:
+        """Get an address from which a browser downloads chosen pictures as one ZIP, within minutes."""
+        link = make_download(door.services, door.account, body.ids, now=datetime.now(UTC))
+        return reply(DownloadOut(url=addresses(door).zip(link), expires_at=link.until), 201)
 
     return api
+
+
+def thumbnail_answer(door: Door, image: Image) -> Response:
+    """Raises as ``_bytes`` does."""
+    return _bytes(door, image, thumbnail=True)
 
 
 def picture_answer(door: Door, image: Image, *, download: bool = False) -> Response:

@@ -18,11 +18,13 @@ from stablehand.api.schemas import (
     WaitQuery,
 )
 from stablehand.api.views import job_out
+from stablehand.api.zips import ZIP_ANSWERS, zip_answer
 from stablehand.domain.errors import InvalidFields
 from stablehand.domain.notify import Notify
 from stablehand.domain.orders import JobOrder
 from stablehand.services.cancel import cancel
 from stablehand.services.jobs import get_job, list_jobs, wait_for_job
+from stablehand.services.links import ids_of_job
 from stablehand.services.move import move
 from stablehand.services.retry import retry
 from stablehand.services.submit import check, submit
@@ -80,6 +82,13 @@ def routes(door: Door) -> APIBlueprint:
     def retry_job(path: ById) -> Response:
         """Order a job's unfinished pictures again, with the same seeds."""
         return reply(job_out(retry(door.services, door.account, path.id)), 202)
+
+    @api.get("/jobs/<id>/zip", responses=ZIP_ANSWERS)
+    def zip_job(path: ById) -> Response:
+        """Fetch all pictures of a job as one ZIP, with their recipes."""
+        account_id = door.account.id
+        ids = ids_of_job(door.services, account_id, path.id)
+        return zip_answer(door, account_id, account_id, ids, with_recipes=True)
 
     return api
 

@@ -89,3 +89,5 @@ class Options:
     max_claims: int = 32
     max_waits: int = 48
     max_waits_an_account: int = 4
+    max_zips: int = 16  #: ZIPs that are being sent
+    max_zips_an_account: int = 4

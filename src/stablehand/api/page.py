@@ -24,6 +24,7 @@ RESERVED = (
     "readyz",
     "metrics",
     "assets",
+    "shared",
 )
 
 NOT_BUILT = (

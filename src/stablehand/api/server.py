@@ -32,7 +32,8 @@ THREADS = 256
 GRACEFUL_SECONDS = 5
 #: how long answers in the making may still take once everything else has ended
 DRAIN_SECONDS = 1.0
-#: silence in mid-request after which a sender is given up; live sockets are never silent so long, they answer pings
+#: silence in mid-request or mid-answer after which a client is given up; live sockets are never silent so long, they
+#: answer pings
 SILENCE_SECONDS = 60
 
 #: for what gunicorn refuses before the application hears of it; everything else there is a 400
@@ -70,8 +71,9 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def give_up_on_silence(line: socket.socket, seconds: int) -> None:
-    """Let a blocking read fail after so long, lest a sender that stops in mid-request keeps a thread for ever."""
-    line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", seconds, 0))
+    """Let blocking reads and writes fail after so long, lest whoever stops in the middle keeps a thread for ever."""
+    for what in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+        line.setsockopt(socket.SOL_SOCKET, what, struct.pack("ll", seconds, 0))
 
 
 def run(service: Service, listener: socket.socket) -> None:

@@ -6,6 +6,9 @@ from datetime import datetime
 from stablehand.domain.notes import Note
 from stablehand.domain.recipes import Format, Recipe
 
+#: format -> how names of its files end
+SUFFIX: dict[Format, str] = {"png": "png", "webp": "webp", "jpeg": "jpg"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:

@@ -7,8 +7,9 @@ that the account had revoked all its links when they were made, so that revoking
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from itsdangerous import BadData, URLSafeSerializer
 
@@ -16,7 +17,8 @@ from stablehand.domain.accounts import Account
 from stablehand.domain.audit import Deed
 from stablehand.domain.errors import LinkExpired, LinkRevoked, LinkVoid, NotFound
 from stablehand.domain.images import Image
-from stablehand.domain.links import Link, Linked
+from stablehand.domain.links import DOWNLOAD_MINUTES, Link, Linked
+from stablehand.domain.pages import LIMIT_DEFAULT, Page, check_limit
 from stablehand.services import Services
 from stablehand.services.identity import new_id
 
@@ -96,11 +98,33 @@ def make_link(
     return services.store.add_link(link_id, account_id, what, until, deed)
 
 
+def make_download(services: Services, account: Account, image_ids: Sequence[str], *, now: datetime) -> Link:
+    """A link by which a browser fetches chosen pictures as one file; it stands in no list.
+
+    Raises NotFound: not all of these pictures are there.
+    """
+    until = now + timedelta(minutes=DOWNLOAD_MINUTES)
+    return services.store.add_link(new_id(), account.id, Linked.to_download(image_ids), until)
+
+
+def check_pictures(services: Services, account_id: str, image_ids: Sequence[str]) -> None:
+    """Raises NotFound unless all are there, the account's, and not in the trash."""
+    services.store.check_linked(account_id, Linked.to_images(image_ids))
+
+
+def ids_of_job(services: Services, account_id: str, job_id: str) -> list[str]:
+    """Of a job's pictures, those that are not in the trash, in their order. Raises NotFound."""
+    what = Linked.to_job(job_id)
+    services.store.check_linked(account_id, what)
+    return services.store.linked_ids(account_id, what)
+
+
 def list_links(
-    services: Services, account: Account, *, limit: int, after: tuple[datetime, str] | None = None
-) -> tuple[Link, ...]:
-    """Those that work, the newest first; ``after``: older than that one."""
-    return services.store.links(account.id, limit=limit, after=after)
+    services: Services, account: Account, *, limit: int = LIMIT_DEFAULT, cursor: str | None = None
+) -> Page[Link]:
+    """Those that work, the newest first. Raises InvalidFields."""
+    check_limit(limit)
+    return services.store.links(account.id, limit=limit, cursor=cursor)
 
 
 def revoke_link(services: Services, account: Account, link_id: str, *, came_from: str = "") -> None:
@@ -145,10 +169,23 @@ def follow(services: Services, secret_key: str, token: str, *, now: float) -> Fo
     raise LinkVoid
 
 
-def pictures_of(services: Services, followed: Followed) -> list[Image]:
-    """All pictures that are there and not in the trash, in their order; for links to one, or few of many."""
-    ids = services.store.linked_ids(followed.account_id, followed.what)
+def ids_of(services: Services, followed: Followed) -> list[str]:
+    """Of its pictures, those that are there and not in the trash, in their order."""
+    return services.store.linked_ids(followed.account_id, followed.what)
+
+
+def pictures_of(services: Services, followed: Followed, ids: Sequence[str]) -> list[Image]:
+    """Some of its pictures, for one page of them."""
     return services.store.images(followed.account_id, ids)
+
+
+def picture_of(services: Services, followed: Followed, image_id: str) -> Image:
+    """One of its pictures. Raises NotFound."""
+    what = followed.what
+    found = services.store.images(followed.account_id, [image_id])
+    if not found or (image_id not in what.image_ids if what.job_id is None else found[0].job_id != what.job_id):
+        raise NotFound("This picture is not there (any more).", hint="Ask whoever gave you the link.")
+    return found[0]
 
 
 def token_of(secret_key: str, link: Link) -> str:

@@ -5,16 +5,17 @@ from datetime import datetime
 from sqlalchemy import BigInteger, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from stablehand.store.columns import Table
+from stablehand.store.columns import Number, Table
 
 
 class LinkRow(Table):
     """A link, which stays a while after it has ended: whoever follows it is told why it does not work."""
 
     __tablename__ = "links"
-    __table_args__ = (Index("links_of_account", "account_id", "created_at", "id"),)
+    __table_args__ = (Index("links_of_account", "account_id", "number"), {"sqlite_autoincrement": True})
 
-    id: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(Number, primary_key=True)
+    id: Mapped[str] = mapped_column(unique=True)
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
     kind: Mapped[str]
     job_id: Mapped[str | None]

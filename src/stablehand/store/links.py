@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import cast
 
-from sqlalchemy import ColumnElement, delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 
 from stablehand.domain.audit import Deed
 from stablehand.domain.errors import Conflict, InvalidFields, LinkExpired, LinkRevoked, LinkVoid, NotFound
 from stablehand.domain.images import Image
 from stablehand.domain.links import LINKS_AT_MOST, REMEMBERED_DAYS, Link, Linked, LinkKind
+from stablehand.domain.pages import Page, decode_cursor, encode_cursor
 from stablehand.store.audit import note
 from stablehand.store.link_rows import LinkRow, LinkStampRow
 from stablehand.store.models import AccountRow, ImageRow, JobRow
@@ -34,7 +35,8 @@ class Links(Transactions):
             _check_there(tx, account_id, what)
             if deed is not None:
                 tx.alone(f"links of {account_id}")
-                held = select(func.count()).select_from(LinkRow).where(*_good(tx, account_id))
+                good = (*_good(tx, account_id), LinkRow.kind != "download")
+                held = select(func.count()).select_from(LinkRow).where(*good)
                 if (tx.session.scalar(held) or 0) >= LINKS_AT_MOST:
                     raise Conflict(
                         f"An account has at most {LINKS_AT_MOST:,} links.", hint="Revoke those that nobody needs."
@@ -72,14 +74,15 @@ class Links(Transactions):
                 raise LinkVoid
             return _link_from(row)
 
-    def links(self, account_id: str, *, limit: int, after: tuple[datetime, str] | None = None) -> tuple[Link, ...]:
-        """Those that may be followed now, the newest first; ``after``: older than that one."""
+    def links(self, account_id: str, *, limit: int, cursor: str | None) -> Page[Link]:
+        """Those that may be followed now, the newest first, without downloads. Raises InvalidFields: a bad cursor."""
         with self.reading() as tx:
-            query = select(LinkRow).where(*_good(tx, account_id))
-            if after is not None:
-                query = query.where(tuple_(LinkRow.created_at, LinkRow.id) < after)
-            query = query.order_by(LinkRow.created_at.desc(), LinkRow.id.desc()).limit(limit)
-            return tuple(map(_link_from, tx.session.scalars(query)))
+            query = select(LinkRow).where(*_good(tx, account_id), LinkRow.kind != "download")
+            if cursor is not None:
+                query = query.where(LinkRow.number < decode_cursor("links", cursor))
+            rows = tx.session.scalars(query.order_by(LinkRow.number.desc()).limit(limit + 1)).all()
+            more = encode_cursor("links", rows[limit - 1].number) if len(rows) > limit else None
+            return Page(tuple(map(_link_from, rows[:limit])), more)
 
     def revoke_link(self, account_id: str, link_id: str, deed: Deed) -> None:
         """Raises NotFound unless it is one of this account's that works."""
@@ -111,7 +114,14 @@ class Links(Transactions):
 
     def forget_old_links(self) -> None:
         with self.writing() as tx:
-            tx.session.execute(delete(LinkRow).where(LinkRow.until < tx.now - timedelta(days=REMEMBERED_DAYS)))
+            old = LinkRow.until < tx.now - timedelta(days=REMEMBERED_DAYS)
+            spent = and_(LinkRow.kind == "download", LinkRow.until < tx.now)
+            tx.session.execute(delete(LinkRow).where(or_(old, spent)))
+
+    def check_linked(self, account_id: str, what: Linked) -> None:
+        """Raises NotFound when the account has no such job, or not all of these pictures."""
+        with self.reading() as tx:
+            _check_there(tx, account_id, what)
 
     def linked_ids(self, account_id: str, what: Linked) -> list[str]:
         """Of the pictures that a link leads to, those that are there and not in the trash, in their order."""
@@ -151,9 +161,9 @@ def _check_there(tx: Transaction, account_id: str, what: Linked) -> None:
             raise NotFound("There is no such job.", hint="Look at the list of jobs for the ids that exist.")
         return
     missing = set(what.image_ids) - _there(tx, account_id, what.image_ids)
-    if missing or not what.image_ids:
+    if missing:
         raise NotFound(
-            f"Not all of these pictures are there: {', '.join(sorted(missing)[:3]) or 'none is named'}.",
+            f"{len(missing)} of these {len(what.image_ids)} pictures are not there.",
             hint="Look at the gallery for the ids that exist; what lies in the trash cannot be linked to.",
         )
 
