@@ -47,7 +47,7 @@ from stablehand.services.renew import renew
 from stablehand.services.submit import submit
 from stablehand.store import DATABASE_NAME, Store
 from stablehand.store.holdings import Memory
-from stablehand.store.models import ChargeRow
+from stablehand.store.ledger_rows import ChargeRow
 
 
 class Clock:
@@ -197,6 +197,7 @@ class Hand:
         *,
         notes: Sequence[str] = (),
         manifest: dict[str, Any] | None = None,
+        device_seconds: float = 2.0,
     ) -> Picture:
         recipe = lease.recipe
         data = data or picture_bytes(recipe["width"], recipe["height"])
@@ -210,7 +211,7 @@ class Hand:
             format=recipe["format"],
             seed=recipe["seed"],
             infotext="text",
-            device_seconds=2.0,
+            device_seconds=device_seconds,
             notes=list(notes),
             manifest=manifest,
         )

@@ -1,13 +1,19 @@
 """What holds in the database after every transaction, whoever wrote and in whatever order."""
 
 from collections import Counter
+from dataclasses import dataclass, field
+from decimal import Decimal
+from math import fsum
 
 from sqlalchemy import select
 
 from stablehand.domain.attempts import ATTEMPTS_KEPT
 from stablehand.domain.jobs import State, roll_up
+from stablehand.domain.prices import NO_PRICES, Prices
+from stablehand.domain.waste import ENDS_A_LEASE
 from stablehand.store import Store
-from stablehand.store.models import AttemptRow, ChargeRow, DeadLetterRow, ImageRow, JobRow, ShotRow
+from stablehand.store.ledger_rows import ChargeRow, WasteRow
+from stablehand.store.models import AttemptRow, DeadLetterRow, ImageRow, JobRow, ShotRow
 from stablehand.store.outbox_row import OutboxRow
 
 
@@ -18,6 +24,7 @@ def check_laws(store: Store, *, accepted: dict[str, int] | None = None) -> dict[
         jobs = tx.session.scalars(select(JobRow)).all()
         images = tx.session.scalars(select(ImageRow.shot_id)).all()
         charges = tx.session.scalars(select(ChargeRow.shot_id)).all()
+        wasted = Counter(tx.session.scalars(select(WasteRow.shot_id).where(WasteRow.reason.in_(ENDS_A_LEASE))))
         letters = tx.session.scalars(select(DeadLetterRow.shot_id)).all()
         attempts = Counter(tx.session.scalars(select(AttemptRow.shot_id)))
         notices = Counter(tx.session.execute(select(OutboxRow.job_id, OutboxRow.kind)).tuples().all())
@@ -34,6 +41,8 @@ def check_laws(store: Store, *, accepted: dict[str, int] | None = None) -> dict[
         assert not running or (shot.agent_id is not None and shot.token > 0)
         assert State(shot.state).is_terminal == (shot.finished_at is not None)
         assert shot.attempt >= 0
+        ended = shot.token - running
+        assert ended == wasted[shot.id] + (shot.state == State.SUCCEEDED), "each lease ends as one line of the ledger"
     failed = {shot.id for shot in shots if shot.state == State.FAILED}
     assert failed.issuperset(letters), "a dead letter is a shot that failed"
     assert max(attempts.values(), default=0) <= ATTEMPTS_KEPT
@@ -51,3 +60,39 @@ def check_laws(store: Store, *, accepted: dict[str, int] | None = None) -> dict[
         assert notices[job.id, "job_finished"] == State(job.state).is_terminal
         assert notices[job.id, "image_delivered"] == states.count(State.SUCCEEDED)
     return {shot.id: State(shot.state) for shot in shots}
+
+
+#: which come into force one after another while a machine runs
+PRICE_LISTS = (
+    NO_PRICES,
+    Prices(currency="MAD", device_hour=Decimal("5.26"), tier_factors={"premium": Decimal("1.5")}),
+    Prices(currency="EUR", device_hour=Decimal(36)),
+    Prices(currency="EUR", pools={"another": Decimal(36)}),
+)
+
+
+@dataclass
+class Sums:
+    """What the ledger must come to, as somebody knows who saw it all happen."""
+
+    delivered: list[float] = field(default_factory=list)  #: device-seconds of accepted deliveries
+    charged_micros: int = 0  #: for them, each by the prices of its moment
+    wasted: list[float] = field(default_factory=list)  #: how long leases were held that ended without a picture
+
+    def picture(self, seconds: float, prices: Prices, tier: str) -> None:
+        charged = prices.charge(seconds, pool="default", tier=tier)
+        self.delivered.append(seconds)
+        self.charged_micros += 0 if charged is None else charged.micros
+
+
+def check_sums(store: Store, sums: Sums) -> None:
+    """The ledger says exactly that; nothing is rounded, and nothing is left over."""
+    with store.reading() as tx:
+        charges = tx.session.execute(select(ChargeRow.device_seconds, ChargeRow.charge_micros)).all()
+        held = tx.session.scalars(select(WasteRow.held_seconds).where(WasteRow.reason.in_(ENDS_A_LEASE))).all()
+        waste = tx.session.scalars(select(WasteRow.device_seconds).where(WasteRow.reason.in_(ENDS_A_LEASE))).all()
+    assert fsum(charge.device_seconds for charge in charges) == fsum(sums.delivered)
+    assert sum(charge.charge_micros for charge in charges) == sums.charged_micros
+    assert fsum(held) == fsum(sums.wasted)
+    assert min(waste, default=0.0) >= 0
+    assert fsum(waste) <= fsum(held) + 1e-6, "no more than was held"

@@ -18,7 +18,8 @@ from stablehand.services.suspend import lift_suspension, stop_leftovers, suspend
 from stablehand.store.columns import Table
 from stablehand.store.credentials import SignUp
 from stablehand.store.erasing import CLOSED, KEPT, SWEPT
-from stablehand.store.models import AccountRow, ChargeRow, DeadLetterRow, JobRow, ShotRow
+from stablehand.store.ledger_rows import ChargeRow
+from stablehand.store.models import AccountRow, DeadLetterRow, JobRow, ShotRow
 from tests.store.house import Clock, Hand, House, picture_bytes
 from tests.store.members import DEED, invite, key, session, sign_up
 

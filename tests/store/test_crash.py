@@ -11,7 +11,8 @@ from sqlalchemy import select, text
 
 from stablehand.domain.jobs import State, roll_up
 from stablehand.services import Services
-from stablehand.store.models import ChargeRow, ImageRow, JobRow, ShotRow
+from stablehand.store.ledger_rows import ChargeRow
+from stablehand.store.models import ImageRow, JobRow, ShotRow
 from stablehand.store.outbox_row import OutboxRow
 from tests.store.house import House, open_services
 

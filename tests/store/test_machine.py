@@ -24,19 +24,21 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from stablehand.domain.attempts import runs_alone
 from stablehand.domain.errors import LeaseLost, Superseded, UnknownIncarnation
 from stablehand.domain.jobs import State
+from stablehand.domain.prices import NO_PRICES, Prices
 from stablehand.protocol import Lease
 from stablehand.services import Limits, Services
 from stablehand.services.cancel import cancel
 from stablehand.services.expire import expire, expire_agent, judge_lanes
 from stablehand.services.retry import retry
-from stablehand.store.models import ShotRow, Table
-from tests.store.house import Clock, Hand, House, found, open_services
-from tests.store.laws import check_laws
+from stablehand.store.models import ShotRow
+from tests.store.emptying import empty
+from tests.store.house import Clock, Hand, House, open_services
+from tests.store.laws import PRICE_LISTS, Sums, check_laws, check_sums
 
 EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "0"))
 PROFILE = settings(
@@ -91,12 +93,13 @@ class Machine(RuleBasedStateMachine):
         self.accepted: dict[str, int] = {}  # job id -> pictures
         self.cancelled: set[str] = set()
         self.given: list[Given] = []
-        self.lives = 0
+        self.lives, self.sums = 0, Sums()
         self.allowed: dict[str, set[State]] = {}  # what the step in hand may change
 
     @initialize()
     def build(self) -> None:
         empty(self.services)
+        self.services.store.prices = NO_PRICES
         self.clock.now = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
         self.house = House(self.services, self.clock)
         self.hands = {name: self.house.agent(name, seats=SEATS, incarnation="0") for name in AGENTS}
@@ -132,6 +135,10 @@ class Machine(RuleBasedStateMachine):
             again = retry(self.services, self.house.account, job.id)
             assert [shot.seed for shot in again.shots] == missing
             self.note_job(again.id, len(missing))
+
+    @rule(prices=st.sampled_from(PRICE_LISTS))
+    def prices_change(self, prices: Prices) -> None:
+        self.services.store.prices = prices
 
     # What agents do
 
@@ -192,7 +199,8 @@ class Machine(RuleBasedStateMachine):
         valid, speaker = self.is_valid(given), given.speaker()
         with self.may_change([given.lease.shot_id] if valid else [], {State.SUCCEEDED}):
             try:
-                picture = speaker.upload(given.lease)
+                seconds = data.draw(st.sampled_from([0.0, 0.1, 2.0, 33.3]))
+                picture = speaker.upload(given.lease, device_seconds=seconds)
             except LeaseLost:
                 assert known.state is not State.RUNNING or not token_agent
                 return
@@ -200,6 +208,7 @@ class Machine(RuleBasedStateMachine):
         assert (answer.accepted == [given.lease.shot_id]) == valid
         if valid:
             assert self.shots[given.lease.shot_id].state is State.SUCCEEDED
+            self.sums.picture(seconds, self.services.store.prices, self.house.job(known.job).tier)
             assert speaker.deliver(picture).accepted == [given.lease.shot_id], "the answer may have been lost"
 
     def fail(self, data: st.DataObject, error_class: str, at_load: bool) -> None:
@@ -300,6 +309,7 @@ class Machine(RuleBasedStateMachine):
     def everything_fits(self) -> None:
         states = check_laws(self.services.store, accepted=self.accepted)
         assert states == {shot: known.state for shot, known in self.shots.items()}
+        check_sums(self.services.store, self.sums)
         with self.services.store.reading() as tx:
             rows = tx.session.scalars(select(ShotRow).where(ShotRow.state == State.RUNNING)).all()
         for row in rows:
@@ -364,6 +374,8 @@ class Machine(RuleBasedStateMachine):
             known, state = self.shots[row.id], State(row.state)
             changed = state is not known.state or row.token != known.token
             if changed:
+                if known.since is not None and state is not State.SUCCEEDED:
+                    self.sums.wasted.append(max(0.0, (self.clock.now - known.since).total_seconds()))
                 assert not known.state.is_terminal, "terminal states absorb"
                 assert state in allowed.get(row.id, set()), f"{row.id} went from {known.state} to {state}"
                 assert row.token >= known.token, "tokens only grow"
@@ -373,15 +385,6 @@ class Machine(RuleBasedStateMachine):
                 holder = (row.agent_id, row.incarnation)
                 assert changed or holder == known.holder
             self.shots[row.id] = Known(known.job, state, row.token, holder, row.leased_at, row.lease_until)
-
-
-def empty(services: Services) -> None:
-    """A database as it was made; quicker than making one for each example."""
-    with services.store.writing() as tx:
-        for table in reversed(Table.metadata.sorted_tables):
-            if table.name != "audit":  # the database itself refuses that
-                tx.session.execute(delete(table))
-    services.store.note_scan([found("alpha"), found("beta")])
 
 
 @pytest.mark.timeout(0 if EXAMPLES else 300)

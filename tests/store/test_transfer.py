@@ -22,7 +22,8 @@ from stablehand.services.submit import submit
 from stablehand.services.transfer import transfer
 from stablehand.store import Store
 from stablehand.store.idempotency_row import IdempotencyRow
-from stablehand.store.models import ChargeRow, Table
+from stablehand.store.ledger_rows import ChargeRow
+from stablehand.store.models import Table
 from stablehand.store.outbox_row import OutboxRow
 from stablehand.wiring import folders
 from tests import commands

@@ -14,7 +14,8 @@ from stablehand.store.audit import note
 from stablehand.store.changes import Changes
 from stablehand.store.credential_rows import ApiKeyRow, CredentialRow, SessionRow
 from stablehand.store.credentials import end_sessions
-from stablehand.store.models import IS_WAITING, AccountRow, ChargeRow, JobRow, TallyRow
+from stablehand.store.ledger_rows import ChargeRow
+from stablehand.store.models import IS_WAITING, AccountRow, JobRow, TallyRow
 from stablehand.store.rows import account_from
 from stablehand.store.settling import settle
 from stablehand.store.transactions import ONLY_ROW, Transaction, Transactions, repeatable

@@ -14,7 +14,8 @@ from sqlalchemy.dialects import postgresql
 
 from stablehand.domain.jobs import State
 from stablehand.store.columns import table_of
-from stablehand.store.models import ChargeRow, ImageRow, ShotRow, UploadRow
+from stablehand.store.ledger_rows import ChargeRow
+from stablehand.store.models import ImageRow, ShotRow, UploadRow
 from stablehand.store.outbox_row import OutboxRow
 from stablehand.store.transactions import Transaction
 

@@ -21,7 +21,7 @@ from stablehand.store.holdings import cancelled_jobs, forget_incarnation, leases
 from stablehand.store.models import IS_RUNNING, AgentRow, AttemptRow, CheckpointRow, ShotRow
 from stablehand.store.parking import forget_parked, take_back_offers
 from stablehand.store.rows import error_from
-from stablehand.store.settling import end_attempt, settle
+from stablehand.store.settling import book_waste, end_attempt, settle
 from stablehand.store.transactions import ONLY_ROW, Transaction, Transactions, repeatable
 
 TIMED_OUT = ShotError(
@@ -98,6 +98,7 @@ class Endings(Transactions):
                 error = by_shot[waiting[0].id].error
                 fault = fault_of(error.code)
                 _load_failed(tx, lane, waiting, changes, agent_id=agent_id, fault=fault, error=error, chance=chance)
+            book_waste(tx, changes)
             # A state that cannot be drawn to its end must not take every further attempt with it.
             forget_parked(tx, [shot.id for shot in shots if _is_own_fault(by_shot[shot.id])])
             if agent.incarnation == incarnation:

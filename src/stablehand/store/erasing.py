@@ -1,8 +1,8 @@
 """Erasing: an account is deleted with everything that was its own.
 
 Closing it is one transaction: from then on nobody can sign in to it, and it has no name. What it has left is swept
-afterwards, a few rows at a time, until nothing comes any more: jobs that were running end first. Its row, its charges
-and the bare frame of its jobs stay for the ledger; nothing in them says who it was or what was drawn.
+afterwards, a few rows at a time, until nothing comes any more: jobs that were running end first. Its row, its lines
+of the ledger and the bare frame of its jobs stay; nothing in them says who it was or what was drawn.
 """
 
 from collections.abc import Callable
@@ -74,7 +74,7 @@ SWEPT: tuple[type[Table], ...] = (
     ShotRow,
 )
 #: those that stay: who did what, and what it cost
-KEPT = frozenset({"audit", "charges"})
+KEPT = frozenset({"audit", "charges", "waste"})
 
 
 class Erasing(Transactions):

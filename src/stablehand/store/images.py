@@ -34,6 +34,7 @@ from stablehand.store.models import (
 from stablehand.store.rows import image_from, notes_to
 from stablehand.store.settling import notice_values, settle
 from stablehand.store.transactions import ONLY_ROW, Transaction, Transactions, repeatable
+from stablehand.store.wasting import book_refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,14 +94,23 @@ class _Wanted:
             "notes": notes_to(picture.notes),
             "manifest": None if picture.manifest is None else picture.manifest.as_dict(),
         }
+        seconds, prices = picture.device_seconds, self._tx.prices
+        charged = prices.charge(seconds, pool=shot.pool, tier=shot.tier)
+        costs = prices.cost(seconds, pool=shot.pool)
         charge = {
             "shot_id": shot.id,
             "account_id": shot.account_id,
             "job_id": shot.job_id,
             "agent_id": shot.agent_id,
             "checkpoint_id": shot.checkpoint_id,
+            "pool": shot.pool,
+            "tier": shot.tier,
             "cost": shot.cost,
-            "device_seconds": picture.device_seconds,
+            "device_seconds": seconds,
+            "held_seconds": max(0.0, (now - shot.leased_at).total_seconds()),
+            "charge_micros": 0 if charged is None else charged.micros,
+            "cost_micros": 0 if costs is None else costs.micros,
+            "currency": "" if costs is None else costs.currency,
             "estimate_seconds": shot.estimate_seconds,
             "weight": shot.weight,
             "corrected": False,
@@ -164,7 +174,9 @@ _DELIVERED_SHOTS = (
         _shots.c.agent_id,
         _shots.c.incarnation,
         _shots.c.weight,
+        _shots.c.leased_at,
         _jobs.c.recipe,
+        _jobs.c.tier,
         _checkpoints.c.family,
         _checkpoints.c.sha256,
     )
@@ -194,6 +206,7 @@ class Images(Transactions):
         """
         accepted: list[str] = []
         refused: list[str] = []
+        late: dict[tuple[str, int], float] = {}
         changes = Changes()
         with self.writing() as tx:
             wanted = _Wanted(tx, agent_id, pictures)
@@ -217,6 +230,7 @@ class Images(Transactions):
                     or shot.incarnation != incarnation
                 ):
                     refused.append(picture.shot_id)
+                    late[picture.shot_id, picture.token] = picture.device_seconds
                     continue
                 wanted.deliver(shot, upload, picture, changes)
                 lanes.add((shot.pool, shot.checkpoint_id))
@@ -226,6 +240,7 @@ class Images(Transactions):
                 note_picture(tx, agent_id, conduct_of(wanted.agent))
             for lane in sorted(lanes) if wanted.agent.trouble else ():
                 picture_drawn(tx, lane, agent_id)
+            book_refused(tx, agent_id, late)
             settle(tx, {job_id for _, job_id, _ in changes.shots}, changes)
         return accepted, refused, changes
 

@@ -19,7 +19,8 @@ from stablehand.domain.estimates import (
     stand_in,
 )
 from stablehand.domain.loads import learn_load
-from stablehand.store.models import AgentRow, ChargeRow, LoadRow
+from stablehand.store.ledger_rows import ChargeRow
+from stablehand.store.models import AgentRow, LoadRow
 from stablehand.store.transactions import Transaction
 
 #: Lines of the ledger that a rate is learned from; older ones would weigh less than a thousandth.

@@ -15,7 +15,6 @@ _QUEUED = text("state = 'queued'")
 _RUNNING = text("state = 'running'")
 _CLAIMED = text("token > 0")
 _WAITING = text("queued > 0")
-_UNCORRECTED = text("NOT corrected")
 _TRASHED = text("deleted_at IS NOT NULL")
 _NOTED = text("notes IS NOT NULL")
 _MAY_EXPIRE = text("deleted_at IS NULL AND NOT starred")
@@ -366,32 +365,3 @@ class DoomedObjectRow(Table):
     __tablename__ = "doomed_objects"
 
     key: Mapped[str] = mapped_column(primary_key=True)
-
-
-class ChargeRow(Table):
-    """The ledger: device time of one delivered picture. One line a shot, for ever."""
-
-    __tablename__ = "charges"
-    __table_args__ = (
-        Index("charges_by_kind", "family", "device", "size_class", "number"),
-        Index("charges_by_family", "family", "number"),
-        Index("charges_uncorrected", "account_id", sqlite_where=_UNCORRECTED, postgresql_where=_UNCORRECTED),
-        Index("charges_of_account", "account_id", "created_at"),
-        {"sqlite_autoincrement": True},
-    )
-
-    number: Mapped[int] = mapped_column(Number, primary_key=True)
-    shot_id: Mapped[str] = mapped_column(ForeignKey("shots.id"), unique=True)
-    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
-    job_id: Mapped[str]
-    agent_id: Mapped[str]
-    checkpoint_id: Mapped[str]
-    cost: Mapped[float]
-    device_seconds: Mapped[float]
-    estimate_seconds: Mapped[float] = mapped_column(default=0.0)  #: what the shot's tag reckoned
-    weight: Mapped[float] = mapped_column(default=1.0)  #: of the shot's tier
-    corrected: Mapped[bool] = mapped_column(default=False)  #: the account's clock knows the real time
-    family: Mapped[str] = mapped_column(default="")
-    device: Mapped[str] = mapped_column(default="")  #: name of the agent's device
-    size_class: Mapped[str] = mapped_column(default="")
-    created_at: Mapped[datetime]

@@ -22,6 +22,7 @@ from stablehand.store.models import (
     ShotRow,
 )
 from stablehand.store.transactions import Transaction, Transactions
+from stablehand.store.wasting import book_discarded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,15 @@ class Parking(Transactions):
             if not shots or agent is None:
                 raise LeaseLost("This shot is no longer yours.", hint="Drop it and claim other work.")
             [shot] = shots
-            forget_parked(tx, [shot.id])
+            # A later state of the same drawing holds all that is in the earlier one; one begun anew does not.
+            book_discarded(
+                tx,
+                {
+                    old.shot_id: (old.token, old.device_seconds)
+                    for old in _take_out(tx, [shot.id])
+                    if old.device_seconds > new.device_seconds
+                },
+            )
             bench, weights = _bench_of(agent), _weights_of(tx, shot.checkpoint_id)
             tx.session.add(
                 ParkedRow(
@@ -111,12 +120,38 @@ class Parking(Transactions):
 
 
 def forget_parked(tx: Transaction, shot_ids: Iterable[str]) -> None:
-    """The states of these shots are not wanted any more; their objects are doomed."""
-    gone = tx.session.scalars(
-        delete(ParkedRow).where(ParkedRow.shot_id.in_(list(shot_ids))).returning(ParkedRow.object_key)
+    """The states of these shots are not wanted any more; their objects are doomed.
+
+    The time in them is wasted, unless the shot has a picture that was drawn on from it. A picture whose lease was told
+    of the state counts as one: it may have begun anew nevertheless, but waste is only what surely is.
+    """
+    gone = _take_out(tx, shot_ids)
+    if not gone:
+        return
+    shots = select(ShotRow.id, ShotRow.token).where(
+        ShotRow.id.in_([old.shot_id for old in gone]), ShotRow.state == State.SUCCEEDED.value
+    )
+    drawn = dict(tx.session.execute(shots).tuples().all())
+    book_discarded(
+        tx,
+        {
+            old.shot_id: (old.token, old.device_seconds)
+            for old in gone
+            if old.shot_id not in drawn or (old.offers == 0 and old.token < drawn[old.shot_id])
+        },
+    )
+
+
+def _take_out(tx: Transaction, shot_ids: Iterable[str]) -> Sequence[Row[Any]]:
+    """Delete the rows of these shots' states, and doom their objects."""
+    gone = tx.session.execute(
+        delete(ParkedRow)
+        .where(ParkedRow.shot_id.in_(list(shot_ids)))
+        .returning(ParkedRow.shot_id, ParkedRow.token, ParkedRow.device_seconds, ParkedRow.offers, ParkedRow.object_key)
     ).all()
     if gone:
-        tx.session.execute(insert(DoomedObjectRow), [{"key": key} for key in gone])
+        tx.session.execute(insert(DoomedObjectRow), [{"key": old.object_key} for old in gone])
+    return gone
 
 
 def take_back_offers(tx: Transaction, shot_ids: Iterable[str]) -> None:

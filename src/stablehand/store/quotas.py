@@ -23,8 +23,9 @@ from stablehand.domain.recipes import Recipe
 from stablehand.domain.tiers import Tier
 from stablehand.store.audit import note
 from stablehand.store.lanes import fleet_of
+from stablehand.store.ledger_rows import ChargeRow
 from stablehand.store.measures import reckoned_seconds
-from stablehand.store.models import IS_QUEUED, IS_RUNNING, AccountRow, ChargeRow, CheckpointRow, ShotRow
+from stablehand.store.models import IS_QUEUED, IS_RUNNING, AccountRow, CheckpointRow, ShotRow
 from stablehand.store.rows import account_from
 from stablehand.store.transactions import ONLY_ROW, Transaction, Transactions, repeatable
 

@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, delete, select, update
 from stablehand.domain.attempts import ATTEMPTS_KEPT, Ending, Kind
 from stablehand.domain.jobs import ShotError, State, roll_up
 from stablehand.domain.shares import GivenBack
+from stablehand.domain.waste import Reason
 from stablehand.store.changes import Changes
 from stablehand.store.columns import table_of
 from stablehand.store.models import IS_QUEUED, AttemptRow, DeadLetterRow, JobRow, ShotRow
@@ -18,6 +19,7 @@ from stablehand.store.rows import error_to, shot_from
 from stablehand.store.tags import give_back
 from stablehand.store.tallies import came, move_of, withdrawn
 from stablehand.store.transactions import ONLY_ROW, Transaction
+from stablehand.store.wasting import EndedLease, book_ended
 
 _jobs, _shots = table_of(JobRow).c, table_of(ShotRow).c
 _LOCKED_JOBS = (
@@ -43,6 +45,18 @@ def end_attempt(
     ``counts``: False forgets that the attempt was begun; ``bad``: how it went.
     """
     leased_at = shot.leased_at
+    if leased_at is not None:
+        why = Reason(bad[0]) if bad else Reason.CANCELLED if ending.state is State.CANCELLED else Reason.RELEASED
+        changes.ended.append(
+            EndedLease(
+                shot_id=shot.id,
+                token=shot.token,
+                agent_id=shot.agent_id,
+                reason=why,
+                began_at=leased_at,
+                was_named=shot.confirmed,
+            )
+        )
     if bad is not None and shot.agent_id is not None:
         _remember(tx, shot, shot.agent_id, *bad)
     if ending.state is State.FAILED:
@@ -124,12 +138,14 @@ def settle(tx: Transaction, job_ids: Iterable[str], changes: Changes) -> None:
     """Carry what became of shots to all that depends on them: accounts, tallies, jobs.
 
     Bring the stored states of these jobs in line with their shots, and write an outbox entry for each that ended.
+    Leases that ended without a picture are booked as waste.
 
     A job's end is found by looking for unfinished shots, never by counting down. The row is locked before looking
     (where the database locks rows at all), so that of two last shots the later one sees the earlier one's end, and a
     shot that came back to the queue while its job was being cancelled ends after all.
     """
     tx.session.flush()
+    book_waste(tx, changes)
     wanted = set(job_ids)
     if not wanted:
         return
@@ -159,6 +175,13 @@ def settle(tx: Transaction, job_ids: Iterable[str], changes: Changes) -> None:
     changes.unused.clear()
     changes.came_back.clear()
     changes.withdrawn.clear()
+
+
+def book_waste(tx: Transaction, changes: Changes) -> None:
+    """Put the leases that ended so far into the ledger. ``settle`` does so; before it, whoever drops saved states."""
+    tx.session.flush()
+    book_ended(tx, changes.ended)
+    changes.ended.clear()
 
 
 def _end_queued(tx: Transaction, job_id: str, changes: Changes) -> None:

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import exists, func, select, update
 
 from stablehand.domain.shares import GivenBack, Waiting, retag, tag_shots
-from stablehand.store.models import IS_QUEUED, WAS_CLAIMED, AccountRow, ChargeRow, ShotRow
+from stablehand.store.ledger_rows import ChargeRow
+from stablehand.store.models import IS_QUEUED, WAS_CLAIMED, AccountRow, ShotRow
 from stablehand.store.transactions import ONLY_ROW, Transaction
 
 #: Shots move by the same distance unless rounding says otherwise.

@@ -5,7 +5,8 @@ from datetime import date, datetime
 from sqlalchemy import Text, cast, func, select
 
 from stablehand.domain.usage import UsageLine
-from stablehand.store.models import AccountRow, ChargeRow
+from stablehand.store.ledger_rows import ChargeRow
+from stablehand.store.models import AccountRow
 from stablehand.store.transactions import Transactions
 
 
