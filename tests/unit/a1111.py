@@ -27,7 +27,7 @@ KNOWN = (checkpoint("v1-5", sha256=HASH), checkpoint("other"), checkpoint("postc
 
 
 def draft(body: dict[str, Any], *, kind: str = "txt2img", chosen: dict[str, Any] | None = None) -> Draft:
-    return draft_of(kind, {"prompt": "a cat", **body}, chosen or {}, KNOWN)
+    return draft_of(kind, {"prompt": "a cat", **body}, chosen or {}, KNOWN, default=KNOWN[2])
 
 
 def ordered(body: dict[str, Any], **more: Any) -> dict[str, Any]:

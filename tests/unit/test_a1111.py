@@ -16,7 +16,7 @@ from stablehand.domain.a1111.fields import read_body
 from stablehand.domain.a1111.labels import list_samplers, list_schedulers, resolve_sampler
 from stablehand.domain.a1111.titles import find_by_title, title_of
 from stablehand.domain.orders import problems
-from tests.unit.a1111 import HASH, KNOWN, PICTURE, PLAIN, draft, ordered
+from tests.unit.a1111 import HASH, KNOWN, PICTURE, PLAIN, checkpoint, draft, ordered
 
 # -- bodies ----------------------------------------------------------------------------------------------------------
 
@@ -123,6 +123,7 @@ def test_a_second_pass() -> None:
         draft(body | {"hr_checkpoint_name": "other"})
     same = body | {"hr_checkpoint_name": "v1-5.safetensors", "override_settings": {"sd_model_checkpoint": "v1-5"}}
     assert ordered(same)["checkpoint"] == "id-v1-5"
+    assert ordered(body | {"hr_checkpoint_name": "postcard"}) == small | plain, "which is what is drawn with anyway"
 
 
 def test_a_refiner_by_field_and_by_script() -> None:
@@ -158,7 +159,7 @@ REFUSED: list[tuple[dict[str, Any], int, str]] = [
     ({"alwayson_scripts": {"ControlNet": {"args": [{"enabled": True, "module": "canny"}]}}}, 422, "'ControlNet'"),
     ({"alwayson_scripts": {"ControlNet": {"args": [{"module": "canny"}]}}}, 422, "'ControlNet'"),
     ({"override_settings": {"sd_model_checkpoint": "nothing [12345678]"}}, 404, "nothing [12345678]"),
-    ({"override_settings": {"samples_format": "gif"}}, 500, "Invalid image format"),
+    ({"override_settings": {"samples_format": "gif"}}, 422, "Invalid image format"),
     ({"refiner_checkpoint": "nobody", "refiner_switch_at": 0.8}, 404, "nobody"),
 ]
 
@@ -173,7 +174,7 @@ def test_what_is_not_here_is_refused_by_name(body: dict[str, Any], status: int, 
 
 
 def test_scripts_that_are_switched_off_do_nothing_anywhere() -> None:
-    for args in ([], [False], [{"enabled": False}, {"enabled": False}], [None]):
+    for args in ([], [False], [{"enabled": False}, {"enabled": False}], [None], [{"ad_model": "None"}]):
         assert ordered({"alwayson_scripts": {"controlnet": {"args": args}, "seed": {"args": [1]}}}) == PLAIN
     with pytest.raises(Refused, match="Init image not found"):
         draft({}, kind="img2img")
@@ -293,6 +294,13 @@ def test_a_checkpoint_by_any_of_its_names(text: str) -> None:
     assert find_by_title(KNOWN, text) == KNOWN[0]
 
 
+def test_of_copies_it_is_the_one_that_is_named() -> None:
+    copies = (checkpoint("copy", sha256=HASH), *KNOWN)
+    assert find_by_title(copies, "v1-5.safetensors [6ce0161689]") == KNOWN[0]
+    assert find_by_title(copies, "copy [6ce0161689]") == copies[0]
+    assert find_by_title(copies, "gone [6ce0161689]") == copies[0]
+
+
 def test_titles() -> None:
     assert [title_of(entry) for entry in KNOWN] == ["v1-5.safetensors [6ce0161689]", "other.safetensors", "postcard"]
     assert find_by_title(KNOWN, "other [0123456789]") == KNOWN[1], "a hash that nobody knows yet"
@@ -316,4 +324,6 @@ def test_what_get_gives_post_takes_and_nothing_has_changed() -> None:
         "CLIP_stop_at_last_layers": 2,
         "jpeg_quality": 81,
     }
+    for spoilt in ({"samples_format": "gif"}, {"sd_lora": "a\0b"}, {"sd_vae": "\ud800"}):
+        assert changed_options(chosen, spoilt) == chosen, "nothing that every later request would break on"
     assert Choices({}, {"jpeg_quality": 1e400}).quality == 80

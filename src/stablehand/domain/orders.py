@@ -223,10 +223,12 @@ def _range_text(field: str) -> str:
 def _text_problem(text: str) -> str | None:
     if len(text) > PROMPT_MAX_CHARACTERS:
         return f"at most {PROMPT_MAX_CHARACTERS} characters"
-    # Neither a file nor a database can hold these two.
-    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        return "text without NUL characters and unpaired surrogates"
-    return None
+    return None if can_be_kept(text) else "text without NUL characters and unpaired surrogates"
+
+
+def can_be_kept(text: str) -> bool:
+    """Neither a file nor a database can hold a NUL, or half of a surrogate pair."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _check_choice(

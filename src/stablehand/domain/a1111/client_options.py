@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stablehand.domain.a1111.errors import Refused
+from stablehand.domain.orders import can_be_kept
 from stablehand.domain.recipes import Format
 
 #: key -> default, of options that change what is drawn here. Whole numbers are floats, as upstream writes them.
@@ -146,7 +147,7 @@ def changed_options(chosen: Mapping[str, Any], posted: Mapping[str, Any]) -> dic
     """
     found = {key: value for key, value in chosen.items() if key in _KNOWN}
     for key, value in posted.items():
-        if key not in _KNOWN or not _fits(value, _KNOWN[key]):
+        if key not in _KNOWN or not _fits(value, _KNOWN[key]) or (key == "samples_format" and not _is_format(value)):
             continue
         if value == _KNOWN[key] or value is None:
             found.pop(key, None)
@@ -155,11 +156,18 @@ def changed_options(chosen: Mapping[str, Any], posted: Mapping[str, Any]) -> dic
     return found
 
 
+def _is_format(value: Any) -> bool:
+    """Whether pictures can be sent so: else every later request of this credential would be refused."""
+    return value in (None, "") or value.strip().lower() in _FORMATS
+
+
 def _fits(value: Any, default: Any) -> bool:
     if value is None:
         return True
     if isinstance(value, str):
-        return (default is None or isinstance(default, str)) and len(value) <= TEXT_MAX_CHARACTERS
+        return (
+            (default is None or isinstance(default, str)) and len(value) <= TEXT_MAX_CHARACTERS and can_be_kept(value)
+        )
     if isinstance(value, bool):
         return isinstance(default, bool)
     if isinstance(default, bool) or not isinstance(default, (int, float)):
@@ -201,7 +209,7 @@ class Choices:
         """Raises Refused for one that no answer is written in."""
         found = _FORMATS.get((self.text("samples_format") or "").strip().lower())
         if found is None:
-            raise Refused(500, "Invalid image format")
+            raise Refused(422, "Invalid image format")
         return found
 
     @property

@@ -59,8 +59,16 @@ class Draft:
     with_grid: bool = False  #: all pictures on one sheet stand before them
 
 
-def draft_of(kind: str, body: Mapping[str, Any], chosen: Mapping[str, Any], checkpoints: Sequence[Checkpoint]) -> Draft:
-    """``kind``: "txt2img" or "img2img". ``chosen``: what the credential has set for itself.
+def draft_of(
+    kind: str,
+    body: Mapping[str, Any],
+    chosen: Mapping[str, Any],
+    checkpoints: Sequence[Checkpoint],
+    *,
+    default: Checkpoint | None = None,
+) -> Draft:
+    """``kind``: "txt2img" or "img2img". ``chosen``: what the credential has set for itself. ``default``: the checkpoint
+    of a request that names none, if there is one.
 
     Raises Invalid, Refused.
     """
@@ -78,7 +86,9 @@ def draft_of(kind: str, body: Mapping[str, Any], chosen: Mapping[str, Any], chec
         and choices.truth("return_grid")
         and (batch_size * batches > 1 or not choices.truth("grid_only_if_multiple")),
     )
-    return _second_pass(draft, asked, checkpoints) if kind == "txt2img" else _from_picture(draft, asked, choices)
+    if kind == "txt2img":
+        return _second_pass(draft, asked, checkpoints, default)
+    return _from_picture(draft, asked, choices)
 
 
 def _common(asked: Mapping[str, Any], choices: Choices, checkpoints: Sequence[Checkpoint], *, count: int) -> JobOrder:
@@ -136,11 +146,16 @@ def _of_sampler(sampler: str, asked: Mapping[str, Any], choices: Choices) -> dic
     return {name: value for name, value in found.items() if name in knows}
 
 
-def _second_pass(draft: Draft, asked: Mapping[str, Any], checkpoints: Sequence[Checkpoint]) -> Draft:
+def _second_pass(
+    draft: Draft, asked: Mapping[str, Any], checkpoints: Sequence[Checkpoint], default: Checkpoint | None
+) -> Draft:
     if not asked["enable_hr"]:
         return draft
-    _same_checkpoint(asked["hr_checkpoint_name"], draft.order, checkpoints)
     order = draft.order
+    first_checkpoint = order.checkpoint or (None if default is None else default.id)
+    other = find_by_title(checkpoints, asked["hr_checkpoint_name"])
+    if other is not None and other.id != first_checkpoint:
+        raise wrong("hr_checkpoint_name", "the second pass is drawn with the checkpoint of the first")
     resized = (max(0, _or(asked["hr_resize_x"], 0)), max(0, _or(asked["hr_resize_y"], 0)))
     first = (_or(asked["firstphase_width"], 0), _or(asked["firstphase_height"], 0))
     if all(first):  # the sizes' old meaning: width and height are those of the result
@@ -229,13 +244,6 @@ def _refiner(asked: Mapping[str, Any], checkpoints: Sequence[Checkpoint]) -> Che
     if switch_at is None or not 0 <= switch_at < 1:
         return None
     return find_by_title(checkpoints, asked["refiner_checkpoint"])
-
-
-def _same_checkpoint(wanted: str | None, order: JobOrder, checkpoints: Sequence[Checkpoint]) -> None:
-    """Raises Invalid where the second pass is to be drawn with another one."""
-    other = find_by_title(checkpoints, wanted)
-    if other is not None and other.id != order.checkpoint:
-        raise wrong("hr_checkpoint_name", "the second pass is drawn with the checkpoint of the first")
 
 
 def _known_sampler(text: str | None) -> str | None:

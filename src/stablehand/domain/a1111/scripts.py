@@ -55,4 +55,9 @@ def _is_off(args: list[Any]) -> bool:
     """Nothing is asked of it: its first switch is off, or each of its units is."""
     if args and args[0] is False:
         return True
-    return all(arg is None or (isinstance(arg, dict) and arg.get("enabled") is False) for arg in args)
+    return all(arg is None or (isinstance(arg, dict) and _is_unit_off(arg)) for arg in args)
+
+
+def _is_unit_off(unit: Mapping[str, Any]) -> bool:
+    """It says so, or, as ADetailer has it, its model is none."""
+    return unit.get("enabled") is False or unit.get("ad_model") == "None"

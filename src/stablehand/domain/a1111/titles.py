@@ -46,8 +46,10 @@ def find_by_title(known: Sequence[Checkpoint], wanted: str | None) -> Checkpoint
     by_hash = None
     if parts is not None:
         digest = parts[2].lower()
-        by_hash = next((entry for entry in known if (entry.sha256 or "").startswith(digest)), None)
+        same = [entry for entry in known if (entry.sha256 or "").startswith(digest)]
         by_name = by_name or (find(known, parts[1]) if parts[1] else None)
+        # Of copies of the same weights it is the one that is named as well.
+        by_hash = by_name if by_name in same else next(iter(same), None)
     found = by_hash or by_name
     if found is None:
         raise unknown_checkpoint(text)

@@ -11,7 +11,7 @@ from typing import Any
 
 from stablehand.domain.checkpoints import Checkpoint, find
 from stablehand.domain.defaults import USUAL, defaults_of
-from stablehand.domain.openai.errors import Refused
+from stablehand.domain.openai.errors import Refused, shown
 from stablehand.domain.openai.fields import Operation
 from stablehand.domain.orders import JobOrder
 
@@ -124,7 +124,7 @@ def find_model(checkpoints: Sequence[Checkpoint], name: str) -> Checkpoint:
     found = find(checkpoints, name)
     if found is None:
         raise Refused(
-            f"The model '{name}' does not exist or you do not have access to it.",
+            f"The model '{shown(name)}' does not exist or you do not have access to it.",
             status=404,
             param="model",
             code="model_not_found",
@@ -169,7 +169,7 @@ def _size(text: str | None) -> tuple[int | None, int | None]:
     parts = _SIZE.fullmatch(text or "")
     if parts is None:
         raise Refused(
-            f"Invalid value: '{text}'. A size is 'auto', or width and height in pixels, such as '512x768'.",
+            f"Invalid value: '{shown(text or '')}'. A size is 'auto', or width and height in pixels, as '512x768'.",
             param="size",
             code="invalid_value",
         )

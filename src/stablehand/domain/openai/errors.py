@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal
 
+_SHOWN_CHARACTERS = 100
+
 ErrorType = Literal["invalid_request_error", "requests", "insufficient_quota", "server_error"]
 
 #: field of our order -> the one that a client knows
@@ -41,6 +43,11 @@ class Refused(Exception):
 
     def body(self) -> dict[str, Any]:
         return error_body(self.message, self.type, self.param, self.code)
+
+
+def shown(text: str) -> str:
+    """What a client sent, as far as it helps to see it again."""
+    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"
 
 
 def error_body(message: str, type: ErrorType, param: str | None, code: str | None) -> dict[str, Any]:

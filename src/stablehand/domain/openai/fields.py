@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from stablehand.domain.openai.errors import Refused
+from stablehand.domain.openai.errors import Refused, shown
 
 Operation = Literal["generations", "edits", "variations"]
 OPERATIONS: tuple[Operation, ...] = ("generations", "edits", "variations")
@@ -101,7 +101,7 @@ def read_body(operation: Operation, body: Mapping[str, Any], *, as_text: bool = 
             raise Refused(f"'{name}' is not available on this server.", param=name, code="unsupported_parameter")
         if name in FILES[operation]:
             raise Refused(f"Invalid type for '{name}': expected a file.", param=name, code="invalid_type")
-        raise Refused(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
+        raise Refused(f"Unknown parameter: '{shown(name)}'.", param=shown(name), code="unknown_parameter")
     return {field.name: _read(field, body.get(field.name), as_text=as_text) for field in fields}
 
 
@@ -118,7 +118,7 @@ def _read(field: Field, value: Any, *, as_text: bool) -> Any:
         raise _wrong_type(field)
     if field.choices and value not in field.choices:
         raise Refused(
-            f"Invalid value: '{value}'. Supported values are: {_listed(field.choices)}.",
+            f"Invalid value: '{shown(value)}'. Supported values are: {_listed(field.choices)}.",
             param=field.name,
             code="invalid_value",
         )

@@ -10,7 +10,7 @@ from stablehand.api.door import Door
 from stablehand.domain.a1111.bodies import INTERNAL_PROGRESS
 from stablehand.domain.a1111.fields import read_body
 from stablehand.domain.a1111.progress import internal_answer, progress_answer
-from stablehand.domain.calls import Call
+from stablehand.domain.calls import Call, clean_task_id
 from stablehand.domain.jobs import Job, State
 from stablehand.services.cancel import cancel
 from stablehand.services.client_options import read_options, set_options
@@ -18,7 +18,11 @@ from stablehand.services.draw import newest_call, pending_calls
 
 
 def add(api: Blueprint, door: Door) -> None:
-    def newest(task_id: str | None) -> tuple[Call | None, Job | None]:
+    def newest(wanted: str | None) -> tuple[Call | None, Job | None]:
+        """Of the id that is wanted, or of any where none is; what cannot be an id is nobody's."""
+        task_id = clean_task_id(wanted)
+        if wanted is not None and task_id is None:
+            return None, None
         return newest_call(door.services, door.caller, task_id=task_id) or (None, None)
 
     @api.get("/sdapi/v1/progress")

@@ -23,7 +23,7 @@ from stablehand.domain.calls import fingerprint_of
 from stablehand.domain.jobs import State
 from stablehand.domain.orders import JobOrder
 from stablehand.services.bring import bring, bring_mask, words_in
-from stablehand.services.catalogue import allowed_checkpoints
+from stablehand.services.catalogue import allowed_checkpoints, default_checkpoint
 from stablehand.services.client_options import chosen_options
 from stablehand.services.collect import collect, cut_out, sheet_of
 from stablehand.services.inputs import input_bytes
@@ -74,7 +74,13 @@ def add(api: Blueprint, door: Door) -> None:
 def _draw(door: Door, kind: str) -> Response:
     body = body_of(door)
     chosen = chosen_options(door.services, door.caller)
-    draft = draft_of(kind, body, chosen, allowed_checkpoints(door.services, door.account))
+    draft = draft_of(
+        kind,
+        body,
+        chosen,
+        allowed_checkpoints(door.services, door.account),
+        default=default_checkpoint(door.services, door.account),
+    )
     answered = call(
         door,
         kind=kind,

@@ -107,8 +107,12 @@ def shape(refusal: Refusal) -> tuple[Any, int, Mapping[str, str]]:
 
 def _sentence(refusal: Refusal) -> str:
     if refusal.fields:
-        said = "; ".join(f"'{NAMES.get(name, name)}': {words}" for name, words in refusal.fields.items())
-        return f"{refusal.message} {said}."
+        # Two of our fields may be one of theirs.
+        said = dict.fromkeys(
+            f"Invalid '{NAMES.get(name, name)}': {words.rstrip('.')}." for name, words in refusal.fields.items()
+        )
+        # What is wrong needs no more words than its fields; why one may not have it does.
+        return " ".join(said if refusal.code == "invalid_fields" else (refusal.message, *said))
     return " ".join(part for part in (refusal.message, refusal.hint) if part)
 
 
