@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from stablehand.api.budget import Budget
 from stablehand.domain.credentials import Caller
@@ -86,8 +87,15 @@ def test_from_a_picture_within_a_mask_and_larger(site: Site) -> None:
     assert opened(answer["image"]).size == (64, 64)
     cut = {**single, "resize_mode": 1, "upscaling_resize_w": 64, "upscaling_resize_h": 48}
     assert opened(drawn(site, "extra-single-image", cut)["image"]).size == (64, 48)
-    as_it_is = post(site, "extra-single-image", {"image": text_of(picture(32, 32))})
-    assert opened(as_it_is.get_json()["image"]).size == (32, 32)
+    told = io.BytesIO()
+    words = PngInfo()
+    words.add_text("parameters", "ein Häuschen 日本")
+    Image.new("RGB", (32, 32)).save(told, "PNG", pnginfo=words)
+    larger = opened(drawn(site, "extra-single-image", {**cut, "image": text_of(told.getvalue())})["image"])
+    assert larger.info["parameters"] == "ein Häuschen 日本"
+    assert larger.info["postprocessing"] == "Postprocess upscale to: 64x48, Postprocess upscaler: Lanczos"
+    as_it_is = opened(post(site, "extra-single-image", {"image": text_of(told.getvalue())}).get_json()["image"])
+    assert (as_it_is.size, as_it_is.info["parameters"]) == ((32, 32), "ein Häuschen 日本")
 
     batch = {"upscaler_1": "Nearest", "imageList": [{"data": text_of(picture(32, 32)), "name": "a.png"}]}
     answer = drawn(site, "extra-batch-images", batch)
@@ -224,6 +232,11 @@ def test_progress_and_interrupt_mean_the_newest_call(site: Site) -> None:
     assert site.client.get("/internal/pending-tasks").get_json() == {"size": 2, "tasks": ["one", "two"]}
     told = site.client.post("/internal/progress", json={"id_task": "one"}).get_json()
     assert (told["active"], told["queued"], told["completed"], told["live_preview"]) == (False, True, False, None)
+    for nobody in ("\\u0000", "\\ud800", " "):
+        body = f'{{"id_task": "{nobody}"}}'
+        answer = site.client.post("/internal/progress", data=body, content_type="application/json")
+        assert (answer.status_code, answer.get_json()["queued"]) == (200, False)
+    assert progress("?id_task=%00")["state"]["job_count"] == 0
 
     site.hello()
     [lease] = [lease for lease in site.claim() if lease["recipe"]["steps"] == 5][:1]
@@ -266,8 +279,6 @@ def test_png_info_reads_what_was_written(site: Site) -> None:
     image = drawn(site, "txt2img", SMALL)["images"][0]
     assert post(site, "png-info", {"image": image}).get_json() == {"info": "", "items": {}, "parameters": {}}
     out = io.BytesIO()
-    from PIL.PngImagePlugin import PngInfo
-
     info = PngInfo()
     info.add_text("parameters", "ein Häuschen\nSteps: 5, Sampler: Euler, CFG scale: 7.0, Size: 64x32")
     info.add_text("postprocessing", "twice")

@@ -9,6 +9,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from stablehand.adapters.masks import by_alpha
+from stablehand.adapters.reworded import reworded
 from stablehand.adapters.sheets import cut, grid
 from stablehand.adapters.written import read_written
 from stablehand.domain.errors import BadPicture
@@ -31,6 +32,25 @@ def test_awkward_words_come_back(format: Format, text: str) -> None:
 @given(words, st.sampled_from(FORMATS))
 def test_any_words_come_back(text: str, format: Format) -> None:
     assert read_written(encode(PICTURE, format, 80, text)).infotext == text
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("text", AWKWARD, ids=range(len(AWKWARD)))
+def test_other_words_leave_pixels_and_all_else_alone(format: Format, text: str) -> None:
+    noisy = Image.effect_noise((31, 17), 60).convert("RGB")
+    first = encode(noisy, format, 80, "its own: words", {"prompt": "of the recipe"})
+    second = reworded(first, text, "made larger")
+    assert read_written(second).infotext == text
+    assert b"of the recipe" in second
+    third = reworded(reworded(second, None, ""), text, "made larger")
+    assert third == second, "what was said before leaves nothing behind"
+    assert read_written(reworded(second, None, "")).infotext is None
+    for data in (second, third):
+        with Image.open(io.BytesIO(data)) as opened, Image.open(io.BytesIO(first)) as before:
+            opened.verify()
+            assert opened.size == before.size
+        assert Image.open(io.BytesIO(data)).tobytes() == Image.open(io.BytesIO(first)).tobytes()
+    assert read_written(second).items.get("postprocessing") == ("made larger" if format == "png" else None)
 
 
 COMMENTS = [b"plain words", b"ASCII\0\0\0plain words", b"UNICODE\0" + "plain words".encode("utf-16-le")]

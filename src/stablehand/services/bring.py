@@ -1,9 +1,12 @@
 """bring: a picture that came inside of a request, or by its address, becomes an input."""
 
+from collections.abc import Mapping
+
 from stablehand.adapters.masks import by_alpha
 from stablehand.adapters.outside import fetch
 from stablehand.adapters.written import Written, read_written
 from stablehand.domain.a1111.errors import Refused
+from stablehand.domain.a1111.novelai import novelai_infotext
 from stablehand.domain.a1111.pictures import Address, decode, unreadable
 from stablehand.domain.accounts import Account
 from stablehand.domain.errors import AddressRefused, BadPicture
@@ -28,6 +31,19 @@ def bring(services: Services, account: Account, text: str) -> Input:
         raise unreadable() from error
 
 
+def bring_written(services: Services, account: Account, text: str) -> tuple[Input, str | None]:
+    """As ``bring``, with the infotext that stands in the picture's file, if any does."""
+    data = picture_bytes(services, text)
+    try:
+        return take_input(services, account, data), _infotext(read_written(data))
+    except BadPicture as error:
+        raise unreadable() from error
+
+
+def _infotext(written: Written) -> str | None:
+    return written.infotext or novelai_infotext(written.items, written.width, written.height)
+
+
 def bring_mask(services: Services, account: Account, text: str) -> Input:
     """As ``bring``, of a mask: white is painted; where it is drawn in transparency, what is opaque."""
     kept = bring(services, account, text)
@@ -36,12 +52,16 @@ def bring_mask(services: Services, account: Account, text: str) -> Input:
     return kept if mask is plain else take_input(services, account, mask)
 
 
-def words_in(services: Services, text: str) -> Written:
-    """What stands in the file of a picture that came in a request. Raises Refused, PictureTooLarge."""
+def words_in(services: Services, text: str) -> tuple[str | None, Mapping[str, str]]:
+    """The infotext, and whatever else stands in the file of a picture that came in a request.
+
+    Raises Refused, PictureTooLarge.
+    """
     try:
-        return read_written(picture_bytes(services, text))
+        written = read_written(picture_bytes(services, text))
     except BadPicture as error:
         raise unreadable() from error
+    return _infotext(written), written.items
 
 
 def _fetched(services: Services, address: Address) -> bytes:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from stablehand.adapters import sheets
+from stablehand.adapters.reworded import reworded
 from stablehand.domain.images import Image
 from stablehand.domain.jobs import Job
 from stablehand.services import Services
@@ -18,6 +19,11 @@ def sheet_of(images: Sequence[Image], pictures: Sequence[bytes], shape: tuple[in
     """All of a job's pictures on one sheet of so many columns and rows."""
     first = images[0]
     return sheets.grid(pictures, shape, format=first.format, quality=first.recipe.quality, infotext=first.infotext)
+
+
+def with_words(picture: bytes, infotext: str | None, done: str) -> bytes:
+    """A picture that was made larger, with the words of the one it was made from, and of what was done."""
+    return reworded(picture, infotext, done)
 
 
 def cut_out(image: Image, picture: bytes, size: tuple[int, int]) -> bytes:

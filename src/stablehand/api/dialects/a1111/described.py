@@ -52,6 +52,7 @@ _NOTES = {
     "codeformer_visibility": "0; anything else is refused",
     "upscaler_2": "none, or at visibility 0; anything else is refused",
     "extras_upscaler_2_visibility": "0, unless `upscaler_2` is none",
+    "upscaling_resize": "1 to 8",
     "upscaler_1": "one of `/upscalers`; none gives the picture back",
 }
 
@@ -98,9 +99,13 @@ DESCRIPTION = Description(
         "Values beyond the limits of this server are 422, and name the field.",
         "The prompt may be empty. `#` begins a comment unless the option `enable_prompt_comments` is false.",
         "`randn_source` is `CPU` by default, so that a picture comes out the same on any machine.",
-        "One request starts from one picture.",
-        "A larger picture of an extra bears words of its own, not those of the picture that it was made from.",
+        "One request starts from one picture: PNG, JPEG or WebP.",
+        "A larger picture of an extra bears the words of the picture that it was made from, as upstream has it; in the "
+        "gallery it bears its own.",
         "Pictures at addresses are fetched from the public internet, and from networks in `safety.fetch_networks`.",
+        "A picture that cannot be read, an address that is not fetched and a `samples_format` that is none are 422, "
+        "where upstream says 500: whoever sent it is wrong, not the server.",
+        "`/memory` has no figures: pictures are drawn by agents, on whichever machines they run.",
         "Options that say where files lie cannot be set.",
         "A body without a Content-Type is taken from API keys only; where nobody signs in, from programs only.",
         "A refusal for want of room is 429 (this account's own calls, queue or quota) or 503 (everybody's), with "

@@ -18,14 +18,13 @@ from stablehand.domain.a1111.drafts import Draft, draft_of
 from stablehand.domain.a1111.errors import Refused
 from stablehand.domain.a1111.extras import Enlargement, enlargement_of
 from stablehand.domain.a1111.fields import not_a_body, read_body
-from stablehand.domain.a1111.novelai import novelai_infotext
 from stablehand.domain.calls import fingerprint_of
 from stablehand.domain.jobs import State
 from stablehand.domain.orders import JobOrder
-from stablehand.services.bring import bring, bring_mask, words_in
+from stablehand.services.bring import bring, bring_mask, bring_written, words_in
 from stablehand.services.catalogue import allowed_checkpoints, default_checkpoint
 from stablehand.services.client_options import chosen_options
-from stablehand.services.collect import collect, cut_out, sheet_of
+from stablehand.services.collect import collect, cut_out, sheet_of, with_words
 from stablehand.services.inputs import input_bytes
 
 
@@ -61,9 +60,8 @@ def add(api: Blueprint, door: Door) -> None:
 
     @api.post("/sdapi/v1/png-info")
     def png_info() -> Response:
-        written = words_in(door.services, read_body(PNG_INFO, body_of(door))["image"])
-        infotext = written.infotext or novelai_infotext(written.items, written.width, written.height)
-        return say(png_info_of(infotext, written.items))
+        infotext, items = words_in(door.services, read_body(PNG_INFO, body_of(door))["image"])
+        return say(png_info_of(infotext, items))
 
     @api.post("/sdapi/v1/interrogate")
     def interrogate() -> Response:
@@ -121,10 +119,10 @@ def _enlarge(door: Door, values: Mapping[str, Any], text: str, body: Mapping[str
     """(the larger picture, what was done)."""
     chosen = chosen_options(door.services, door.caller)
     choices = Choices(chosen, None)
-    kept = bring(door.services, door.account, text)
+    kept, infotext = bring_written(door.services, door.account, text)
     done = enlargement_of(values, kept.width, kept.height, format=choices.format, quality=choices.quality)
     if done.order is None:
-        return input_bytes(door.services, door.account, kept.id), done.words
+        return with_words(input_bytes(door.services, door.account, kept.id), infotext, ""), done.words
     answered = call(
         door,
         kind="extras",
@@ -136,7 +134,7 @@ def _enlarge(door: Door, values: Mapping[str, Any], text: str, body: Mapping[str
     if not images:
         raise Refused(500, "", name="RuntimeError", errors=f"The job {answered.job.id} was interrupted.")
     picture = pictures[0] if done.crop is None else cut_out(images[0], pictures[0], done.crop)
-    return picture, done.words
+    return with_words(picture, infotext, done.words), done.words
 
 
 def _with_input(done: Enlargement, input_id: str) -> Callable[[], JobOrder]:
