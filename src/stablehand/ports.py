@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from stablehand.domain.dispatches import Arrived, Dispatch, Never, NotNow
+from stablehand.domain.dispatches import Arrived, Dispatch, Held, Never, NotNow
 from stablehand.domain.letters import Letter
 from stablehand.domain.manifests import Manifest
 from stablehand.domain.notes import Note
@@ -218,7 +218,7 @@ class Channel(Protocol):
     def destinations(self, notice: Notice) -> Sequence[str]:
         """Where a notice goes: ids or addresses, the same each time that it is asked. Raises SinkFailed."""
 
-    def carry(self, dispatch: Dispatch, notice: Notice) -> Arrived | NotNow | Never:
+    def carry(self, dispatch: Dispatch, notice: Notice) -> Arrived | NotNow | Never | Held:
         """One try, in a thread of its own; ends within half a minute. An exception counts as NotNow."""
 
 

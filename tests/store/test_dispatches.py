@@ -110,7 +110,7 @@ def test_every_try_is_written_down_with_the_answer(house: House) -> None:
     store = house.services.store
     [claimed] = store.claim_dispatches(lambda due: [one.number for one in due], full=Full(), under_way=())
     carriage.empty()
-    tries = store.dispatch_tries(claimed.dispatch.id)
+    _, tries = store.dispatch(claimed.dispatch.id, house.account.id)
     assert [(one.status, one.error, one.answer) for one in tries] == [(503, "busy", "later"), (200, "", "thanks")]
 
 

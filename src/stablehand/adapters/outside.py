@@ -1,18 +1,19 @@
-"""The one way to fetch an address that a user has supplied.
+"""The one way to fetch an address that a user has supplied, and to post to one.
 
-What is fetched is decided by the address that is connected to, never by the name: a name is resolved once, every
+What is reached is decided by the address that is connected to, never by the name: a name is resolved once, every
 address that it has must be a public one, and the connection goes to the one that was checked. Each redirect is a new
 address and is treated as such. So no form of writing an address, and no name whose meaning changes between two
 look-ups, leads into the network of whoever runs the service.
 """
 
+import functools
 import ipaddress
 import re
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
@@ -65,6 +66,16 @@ class Fetched:
     data: bytes
     type: str
     url: str  #: after redirects
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What somebody says to what was posted. ``text``: the beginning of it."""
+
+    status: int
+    text: str
+    location: str = ""  #: where a redirect would have led
+    retry_after: str = ""  #: as the header has it
 
 
 def resolve(host: str, port: int) -> list[str]:
@@ -147,6 +158,46 @@ def fetch(url: str, rules: Rules, *, resolver: Resolver = resolve) -> Fetched:
     raise AddressRefused(f"it leads on more than {rules.most_redirects} times")
 
 
+def post(
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    rules: Rules,
+    *,
+    read_bytes: int,
+    resolver: Resolver = resolve,
+) -> Answer:
+    """Post to an address, and read the first ``read_bytes`` of the answer. Redirects are not followed.
+
+    Raises AddressRefused: it may not be reached, or has not answered in ``rules.most_seconds``.
+    """
+    deadline = time.monotonic() + rules.most_seconds
+    target = target_of(url, rules, resolver)
+    try:
+        with _answer(target, deadline, method="POST", headers=headers, body=body) as response:
+            return Answer(
+                status=response.status,
+                text=_beginning(response, read_bytes).decode(errors="replace"),
+                location=_header(response, "location"),
+                retry_after=_header(response, "retry-after"),
+            )
+    except httpcore.TimeoutException as error:
+        raise AddressRefused(f"it takes longer than {rules.most_seconds:g} seconds") from error
+    except (httpcore.NetworkError, httpcore.ProtocolError, ValueError) as error:
+        raise AddressRefused("it does not answer") from error
+
+
+def _beginning(response: httpcore.Response, most: int) -> bytes:
+    """The status counts, however the rest of an answer goes."""
+    data = bytearray()
+    with suppress(httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError):
+        for part in response.iter_stream():
+            data += part
+            if len(data) >= most:
+                break
+    return bytes(data[:most])
+
+
 class _Line(httpcore.NetworkStream):
     """A connection that ends at its time, however slowly the other side goes on talking."""
 
@@ -203,18 +254,31 @@ def _left(deadline: float) -> float:
     return left
 
 
+@functools.lru_cache(maxsize=4)
+def _trust(certificates: str) -> ssl.SSLContext:
+    """Reading a file of certificates takes longer than most answers do."""
+    return ssl.create_default_context(cafile=certificates)
+
+
 @contextmanager
-def _answer(target: Target, deadline: float) -> Iterator[httpcore.Response]:
+def _answer(
+    target: Target,
+    deadline: float,
+    *,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+) -> Iterator[httpcore.Response]:
     """A connection to the address that was checked, under the name that was asked for."""
     host = f"[{target.host}]" if ":" in target.host else target.host
     url = httpcore.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.path)
-    headers = [("Host", f"{host}:{target.port}"), ("Accept-Encoding", "identity"), ("User-Agent", "Stablehand")]
+    usual = {"Host": f"{host}:{target.port}", "Accept-Encoding": "identity", "User-Agent": "Stablehand"}
     with (
         httpcore.ConnectionPool(
-            ssl_context=ssl.create_default_context(cafile=certifi.where()),
+            ssl_context=_trust(certifi.where()),
             network_backend=_Pinned(target.address, deadline),
         ) as pool,
-        pool.stream("GET", url, headers=headers) as response,
+        pool.stream(method, url, headers=[*(usual | dict(headers or {})).items()], content=body) as response,
     ):
         yield response
 

@@ -26,9 +26,10 @@ TROUBLED_SHARE = 0.5
 
 
 class DispatchState(StrEnum):
-    WAITING = "waiting"
+    WAITING = "waiting"  #: for its next try
+    HELD = "held"  #: until its destination is resumed
     ARRIVED = "arrived"
-    DEAD = "dead"
+    DEAD = "dead"  #: given up; it can be tried anew by hand
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -54,11 +55,15 @@ class Dispatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a try ended. ``status``: of the answer, where the channel knows such a thing; ``answer``: its first KB."""
+    """How a try ended. ``status``: of the answer, where the channel knows such a thing; ``answer``: its first KB.
+
+    ``is_try``: False when nothing was sent at all, which is then not counted.
+    """
 
     error: str = ""
     status: int | None = None
     answer: str = ""
+    is_try: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +83,13 @@ class Never(Outcome):
     """Trying again is pointless. ``gone``: so is sending anything else to this destination."""
 
     gone: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held(Outcome):
+    """Its destination wants nothing for now."""
+
+    is_try: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from stablehand.domain.dispatches import (
     Arrived,
     DispatchState,
     Due,
+    Held,
     NotNow,
     Outcome,
     Road,
@@ -174,8 +175,9 @@ class Carriage:
             raise
         for (claimed, outcome, _), now in zip(ended, tried, strict=True):
             self._under_way.pop(claimed.due.number, None)
-            self._note(claimed.due.road, outcome)
-            self.tally[claimed.due.road.channel, _WORDS[now.state]] += 1
+            if outcome.is_try:
+                self.tally[claimed.due.road.channel, _WORDS[now.state]] += 1
+                self._note(claimed.due.road, outcome)
             if now.state is DispatchState.DEAD:
                 _log.error("The dispatch %s is given up: %s", claimed.dispatch.id, outcome.error)
 
@@ -186,6 +188,8 @@ class Carriage:
         state, pause = DispatchState.DEAD, None
         if isinstance(outcome, Arrived):
             state = DispatchState.ARRIVED
+        elif isinstance(outcome, Held):
+            state = DispatchState.HELD
         elif isinstance(outcome, NotNow):
             pauses = self._channels[dispatch.road.channel].pauses_seconds
             pause = pause_seconds(dispatch.failures + 1, self._jitter(), pauses=pauses, wish=outcome.after_seconds)

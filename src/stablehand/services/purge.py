@@ -18,6 +18,8 @@ def purge(services: Services) -> int:
         attempts_days=limits.attempts_days,
     )
     services.store.forget_old_links()
+    while services.store.sweep_dispatches(log_days=services.webhooks.log_days):
+        continue
     services.store.forget_empty_tallies(hours=limits.idempotency_hours)
     while services.store.forget_ended_parked():
         continue

@@ -11,6 +11,7 @@ from stablehand.store.columns import Number, Table
 # Conditions of partial indexes; queries must repeat them to the letter.
 _WAITING = text("state = 'waiting'")
 _DEAD = text("state = 'dead'")
+_OPEN = text("state <> 'arrived'")
 
 
 class DispatchRow(Table):
@@ -29,6 +30,14 @@ class DispatchRow(Table):
             postgresql_where=_WAITING,
         ),
         Index("dispatches_dead", "number", sqlite_where=_DEAD, postgresql_where=_DEAD),
+        Index(
+            "dispatches_open_of_road",
+            "channel",
+            "destination",
+            "state",
+            sqlite_where=_OPEN,
+            postgresql_where=_OPEN,
+        ),
         Index("dispatches_of_road", "channel", "destination", "number"),
         Index("dispatches_of_account", "account_id", "number"),
         Index("dispatches_by_age", "ended_at"),
@@ -73,4 +82,5 @@ class DispatchTryRow(Table):
 
 #: Written into the SQL as they stand, because a partial index answers only what provably lies inside it.
 IS_WAITING = DispatchRow.state == literal("waiting", literal_execute=True)
+IS_OPEN = DispatchRow.state != literal("arrived", literal_execute=True)
 IS_DEAD = DispatchRow.state == literal("dead", literal_execute=True)

@@ -7,10 +7,12 @@ from datetime import timedelta
 from sqlalchemy import func, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from stablehand.domain.dispatches import Dispatch, DispatchState, DispatchTry, Due, Full, Outcome, Road
+from stablehand.domain.dispatches import Dispatch, DispatchState, Due, Full, Outcome, Road
 from stablehand.domain.notices import Notice
+from stablehand.domain.webhooks import CHANNEL
 from stablehand.store.dispatch_rows import IS_DEAD, IS_WAITING, DispatchRow, DispatchTryRow
 from stablehand.store.transactions import Transactions, repeatable
+from stablehand.store.webhook_health import note_tries
 
 ERROR_MAX_CHARACTERS = 500
 #: how many due dispatches one claim looks at
@@ -115,9 +117,12 @@ class Dispatches(Transactions):
     def settle_dispatches(self, tried: Sequence[Tried]) -> int:
         """Write down how tries ended; returns for how many the claimer's word still counted."""
         counted = 0
+        told: dict[str, list[Outcome]] = {}  # by webhook
         with self.writing() as tx:
             for one in tried:
                 waits = one.state is DispatchState.WAITING
+                ended = one.state in (DispatchState.ARRIVED, DispatchState.DEAD)
+                failed = one.outcome.is_try and one.state is not DispatchState.ARRIVED
                 error = one.outcome.error[:ERROR_MAX_CHARACTERS]
                 settled = tx.session.execute(
                     update(DispatchRow)
@@ -126,18 +131,22 @@ class Dispatches(Transactions):
                     )
                     .values(
                         state=one.state.value,
-                        tries=DispatchRow.tries + 1,
-                        failures=DispatchRow.failures + (0 if one.state is DispatchState.ARRIVED else 1),
+                        tries=DispatchRow.tries + int(one.outcome.is_try),
+                        failures=DispatchRow.failures + int(failed),
                         next_try_at=tx.now + timedelta(seconds=one.pause_seconds if waits else 0.0),
                         status=one.outcome.status,
                         error=error,
-                        ended_at=None if waits else tx.now,
+                        ended_at=tx.now if ended else None,
                     )
                     .returning(DispatchRow.number)
                 ).all()
                 if not settled:
                     continue
                 counted += 1
+                if not one.outcome.is_try:
+                    continue
+                if one.dispatch.road.channel == CHANNEL:
+                    told.setdefault(one.dispatch.road.destination, []).append(one.outcome)
                 tx.session.execute(
                     insert(DispatchTryRow).values(
                         dispatch_id=one.dispatch.id,
@@ -148,6 +157,8 @@ class Dispatches(Transactions):
                         answer=one.outcome.answer,
                     )
                 )
+            for webhook_id in sorted(told):
+                note_tries(tx, webhook_id, told[webhook_id])
         return counted
 
     def dispatch_counts(self) -> list[DispatchCount]:
@@ -162,23 +173,6 @@ class Dispatches(Transactions):
                     .group_by(DispatchRow.channel)
                     .order_by(DispatchRow.channel)
                 ).tuples()
-            ]
-
-    def dispatch_tries(self, dispatch_id: str) -> list[DispatchTry]:
-        """In the order in which they happened."""
-        with self.reading() as tx:
-            rows = tx.session.scalars(
-                select(DispatchTryRow).where(DispatchTryRow.dispatch_id == dispatch_id).order_by(DispatchTryRow.number)
-            )
-            return [
-                DispatchTry(
-                    tried_at=row.tried_at,
-                    milliseconds=row.milliseconds,
-                    status=row.status,
-                    error=row.error,
-                    answer=row.answer,
-                )
-                for row in rows
             ]
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import aliased
 from stablehand.domain.notices import DeadNotice, Notice
 from stablehand.domain.pages import Page, decode_cursor, encode_cursor
 from stablehand.store.outbox_row import IS_DEAD, IS_OPEN, OutboxRow
+from stablehand.store.settling import notice
 from stablehand.store.transactions import Transactions, repeatable
 
 ERROR_MAX_CHARACTERS = 500
@@ -66,6 +67,14 @@ class Outbox(Transactions):
                 row.token += 1
             tx.session.flush()
             return [_notice_from(row) for row in rows]
+
+    @repeatable
+    def add_notice(self, account_id: str, kind: str, payload: dict[str, object], *, job_id: str = "") -> str:
+        """A notice that no other change comes with; returns its id."""
+        with self.writing() as tx:
+            row = notice(tx, account_id, job_id, kind, payload)
+            tx.session.add(row)
+            return row.id
 
     def has_due_notices(self) -> bool:
         with self.reading() as tx:

@@ -202,7 +202,7 @@ def _end_queued(tx: Transaction, job_id: str, changes: Changes) -> None:
 
 
 def notice(tx: Transaction, account_id: str, job_id: str, kind: str, payload: dict[str, object]) -> OutboxRow:
-    """An outbox entry about a job."""
+    """An outbox entry about a job, or about none (an empty id)."""
     return OutboxRow(**notice_values(tx.now, account_id, job_id, kind, payload))
 
 

@@ -28,6 +28,7 @@ from stablehand.store.copying import Copying
 from stablehand.store.credentials import CredentialStore
 from stablehand.store.deadletters import DeadLetters
 from stablehand.store.demands import Demands
+from stablehand.store.dispatch_log import DispatchLog
 from stablehand.store.dispatches import Dispatches
 from stablehand.store.endings import Endings
 from stablehand.store.erasing import Erasing
@@ -50,6 +51,7 @@ from stablehand.store.tallies import Tallies
 from stablehand.store.transferring import Transferring
 from stablehand.store.uploads import Uploads
 from stablehand.store.usage import Ledger
+from stablehand.store.webhooks import Webhooks
 
 #: Name of the database file inside the data directory.
 DATABASE_NAME = "stablehand.db"
@@ -92,6 +94,8 @@ class Store(
     Audit,
     Outbox,
     Dispatches,
+    DispatchLog,
+    Webhooks,
     Leading,
     Sweeping,
     Tallies,

@@ -7,6 +7,7 @@ from sqlalchemy import delete, insert, select, update
 
 from stablehand.domain.retention import cutoffs, ids_in
 from stablehand.store.call_rows import CallRow
+from stablehand.store.dispatch_rows import DispatchRow, DispatchTryRow
 from stablehand.store.idempotency_row import IdempotencyRow
 from stablehand.store.models import (
     AttemptRow,
@@ -37,6 +38,16 @@ class Sweeping(Transactions):
             # What was not delivered stays, however old: somebody still has to hear of it, or to decide that nobody has.
             old = tx.now - timedelta(days=outbox_days)
             tx.session.execute(delete(OutboxRow).where(OutboxRow.created_at < old, OutboxRow.delivered_at < old))
+
+    def sweep_dispatches(self, *, log_days: float, at_most: int = 500) -> int:
+        """Forget dispatches that ended long ago, with their tries; returns how many."""
+        with self.writing() as tx:
+            old = select(DispatchRow.id).where(DispatchRow.ended_at < tx.now - timedelta(days=log_days)).limit(at_most)
+            ids = tx.session.scalars(old).all()
+            tx.session.execute(delete(DispatchTryRow).where(DispatchTryRow.dispatch_id.in_(ids)))
+            # Asked again in the same statement: somebody may have it tried anew.
+            tx.session.execute(delete(DispatchRow).where(DispatchRow.id.in_(ids), DispatchRow.ended_at.is_not(None)))
+            return len(ids)
 
     def trash_expired(self, *, at_most: int = 500) -> int:
         """Move pictures to the trash that their tier keeps no longer; returns how many. Starred ones stay."""

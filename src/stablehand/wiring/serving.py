@@ -33,8 +33,10 @@ from stablehand.services.dispatch import Carriage, DispatchSink
 from stablehand.services.expire import expire_agent
 from stablehand.services.feed import Feed
 from stablehand.services.invitations import claim_token
+from stablehand.services.links import Addresses
 from stablehand.services.post import Post
 from stablehand.services.upkeep import Upkeep, scan_first
+from stablehand.services.webhook_channel import WebhookChannel
 from stablehand.settings import Settings
 from stablehand.store import Store
 from stablehand.wiring.folders import secret_key
@@ -135,10 +137,10 @@ def migrate(settings: Settings) -> str:
         store.close()
 
 
-def channels(settings: Settings, services: Services) -> tuple[Channel, ...]:
-    """The ways out of the house; ``ports.Channel`` says how one is added."""
-    del settings, services
-    return ()
+def channels(settings: Settings, services: Services, base: str) -> tuple[Channel, ...]:
+    """The ways out of the house; ``ports.Channel`` says how one is added. ``base``: where people reach the server."""
+    key = secret_key(settings)
+    return (WebhookChannel(services, key, Addresses(key, base)),)
 
 
 def sinks(settings: Settings, services: Services, ways_out: Sequence[Channel]) -> Sinks:
@@ -316,7 +318,7 @@ class Serving:
             store.adopt_tiers()
 
     def _make_courier(self) -> Courier:
-        ways_out = channels(self._settings, self._services)
+        ways_out = channels(self._settings, self._services, self._settings.api.public_url or self._server_url)
         places = sinks(self._settings, self._services, ways_out)
         return Courier(self._services, places, Carriage(self._services, ways_out))
 
