@@ -10,6 +10,7 @@ from typing import Literal
 import pytest
 from werkzeug.test import TestResponse
 
+from stablehand.domain.dispatches import Road
 from tests.api.people import PASSWORD, Browser, Town, build
 from tests.api.site import TOKEN, Site, make_site, picture
 
@@ -86,6 +87,21 @@ LINES: dict[str, Line] = {
     "POST /api/v1/links": Line("generate", own="image"),
     "DELETE /api/v1/links": GENERATE,
     "DELETE /api/v1/links/<id>": Line("generate", own="link"),
+    "GET /api/v1/webhooks": READ,
+    "POST /api/v1/webhooks": SESSION,
+    "GET /api/v1/webhooks/secret": SESSION,
+    "POST /api/v1/webhooks/secret/rotate": SESSION,
+    "GET /api/v1/webhooks/<id>": Line("read", own="webhook"),
+    "PATCH /api/v1/webhooks/<id>": Line("session", own="webhook"),
+    "DELETE /api/v1/webhooks/<id>": Line("session", own="doomed webhook"),
+    **{
+        f"POST /api/v1/webhooks/<id>/{verb}": Line("session", own="webhook")
+        for verb in ("pause", "ping", "resume", "rotate")
+    },
+    "POST /api/v1/webhooks/<id>/redeliver": Line("generate", own="webhook"),
+    "GET /api/v1/dispatches": READ,
+    "GET /api/v1/dispatches/<id>": Line("read", own="dispatch"),
+    "POST /api/v1/dispatches/<id>/redeliver": Line("generate", own="dispatch"),
     "GET /healthz": OPEN,
     "GET /readyz": OPEN,
     "GET /metrics": OPEN,
@@ -218,6 +234,7 @@ BODIES: dict[str, dict[str, object]] = {
     "POST /api/v1/images/zip/address": {"ids": ["<id>"]},
     "POST /api/v1/links": {"image": "<id>"},
     "POST /api/v1/keys": {"name": "another"},
+    "POST /api/v1/webhooks": {"url": "https://93.184.216.34/hook"},
     "POST /api/v1/auth/verify": {"password": PASSWORD},
     "POST /sdapi/v1/png-info": {"image": base64.b64encode(picture(8, 8)).decode()},
     # What would wait for an agent that is not there is refused once it is known who asks.
@@ -285,7 +302,13 @@ def world(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[
         keys[name], ids[name] = made["key"], made["id"]
     assert ada.send("DELETE", f"/api/v1/keys/{ids['revoked']}").status_code == 200
     link = ada.send("POST", "/api/v1/links", {"job": job}).get_json()["id"]
+    hooks = [ada.send("POST", "/api/v1/webhooks", BODIES["POST /api/v1/webhooks"]).get_json()["id"] for _ in range(2)]
+    notice = next(one for one in town.site.services.store.claim_notices(50) if one.job_id == job)
+    town.site.services.store.add_dispatches(notice, [(Road("webhook", hooks[0]), "a-dispatch")])
     things = {
+        "webhook": hooks[0],
+        "doomed webhook": hooks[1],
+        "dispatch": "a-dispatch",
         "link": link,
         "job": job,
         "image": image,
@@ -412,7 +435,7 @@ def test_the_proof_that_a_page_was_ours_stands_in_the_header_alone(world: World)
 
 
 def test_lists_hold_nothing_of_others(world: World) -> None:
-    for path in ("jobs", "images", "keys", "links", "account/sessions"):
+    for path in ("jobs", "images", "keys", "links", "webhooks", "dispatches", "account/sessions"):
         for stranger in (world.bob, world.admin):
             text = stranger.get(path).get_data(as_text=True)
             assert not any(thing in text for thing in world.things.values())

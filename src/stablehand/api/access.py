@@ -89,6 +89,13 @@ NEEDS: dict[str, Need] = {
     "links.browse_links": "read",
     "shared.*": "nobody",  # the link itself is signed
     "shared-page.*": "nobody",
+    "webhooks.*": "session",  # what a key sends elsewhere would go on after the key is revoked
+    "webhooks.browse_webhooks": "read",
+    "webhooks.read_webhook": "read",
+    "webhooks.browse_dispatches": "read",
+    "webhooks.read_dispatch": "read",
+    "webhooks.redeliver_failed": "generate",
+    "webhooks.redeliver_one": "generate",
     "keys.*": "session",
     "account.*": "session",
     "admin-accounts.*": "admin",

@@ -37,6 +37,7 @@ from stablehand.api import (
     shared,
     status,
     usage,
+    webhooks,
 )
 from stablehand.api.auth import attempts, oidc
 from stablehand.api.auth import install as auth
@@ -127,6 +128,7 @@ def create_app(services: Services, options: Options) -> Flask:
             admin_agents.routes(door),
             dead_letters.routes(door),
             notices.routes(door),
+            webhooks.routes(door),
             usage.routes(door),
             doorway.routes(door),
         ):

@@ -61,6 +61,8 @@ CLOSED: tuple[type[Table], ...] = (
     ClientOptionsRow,
     LinkRow,
     LinkStampRow,
+    WebhookRow,
+    AccountSecretRow,
 )
 #: those of which they go bit by bit
 SWEPT: tuple[type[Table], ...] = (
