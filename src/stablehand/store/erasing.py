@@ -40,6 +40,7 @@ from stablehand.store.outbox_row import OutboxRow
 from stablehand.store.parking import forget_parked
 from stablehand.store.rows import account_from
 from stablehand.store.transactions import Transaction, Transactions, repeatable
+from stablehand.store.webhook_rows import AccountSecretRow, WebhookRow
 
 #: rows of a kind that are swept in one transaction
 ROWS_AT_ONCE = 500
