@@ -17,12 +17,14 @@ from stablehand.api.admin_account_schemas import (
     TierWhole,
 )
 from stablehand.api.door import BODY_ERRORS, Door, blueprint, reply
+from stablehand.api.etags import CHANGED, expected_versions, reply_tagged
 from stablehand.api.limits import AllowanceOut, allowance_out, tier_out
 from stablehand.api.schemas import ById, Error, PageQuery
 from stablehand.domain.accounts import AccountEntry
 from stablehand.domain.audit import AuditEntry
 from stablehand.domain.errors import InvalidFields
 from stablehand.domain.pages import page_of
+from stablehand.domain.versions import account_version
 from stablehand.services.accounts import account_names
 from stablehand.services.administration import audit_log, change_account, list_accounts, show_account
 from stablehand.services.erase import erase
@@ -50,14 +52,14 @@ def routes(door: Door) -> APIBlueprint:
     @api.get("/admin/accounts/<id>", responses={200: AdminAccountOut})
     def read_account(path: ById) -> Response:
         """Look at an account."""
-        return reply(_out(show_account(door.services, path.id)))
+        return _tagged(show_account(door.services, path.id))
 
     @api.get("/admin/accounts/<id>/limits", responses={200: AllowanceOut})
     def read_account_limits(path: ById) -> Response:
         """Look at an account's tier and limits, what it has used of them and when that frees."""
         return reply(allowance_out(allowance(door.services, show_account(door.services, path.id).account)))
 
-    @api.patch("/admin/accounts/<id>", responses={200: AdminAccountOut, **BODY_ERRORS, 409: Error})
+    @api.patch("/admin/accounts/<id>", responses={200: AdminAccountOut, **BODY_ERRORS, **CHANGED, 409: Error})
     def patch_account(path: ById, body: AccountPatch) -> Response:
         """Change an account's role, tier or own limits; suspend it, or lift that."""
         by, came_from = door.account.id, request.remote_addr or ""
@@ -71,17 +73,19 @@ def routes(door: Door) -> APIBlueprint:
             tier=body.tier,
             own_quotas=body.quotas,
             came_from=came_from,
+            expected=expected_versions(),
         )
         if body.suspended is True:
             suspend(door.services, path.id, by=by, reason=body.reason, came_from=came_from)
         elif body.suspended is False:
             lift_suspension(door.services, path.id, by=by, came_from=came_from)
-        return reply(_out(show_account(door.services, path.id)))
+        return _tagged(show_account(door.services, path.id))
 
-    @api.delete("/admin/accounts/<id>", responses={204: None, 409: Error})
+    @api.delete("/admin/accounts/<id>", responses={204: None, **CHANGED, 409: Error})
     def delete_account(path: ById) -> tuple[str, int]:
         """Delete an account with its pictures and everything else that was its own. There is no way back."""
-        erase(door.services, path.id, by=door.account.id, came_from=request.remote_addr or "")
+        by, came_from = door.account.id, request.remote_addr or ""
+        erase(door.services, path.id, by=by, came_from=came_from, expected=expected_versions())
         return "", 204
 
     @api.get("/admin/tiers", responses={200: TierPage})
@@ -102,6 +106,10 @@ def routes(door: Door) -> APIBlueprint:
         return reply(AuditPage(items=[_line(entry, names) for entry in page.items], next_cursor=page.next_cursor))
 
     return api
+
+
+def _tagged(entry: AccountEntry) -> Response:
+    return reply_tagged(_out(entry), account_version(entry.account, entry.own_quotas))
 
 
 def _out(entry: AccountEntry) -> AdminAccountOut:

@@ -1,6 +1,7 @@
 """The Flask application: every door, its guards and its documentation, put together."""
 
 import inspect
+import re
 from typing import NoReturn
 
 from flask import Flask, request
@@ -19,8 +20,10 @@ from stablehand.api import (
     dead_letters,
     doorway,
     errors,
+    etags,
     guards,
     health,
+    idempotency,
     images,
     inputs,
     invitations,
@@ -78,6 +81,8 @@ class Doors(OpenAPI):
         upload = self.spec_json["paths"].get("/api/v1/inputs")
         if upload is not None:
             upload["post"]["requestBody"] = inputs.REQUEST_BODY
+        idempotency.document(self.spec_json, _endpoints(self))
+        etags.document(self.spec_json)
 
 
 def create_app(services: Services, options: Options) -> Flask:
@@ -154,6 +159,7 @@ def create_app(services: Services, options: Options) -> Flask:
         door.throttle = Throttle(app, options)
         attempts.install(app, door, door.throttle)
         access.install(app, door)
+    idempotency.install(app, door)
     _read_bodies_first(app)
     errors.install(app, SHAPERS)
 
@@ -163,6 +169,15 @@ def create_app(services: Services, options: Options) -> Flask:
         count = options.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
     return app
+
+
+def _endpoints(app: Flask) -> dict[tuple[str, str], str]:
+    """(path as the document writes it, method) -> endpoint."""
+    return {
+        (re.sub(r"<(?:[^:>]+:)?([^>]+)>", r"{\1}", rule.rule), method): rule.endpoint
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods or ()
+    }
 
 
 def _query_names(app: Flask) -> dict[str, frozenset[str]]:

@@ -61,6 +61,7 @@ STATUS: dict[type[errors.StablehandError], int] = {
     errors.LinkExpired: 410,
     errors.LinkRevoked: 410,
     errors.Conflict: 409,
+    errors.ChangedMeanwhile: 412,
     errors.CheckpointBroken: 409,
     errors.RecipeUnsupported: 409,
     errors.QueueFull: 429,

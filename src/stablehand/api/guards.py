@@ -39,7 +39,8 @@ HEADERS = {
 }
 
 CORS_METHODS = "GET, POST, PATCH, DELETE"
-CORS_HEADERS = "Content-Type, Authorization, X-Api-Key, Idempotency-Key"
+CORS_HEADERS = "Content-Type, Authorization, X-Api-Key, Idempotency-Key, If-Match, If-None-Match"
+EXPOSED_HEADERS = "Retry-After, X-Request-Id, X-Task-Id, ETag, Idempotent-Replayed"
 #: what OpenAI's own client for browsers sends besides
 _STAINLESS = ("Arch", "Lang", "OS", "Package-Version", "Retry-Count", "Runtime", "Runtime-Version", "Timeout")
 OPENAI_HEADERS = ", ".join(("OpenAI-Organization", "OpenAI-Project", *(f"X-Stainless-{name}" for name in _STAINLESS)))
@@ -176,7 +177,7 @@ def install(
             asks_first = request.method == "OPTIONS"  # without its key, which it only names
             if known or (gate.any_origin and origin and (asks_first or _sends_key())):
                 response.headers["Access-Control-Allow-Origin"] = origin if known else "*"
-                response.headers["Access-Control-Expose-Headers"] = "Retry-After, X-Request-Id, X-Task-Id"
+                response.headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
                 if request.method == "OPTIONS":
                     response.headers["Access-Control-Allow-Methods"] = CORS_METHODS
                     further = f", {OPENAI_HEADERS}" if request.path.startswith("/v1/") else ""

@@ -9,12 +9,14 @@ from werkzeug.datastructures import ContentRange
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from stablehand.api.door import BODY_ERRORS, Door, blueprint, reply
+from stablehand.api.etags import CHANGED, expected_versions, reply_tagged
 from stablehand.api.links import DownloadOut, ZipIn, addresses
 from stablehand.api.manifest_schemas import ImageDetailOut
 from stablehand.api.schemas import ById, DownloadQuery, Error, ImageOut, ImagePage, ImagePatch, ImagesQuery
 from stablehand.api.views import image_detail_out, image_out
 from stablehand.api.zips import ZIP_ANSWERS, zip_answer
 from stablehand.domain.images import SUFFIX, Image
+from stablehand.domain.versions import image_version
 from stablehand.services.gallery import (
     LINK_SECONDS,
     delete_image,
@@ -64,23 +66,26 @@ def routes(door: Door) -> APIBlueprint:
     def read_image(path: ById) -> Response:
         """Look at a picture's parameters, and at what it was drawn by."""
         image = get_image(door.services, door.account, path.id)
-        return reply(image_detail_out(image, get_manifest(door.services, door.account, path.id)))
+        manifest = get_manifest(door.services, door.account, path.id)
+        return reply_tagged(image_detail_out(image, manifest), image_version(image))
 
-    @api.patch("/images/<id>", responses={200: ImageOut, **BODY_ERRORS})
+    @api.patch("/images/<id>", responses={200: ImageOut, **BODY_ERRORS, **CHANGED})
     def patch_image(path: ById, body: ImagePatch) -> Response:
         """Add a picture to the favourites, or take it out."""
-        return reply(image_out(star_image(door.services, door.account, path.id, body.starred)))
+        image = star_image(door.services, door.account, path.id, body.starred, expected=expected_versions())
+        return reply_tagged(image_out(image), image_version(image))
 
-    @api.delete("/images/<id>", responses={204: None})
+    @api.delete("/images/<id>", responses={204: None, **CHANGED})
     def trash_image(path: ById) -> tuple[str, int]:
         """Move a picture to the trash."""
-        delete_image(door.services, door.account, path.id)
+        delete_image(door.services, door.account, path.id, expected=expected_versions())
         return "", 204
 
     @api.post("/images/<id>/restore", responses={200: ImageOut})
     def untrash_image(path: ById) -> Response:
         """Take a picture out of the trash."""
-        return reply(image_out(restore_image(door.services, door.account, path.id)))
+        image = restore_image(door.services, door.account, path.id)
+        return reply_tagged(image_out(image), image_version(image))
 
     @api.get("/images/<id>/file", responses=PICTURE_ANSWERS)
     def fetch_file(path: ById, query: DownloadQuery) -> Response:

@@ -17,6 +17,7 @@ from stablehand.services.inputs import input_bytes, take_input
 _MULTIPART = "multipart/form-data"
 #: room for the boundaries and headers of a form around the picture
 _FORM_BYTES = 65_536
+BODY_MAX_BYTES = INPUT_MAX_BYTES + _FORM_BYTES
 _BINARY = {"type": "string", "format": "binary"}
 
 #: The document's word on the body, which is no JSON.
@@ -68,7 +69,7 @@ def routes(door: Door) -> APIBlueprint:
 
 def _picture() -> bytes:
     """The bytes of the picture that was sent. Raises BadPicture, RequestEntityTooLarge."""
-    request.max_content_length = INPUT_MAX_BYTES + _FORM_BYTES
+    request.max_content_length = BODY_MAX_BYTES
     if request.mimetype != _MULTIPART:
         return read_bytes(request)
     files = [file for _, some in request.files.lists() for file in some]

@@ -6,6 +6,7 @@ from flask import Response
 from flask_openapi.blueprint import APIBlueprint
 
 from stablehand.api.door import BODY_ERRORS, Door, blueprint, reply
+from stablehand.api.idempotency import replayed
 from stablehand.api.job_in import JobIn
 from stablehand.api.schemas import (
     ById,
@@ -41,7 +42,13 @@ def routes(door: Door) -> APIBlueprint:
     @api.post("/jobs", responses={202: JobOut, **BODY_ERRORS, 409: Error, 429: Error, 507: Error})
     def create_job(header: IdempotencyHeader, body: JobIn) -> Response:
         """Order pictures."""
-        job = submit(door.services, door.account, _order(door, body), idempotency_key=header.idempotency_key)
+        job = submit(
+            door.services,
+            door.account,
+            _order(door, body),
+            idempotency_key=header.idempotency_key,
+            on_replay=replayed,
+        )
         return reply(job_out(job), 202)
 
     @api.get("/jobs", responses={200: JobPage})
@@ -79,9 +86,11 @@ def routes(door: Door) -> APIBlueprint:
         return reply(job_out(job))
 
     @api.post("/jobs/<id>/retry", responses={202: JobOut, 409: Error, 429: Error})
-    def retry_job(path: ById) -> Response:
+    def retry_job(path: ById, header: IdempotencyHeader) -> Response:
         """Order a job's unfinished pictures again, with the same seeds."""
-        return reply(job_out(retry(door.services, door.account, path.id)), 202)
+        key = header.idempotency_key
+        job = retry(door.services, door.account, path.id, idempotency_key=key, on_replay=replayed)
+        return reply(job_out(job), 202)
 
     @api.get("/jobs/<id>/zip", responses=ZIP_ANSWERS)
     def zip_job(path: ById) -> Response:

@@ -107,6 +107,42 @@ class IdempotencyConflict(Conflict):
     code = "idempotency_conflict"
 
 
+class RequestInTheMaking(Conflict):
+    """The same request came with this Idempotency-Key a moment ago and has no answer yet."""
+
+    code = "request_in_the_making"
+    retry_after_seconds = 1
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The same request is being worked on.", hint="Send it again in a moment, with the same Idempotency-Key."
+        )
+
+
+class RequestUnknown(Conflict):
+    """A request with this Idempotency-Key was cut off, and nobody knows whether it was done."""
+
+    code = "request_unknown"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A request with this Idempotency-Key was cut off before it was answered.",
+            hint="Look whether it was done; if not, send it with a new key.",
+        )
+
+
+class ChangedMeanwhile(StablehandError):
+    """What was to be changed is not what the caller saw (If-Match)."""
+
+    code = "changed_meanwhile"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Somebody has changed this since you looked at it.",
+            hint="Nothing was done. Load it again, and send the change with its new ETag.",
+        )
+
+
 class NoPool(Conflict):
     """No pool of agents can ever run this checkpoint."""
 

@@ -10,6 +10,7 @@ from stablehand.domain.errors import InvalidFields
 from stablehand.domain.pages import LIMIT_DEFAULT, Page, check_limit
 from stablehand.domain.quotas import own_text, read_own
 from stablehand.domain.usage import UsageLine
+from stablehand.domain.versions import Expected
 from stablehand.services import Services
 
 USAGE_DAYS_MAX = 366
@@ -44,13 +45,14 @@ def change_account(
     tier: str | None = None,
     own_quotas: Mapping[str, Any] | None = None,
     came_from: str = "",
+    expected: Expected = None,
 ) -> None:
     """Give an account another role, another tier, other limits of its own (in place of those it had); None: as it was.
 
     Jobs that it has ordered keep their tier.
 
     Raises:
-        InvalidFields: naming every wrong one; nothing is changed. NotFound.
+        InvalidFields: naming every wrong one; nothing is changed. NotFound. ChangedMeanwhile.
         AccountProtected: the built-in owner, or the last administrator, cannot get another role.
     """
     wrong: dict[str, str] = {}
@@ -78,7 +80,9 @@ def change_account(
         for action, (old, new) in changes.items()
         if new is not None and new != old
     ]
-    services.store.change_account(account_id, role=role, tier=tier, own_quotas=own, deeds=deeds, by=by)
+    services.store.change_account(
+        account_id, role=role, tier=tier, own_quotas=own, deeds=deeds, by=by, expected=expected
+    )
 
 
 def usage(services: Services, *, days: int, account_id: str | None = None) -> tuple[UsageLine, ...]:

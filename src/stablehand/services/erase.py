@@ -1,6 +1,7 @@
 """erase: delete an account with everything that was its own."""
 
 from stablehand.domain.audit import Deed
+from stablehand.domain.versions import Expected
 from stablehand.services import Services
 from stablehand.services.suspend import stop
 
@@ -8,7 +9,9 @@ from stablehand.services.suspend import stop
 ROUNDS_AT_ONCE = 10
 
 
-def erase(services: Services, account_id: str, *, by: str | None, came_from: str = "") -> None:
+def erase(
+    services: Services, account_id: str, *, by: str | None, came_from: str = "", expected: Expected = None
+) -> None:
     """Close the account, cancel its jobs, and remove its pictures, inputs, states, notices, sessions and keys.
 
     Nobody can use it any more when this returns; what is large, or still being drawn, goes within the next minutes.
@@ -18,10 +21,12 @@ def erase(services: Services, account_id: str, *, by: str | None, came_from: str
         by: the account of who does it; None: whoever sits at the machine.
 
     Raises:
-        NotFound. AccountProtected: the built-in owner, or the last administrator.
+        NotFound. ChangedMeanwhile. AccountProtected: the built-in owner, or the last administrator.
     """
     services.store.close_account(
-        account_id, Deed(action="account.deleted", account_id=by, subject=account_id, address=came_from)
+        account_id,
+        Deed(action="account.deleted", account_id=by, subject=account_id, address=came_from),
+        expected=expected,
     )
     stop(services, account_id)
     _sweep(services, account_id, rounds=ROUNDS_AT_ONCE)

@@ -6,6 +6,7 @@ from stablehand.domain.errors import InvalidFields
 from stablehand.domain.images import Image
 from stablehand.domain.manifests import Manifest
 from stablehand.domain.pages import LIMIT_DEFAULT, Page, check_limit
+from stablehand.domain.versions import Expected
 from stablehand.services import Services
 
 SEARCH_MAX_CHARACTERS = 200
@@ -43,19 +44,21 @@ def get_manifest(services: Services, account: Account, image_id: str) -> Manifes
     return services.store.manifest(image_id, account.id)
 
 
-def delete_image(services: Services, account: Account, image_id: str) -> Image:
-    """To the trash; it can be restored for some days. Raises NotFound."""
-    return services.store.set_trashed(image_id, account.id, True)
+def delete_image(services: Services, account: Account, image_id: str, *, expected: Expected = None) -> Image:
+    """To the trash; it can be restored for some days. Raises NotFound, ChangedMeanwhile."""
+    return services.store.set_trashed(image_id, account.id, True, expected=expected)
 
 
-def restore_image(services: Services, account: Account, image_id: str) -> Image:
-    """Out of the trash. Raises NotFound."""
-    return services.store.set_trashed(image_id, account.id, False)
+def restore_image(services: Services, account: Account, image_id: str, *, expected: Expected = None) -> Image:
+    """Out of the trash. Raises NotFound, ChangedMeanwhile."""
+    return services.store.set_trashed(image_id, account.id, False, expected=expected)
 
 
-def star_image(services: Services, account: Account, image_id: str, starred: bool) -> Image:
-    """Raises NotFound."""
-    return services.store.set_starred(image_id, account.id, starred)
+def star_image(
+    services: Services, account: Account, image_id: str, starred: bool, *, expected: Expected = None
+) -> Image:
+    """Raises NotFound, ChangedMeanwhile."""
+    return services.store.set_starred(image_id, account.id, starred, expected=expected)
 
 
 def picture_link(services: Services, image: Image, *, thumbnail: bool = False) -> str | None:

@@ -1,7 +1,7 @@
 """submit: take an order for a job."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from stablehand.domain.accounts import Account
@@ -11,7 +11,6 @@ from stablehand.domain.errors import InvalidFields, NoPool
 from stablehand.domain.jobs import Job
 from stablehand.domain.notify import Notify
 from stablehand.domain.orders import (
-    IDEMPOTENCY_KEY_MAX_CHARACTERS,
     Given,
     JobOrder,
     make_recipe,
@@ -24,6 +23,7 @@ from stablehand.services import Services
 from stablehand.services.addons import choose_addons, list_addons
 from stablehand.services.announce import announce
 from stablehand.services.catalogue import allowed_checkpoints, default_checkpoint, list_checkpoints
+from stablehand.services.idempotency import check_key
 from stablehand.services.identity import new_id
 from stablehand.services.inputs import as_input, find_given
 from stablehand.services.safety import check_prompts, check_recipe
@@ -37,8 +37,21 @@ from stablehand.store.jobs import NewJob, Remembered
 RANDOM_SEEDS = 2**32
 
 
-def submit(services: Services, account: Account, order: JobOrder, *, idempotency_key: str | None = None) -> Job:
+def nothing() -> None:
+    """For whoever need not hear of it."""
+
+
+def submit(
+    services: Services,
+    account: Account,
+    order: JobOrder,
+    *,
+    idempotency_key: str | None = None,
+    on_replay: Callable[[], None] = nothing,
+) -> Job:
     """Store the job, its shots and an outbox entry in one transaction; it is accepted once this returns.
+
+    ``on_replay``: called when the same order came with this key before, and its job is returned.
 
     Raises:
         InvalidFields: every wrong field at once; nothing is stored. PromptBlocked.
@@ -47,9 +60,10 @@ def submit(services: Services, account: Account, order: JobOrder, *, idempotency
     """
     remembered = None
     if idempotency_key is not None:
-        remembered = _remembered(services, order, idempotency_key)
+        remembered = remember(services, idempotency_key, order.fingerprint)
         known = services.store.remembered_job(account.id, remembered)
         if known is not None:
+            on_replay()
             return told(services, known)
     check_prompts(services, prompt=order.prompt, hr_prompt=order.hr_prompt)
     found: dict[str, str] = {}
@@ -72,7 +86,16 @@ def submit(services: Services, account: Account, order: JobOrder, *, idempotency
     if recipe.kind != "upscale":
         recipe = replace(recipe, addons=choose_addons(services, recipe, choice.checkpoint))
     seeds = [recipe.for_shot(index).counting_seed for index in range(order.count or 1)]
-    return enqueue(services, account, recipe, seeds, tier=tier, remembered=remembered, notify=order.notify)
+    return enqueue(
+        services,
+        account,
+        recipe,
+        seeds,
+        tier=tier,
+        remembered=remembered,
+        notify=order.notify,
+        on_replay=on_replay,
+    )
 
 
 def check(services: Services, account: Account, order: JobOrder) -> dict[str, str]:
@@ -94,6 +117,7 @@ def enqueue(
     remembered: Remembered | None = None,
     letters: Sequence[str] | None = None,
     notify: Notify | None = None,
+    on_replay: Callable[[], None] = nothing,
 ) -> Job:
     """Put a checked job into the queue. ``letters``: ids of the dead letters that it answers.
 
@@ -121,13 +145,15 @@ def enqueue(
     job_id, is_new = services.store.submit(new, remembered=remembered)
     if is_new:
         announce(services, Changes(jobs={job_id: account.id}, requeued={pool.name}))
+    else:
+        on_replay()
     return told(services, job_id)
 
 
-def _remembered(services: Services, order: JobOrder, key: str) -> Remembered:
-    if not 0 < len(key) <= IDEMPOTENCY_KEY_MAX_CHARACTERS or not key.isascii() or not key.isprintable():
-        raise InvalidFields({"Idempotency-Key": f"1 to {IDEMPOTENCY_KEY_MAX_CHARACTERS} printable ASCII characters"})
-    return Remembered(key=key, fingerprint=order.fingerprint, hours=services.limits.idempotency_hours)
+def remember(services: Services, key: str, fingerprint: str) -> Remembered:
+    """Raises InvalidFields: it is no key."""
+    check_key(key)
+    return Remembered(key=key, fingerprint=fingerprint, hours=services.limits.idempotency_hours)
 
 
 @dataclass(frozen=True, slots=True)

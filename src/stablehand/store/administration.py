@@ -10,6 +10,7 @@ from stablehand.domain.accounts import Account, AccountEntry, AccountState, Role
 from stablehand.domain.audit import Deed
 from stablehand.domain.errors import Conflict, NotFound
 from stablehand.domain.pages import Page, decode_cursor, encode_cursor
+from stablehand.domain.versions import Expected, account_version, check_version
 from stablehand.store.audit import note
 from stablehand.store.changes import Changes
 from stablehand.store.credential_rows import ApiKeyRow, CredentialRow, SessionRow
@@ -93,17 +94,19 @@ class Administration(Transactions):
         own_quotas: Mapping[str, Any] | None,
         deeds: Sequence[Deed],
         by: str | None,
+        expected: Expected = None,
     ) -> Account:
         """Give an account another role, tier or quotas of its own; None: as it was. ``by``: who wants it.
 
         Jobs that it has ordered keep their tier.
 
         Raises:
-            NotFound. AccountProtected: nobody could administer any more.
+            NotFound. ChangedMeanwhile. AccountProtected: nobody could administer any more.
         """
         with self.writing() as tx:
             tx.alone("administrators")
             row = locked_account(tx, account_id)
+            check_version(expected, account_version(account_from(row, tx.tiers), row.quotas or {}))
             if role is not None and role != row.role:
                 check_may_lose_power(
                     account_from(row, tx.tiers), by=by, deed="get another role", others=other_admins(tx, account_id)

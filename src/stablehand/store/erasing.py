@@ -15,6 +15,7 @@ from stablehand.domain.accounts import check_may_lose_power
 from stablehand.domain.audit import Deed
 from stablehand.domain.jobs import TERMINAL
 from stablehand.domain.recipes import Recipe
+from stablehand.domain.versions import Expected, account_version, check_version
 from stablehand.store.administration import locked_account, other_admins
 from stablehand.store.audit import note
 from stablehand.store.call_rows import CallRow, ClientOptionsRow
@@ -82,19 +83,19 @@ KEPT = frozenset({"audit", "charges", "waste"})
 
 class Erasing(Transactions):
     @repeatable
-    def close_account(self, account_id: str, deed: Deed) -> None:
+    def close_account(self, account_id: str, deed: Deed, *, expected: Expected = None) -> None:
         """Nobody can use the account any more, and its row does not say whose it was. ``erase_some`` must follow.
 
         Raises:
-            NotFound. AccountProtected: the built-in owner, or the last administrator.
+            NotFound. ChangedMeanwhile. AccountProtected: the built-in owner, or the last administrator.
         """
         with self.writing() as tx:
             tx.alone("administrators")
             tx.alone("accounts by name")
             row = locked_account(tx, account_id)
-            check_may_lose_power(
-                account_from(row, tx.tiers), by=deed.account_id, deed="be deleted", others=other_admins(tx, account_id)
-            )
+            account = account_from(row, tx.tiers)
+            check_version(expected, account_version(account, row.quotas or {}))
+            check_may_lose_power(account, by=deed.account_id, deed="be deleted", others=other_admins(tx, account_id))
             address = tx.session.scalar(select(CredentialRow.address).where(CredentialRow.account_id == account_id))
             for table in CLOSED:
                 tx.session.execute(delete(table).where(_column(table, "account_id") == account_id))

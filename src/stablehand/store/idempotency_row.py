@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from sqlalchemy import LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
 from stablehand.store.columns import Table
@@ -12,6 +13,7 @@ class IdempotencyRow(Table):
 
     account_id: Mapped[str] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)
-    fingerprint: Mapped[str]
-    job_id: Mapped[str]
+    fingerprint: Mapped[str]  #: of the request, or of the order
+    job_id: Mapped[str | None]  #: of an order
+    answer: Mapped[bytes | None] = mapped_column(LargeBinary)  #: to any other request, encrypted; None: not yet
     created_at: Mapped[datetime] = mapped_column(index=True)

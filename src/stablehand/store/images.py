@@ -15,6 +15,7 @@ from stablehand.domain.manifests import Manifest
 from stablehand.domain.notes import Note
 from stablehand.domain.pages import Page, decode_cursor, encode_cursor
 from stablehand.domain.recipes import Recipe
+from stablehand.domain.versions import Expected, check_version, image_version
 from stablehand.store.breakers import Lane, picture_drawn
 from stablehand.store.changes import Changes
 from stablehand.store.columns import table_of
@@ -284,18 +285,18 @@ class Images(Transactions):
                 raise _no_such_picture()
             return None if found.manifest is None else Manifest.from_dict(found.manifest)
 
-    def set_trashed(self, image_id: str, account_id: str, trashed: bool) -> Image:
-        """Into the trash or out of it; what is there already keeps its date. Raises NotFound."""
+    def set_trashed(self, image_id: str, account_id: str, trashed: bool, *, expected: Expected = None) -> Image:
+        """Into the trash or out of it; what is there already keeps its date. Raises NotFound, ChangedMeanwhile."""
         with self.writing() as tx:
-            row = _image_row(tx, image_id, account_id)
+            row = _image_row(tx, image_id, account_id, expected)
             if trashed != (row.deleted_at is not None):
                 row.deleted_at = tx.now if trashed else None
             return image_from(row)
 
-    def set_starred(self, image_id: str, account_id: str, starred: bool) -> Image:
-        """Raises NotFound."""
+    def set_starred(self, image_id: str, account_id: str, starred: bool, *, expected: Expected = None) -> Image:
+        """Raises NotFound, ChangedMeanwhile."""
         with self.writing() as tx:
-            row = _image_row(tx, image_id, account_id)
+            row = _image_row(tx, image_id, account_id, expected)
             row.starred = starred
             return image_from(row)
 
@@ -337,11 +338,13 @@ class Images(Transactions):
             tx.session.execute(delete(DoomedObjectRow).where(DoomedObjectRow.key.in_(keys)))
 
 
-def _image_row(tx: Transaction, image_id: str, account_id: str) -> ImageRow:
+def _image_row(tx: Transaction, image_id: str, account_id: str, expected: Expected = None) -> ImageRow:
     query = select(ImageRow).where(ImageRow.id == image_id, ImageRow.account_id == account_id)
     row = tx.session.scalar(query.with_for_update(**ONLY_ROW) if tx.writes else query)
     if row is None:
         raise _no_such_picture()
+    if expected is not None:
+        check_version(expected, image_version(image_from(row)))
     return row
 
 

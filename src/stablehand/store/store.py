@@ -32,6 +32,7 @@ from stablehand.store.dispatch_log import DispatchLog
 from stablehand.store.dispatches import Dispatches
 from stablehand.store.endings import Endings
 from stablehand.store.erasing import Erasing
+from stablehand.store.idempotency import Idempotency
 from stablehand.store.identities import Identities
 from stablehand.store.images import Images
 from stablehand.store.inputs import Inputs
@@ -75,6 +76,7 @@ class Store(
     Demands,
     Images,
     Links,
+    Idempotency,
     Uploads,
     Inputs,
     Calls,
