@@ -97,6 +97,11 @@ def test_from_a_picture_within_a_mask_and_larger(site: Site) -> None:
     as_it_is = opened(post(site, "extra-single-image", {"image": text_of(told.getvalue())}).get_json()["image"])
     assert (as_it_is.size, as_it_is.info["parameters"]) == ((32, 32), "ein Häuschen 日本")
 
+    for status in (504, 200):
+        asked = post(site, "extra-single-image", {**single, "upscaling_resize": 3})
+        assert (asked.status_code, asked.headers["X-Task-Id"][:12]) == (status, "task(extras-")
+        site.draw()
+
     batch = {"upscaler_1": "Nearest", "imageList": [{"data": text_of(picture(32, 32)), "name": "a.png"}]}
     answer = drawn(site, "extra-batch-images", batch)
     assert [opened(image).size for image in answer["images"]] == [(64, 64)]

@@ -225,11 +225,12 @@ def test_no_body_breaks_the_reader(body: dict[str, Any]) -> None:
 
 
 def test_the_echo_has_every_field_in_its_order() -> None:
-    echoed = echo(draft({"sampler_name": "Euler a", "steps": 20.0, "save_images": True}))
+    echoed = echo(draft({"sampler_name": "Euler a", "steps": 20.0}))
     assert list(echoed) == [field.name for field in TXT2IMG]
     assert len(echoed) == 55
     assert (echoed["seed"], echoed["steps"], echoed["do_not_save_grid"]) == (-1, 20, False)
     assert json.loads(json.dumps(echoed)) == echoed
+    assert echo(draft({"do_not_save_grid": True, "save_images": True}))["do_not_save_grid"] is True, "as it was asked"
 
 
 # -- labels ----------------------------------------------------------------------------------------------------------

@@ -36,7 +36,6 @@ def echo(draft: Draft) -> dict[str, Any]:
     values = dict(draft.values)
     if not values.get("include_init_images", True):
         values["init_images"] = values["mask"] = None
-    values["do_not_save_samples"] = values["do_not_save_grid"] = not values["save_images"]
     values["script_args"] = list(values["script_args"])
     return values
 

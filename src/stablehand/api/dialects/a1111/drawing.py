@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import Blueprint, Response
@@ -18,7 +18,7 @@ from stablehand.domain.a1111.drafts import Draft, draft_of
 from stablehand.domain.a1111.errors import Refused
 from stablehand.domain.a1111.extras import Enlargement, enlargement_of
 from stablehand.domain.a1111.fields import not_a_body, read_body
-from stablehand.domain.calls import fingerprint_of
+from stablehand.domain.calls import Call, fingerprint_of
 from stablehand.domain.jobs import State
 from stablehand.domain.orders import JobOrder
 from stablehand.services.bring import bring, bring_mask, bring_written, words_in
@@ -41,22 +41,18 @@ def add(api: Blueprint, door: Door) -> None:
     def extra_single_image() -> Response:
         body = body_of(door)
         values = read_body(EXTRA_SINGLE, body)
-        picture, words = _enlarge(door, values, values["image"] or "", body)
-        return say({"html_info": f"<p>{words}</p>", "image": _text(picture)})
+        done = _enlarge(door, values, values["image"] or "", body)
+        return done.named(say({"html_info": f"<p>{done.words}</p>", "image": _text(done.picture)}))
 
     @api.post("/sdapi/v1/extra-batch-images")
     def extra_batch_images() -> Response:
         body = body_of(door)
         values = read_body(EXTRA_BATCH, body)
-        found = []
-        words = ""
-        for index, entry in enumerate(values["imageList"]):
-            if not isinstance(entry, dict):
-                raise not_a_body()
-            given = read_body(LISTED_IMAGE, entry)
-            picture, words = _enlarge(door, values, given["data"], {**body, "imageList": [index, given["data"]]})
-            found.append(_text(picture))
-        return say({"html_info": f"<p>{words}</p>", "images": found})
+        given = [_listed(entry) for entry in values["imageList"]]  # all of them before the first is drawn
+        found = [_enlarge(door, values, text, {**body, "imageList": [index, text]}) for index, text in enumerate(given)]
+        words = found[-1].words if found else ""
+        response = say({"html_info": f"<p>{words}</p>", "images": [_text(done.picture) for done in found]})
+        return found[-1].named(response) if found else response
 
     @api.post("/sdapi/v1/png-info")
     def png_info() -> Response:
@@ -67,6 +63,13 @@ def add(api: Blueprint, door: Door) -> None:
     def interrogate() -> Response:
         read_body(INTERROGATE, body_of(door))
         raise Refused(404, "Model not found: describing pictures is not available on this server.")
+
+
+def _listed(entry: Any) -> str:
+    """The picture of one entry of a batch. Raises Invalid."""
+    if not isinstance(entry, dict):
+        raise not_a_body()
+    return str(read_body(LISTED_IMAGE, entry)["data"])
 
 
 def _draw(door: Door, kind: str) -> Response:
@@ -115,14 +118,27 @@ def _check(answered: Answered) -> None:
         raise Refused(500, "", name="RuntimeError", errors=failure_of(answered.job))
 
 
-def _enlarge(door: Door, values: Mapping[str, Any], text: str, body: Mapping[str, Any]) -> tuple[bytes, str]:
-    """(the larger picture, what was done)."""
+@dataclass(frozen=True, slots=True)
+class _Enlarged:
+    """``words``: what was done. ``call``: by which; none where there was nothing to do."""
+
+    picture: bytes
+    words: str
+    call: Call | None = None
+
+    def named(self, response: Response) -> Response:
+        if self.call is not None:
+            response.headers[TASK_HEADER] = self.call.task_id
+        return response
+
+
+def _enlarge(door: Door, values: Mapping[str, Any], text: str, body: Mapping[str, Any]) -> _Enlarged:
     chosen = chosen_options(door.services, door.caller)
     choices = Choices(chosen, None)
     kept, infotext = bring_written(door.services, door.account, text)
     done = enlargement_of(values, kept.width, kept.height, format=choices.format, quality=choices.quality)
     if done.order is None:
-        return with_words(input_bytes(door.services, door.account, kept.id), infotext, ""), done.words
+        return _Enlarged(with_words(input_bytes(door.services, door.account, kept.id), infotext, ""), done.words)
     answered = call(
         door,
         kind="extras",
@@ -134,7 +150,7 @@ def _enlarge(door: Door, values: Mapping[str, Any], text: str, body: Mapping[str
     if not images:
         raise Refused(500, "", name="RuntimeError", errors=f"The job {answered.job.id} was interrupted.")
     picture = pictures[0] if done.crop is None else cut_out(images[0], pictures[0], done.crop)
-    return with_words(picture, infotext, done.words), done.words
+    return _Enlarged(with_words(picture, infotext, done.words), done.words, answered.call)
 
 
 def _with_input(done: Enlargement, input_id: str) -> Callable[[], JobOrder]:
