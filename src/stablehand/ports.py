@@ -226,11 +226,15 @@ class LetterNotSent(Exception):
     """A letter could not leave this time; the message says why."""
 
 
+class LetterRefused(LetterNotSent):
+    """A letter will never leave: the other side wants neither it nor its reader. The message says why."""
+
+
 class Mailer(Protocol):
     """A way for letters to leave the house."""
 
     def send(self, letter: Letter) -> None:
-        """Returns once somebody else is answerable for it. Raises LetterNotSent."""
+        """Returns once somebody else is answerable for it. Raises LetterNotSent, LetterRefused."""
 
 
 #: What becomes of a finished picture: it stays as it is, is blurred beyond recognition, or fails its shot.

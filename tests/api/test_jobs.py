@@ -42,6 +42,7 @@ JOB = {
     "images",
     "notes",
     "notify",
+    "mail",
 }
 
 

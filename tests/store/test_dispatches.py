@@ -202,7 +202,7 @@ def test_the_courier_carries_dispatches_while_it_leads(house: House) -> None:
 
 
 def test_whom_a_job_tells_is_kept_with_it_and_goes_along_when_it_is_ordered_again(house: House) -> None:
-    notify = Notify(email=True, webhook_url="https://93.184.216.34/hook")
+    notify = Notify(email=False, webhook_url="https://93.184.216.34/hook")
     job = house.order(notify=notify)
     assert job.notify == notify
     cancel(house.services, house.account, job.id)

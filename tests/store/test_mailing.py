@@ -6,6 +6,7 @@ import ssl
 import stat
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,28 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
-from stablehand.adapters.mailing import FolderMailer, SmtpMailer
-from stablehand.domain.letters import Letter
-from stablehand.ports import LetterNotSent
+from stablehand.adapters.mailing import FolderMailer, SmtpMailer, compose
+from stablehand.domain.letters import Enclosure, Letter, one_line
+from stablehand.ports import LetterNotSent, LetterRefused
 from stablehand.services.post import Post
 from tests.certificates import own_certificate
 from tests.running import free_port
 
 LETTER = Letter(to="ada@example.org", subject="Grüße", text="Open this:\n\nhttps://house.example/reset?token=a.b-c\n")
+
+
+FULL = Letter(
+    to="ada@example.org",
+    subject="Your picture is ready",
+    text="Look at it.\n",
+    html='<p>Look at it: <img src="cid:picture-1" alt="Grüße"></p>',
+    pictures={"picture-1": Enclosure(name="small.jpg", media_type="image/jpeg", data=b"\xff\xd8 a picture")},
+    enclosures=(Enclosure(name="Grüße.webp", media_type="image/webp", data=b"RIFF a picture"),),
+    key="job-1",
+    earlier="job-0",
+    written_at=datetime(2026, 11, 21, 12, 31, 5, tzinfo=UTC),
+    unsubscribe="https://house.example/stop/me",
+)
 
 
 class Box:
@@ -121,6 +136,75 @@ def test_nobody_writes_headers_of_a_letter(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"linefeed|newline|carriage"):
         mailer.send(Letter(to="a@example.org\nBcc: b@example.org", subject="x", text=""))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_letter_with_everything_is_built_as_mail_programs_expect(served: tuple[Box, SmtpMailer]) -> None:
+    box, mailer = served
+    mailer.send(FULL)
+    mailer.send(FULL)
+    first, again = (email.message_from_bytes(one.content, policy=email.policy.default) for one in box.got)
+    assert first["Message-ID"] == again["Message-ID"] == "<job-1@example.org>", "two copies are known as one"
+    assert first["In-Reply-To"] == first["References"] == "<job-0@example.org>"
+    assert first["Date"].datetime == FULL.written_at
+    assert first["List-Unsubscribe"] == "<https://house.example/stop/me>"
+    assert first["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert first.get_content_type() == "multipart/mixed"
+    words, enclosure = first.iter_parts()
+    assert words.get_content_type() == "multipart/alternative"
+    plain, related = words.iter_parts()
+    assert plain.get_content().splitlines() == FULL.text.splitlines()
+    assert related.get_content_type() == "multipart/related"
+    html, picture = related.iter_parts()
+    assert html.get_content().strip() == FULL.html
+    assert picture["Content-ID"] == "<picture-1>"
+    assert picture.get_content_disposition() == "inline"
+    assert picture.get_content() == b"\xff\xd8 a picture"
+    assert enclosure.get_content_disposition() == "attachment"
+    assert enclosure.get_filename() == "Grüße.webp"
+    assert enclosure.get_content() == b"RIFF a picture"
+
+
+def test_a_link_to_unsubscribe_without_tls_is_no_button() -> None:
+    letter = Letter(to="a@example.org", subject="x", text="", unsubscribe="http://house.example/stop/me")
+    message = compose(letter, "house@example.org", "The House")
+    assert message["List-Unsubscribe"] == "<http://house.example/stop/me>"
+    assert message["List-Unsubscribe-Post"] is None
+    assert message["From"] == "The House <house@example.org>"
+
+
+@pytest.mark.parametrize(
+    ("where", "answer", "for_good"),
+    [
+        ("RCPT", "550 no such mailbox", True),
+        ("RCPT", "450 mailbox busy", False),
+        ("DATA", "554 we do not want that", True),
+        ("DATA", "451 not now", False),
+        ("MAIL", "552 too large", True),
+        ("MAIL", "530 sign in first", False),
+    ],
+)
+def test_what_is_refused_for_good_is_told_from_what_may_be_tried_again(where: str, answer: str, for_good: bool) -> None:
+    async def refuse(*_: Any) -> str:
+        return answer
+
+    box = Box()
+    setattr(box, f"handle_{where}", refuse)
+    controller = Controller(box, hostname="localhost", port=free_port())
+    controller.start()
+    try:
+        mailer = SmtpMailer(sender="house@example.org", host="localhost", port=controller.port, security="none")
+        with pytest.raises(LetterNotSent, match=answer.partition(" ")[0]) as caught:
+            mailer.send(LETTER)
+    finally:
+        controller.stop()
+    assert isinstance(caught.value, LetterRefused) is for_good
+
+
+def test_a_subject_is_one_line_of_a_bearable_length() -> None:
+    assert one_line("a\nred\t house\u202e\0 there") == "a red house there"
+    assert one_line("a red house in a meadow", 12) == "a red house…"
+    assert one_line("x" * 30, 10) == "x" * 9 + "…"
+    assert one_line("", 10) == ""
 
 
 def test_the_post_tries_again_and_waits_for_nobody() -> None:

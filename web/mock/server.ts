@@ -38,7 +38,7 @@ export function mockedServer(): Plugin {
     const count = order.count ?? 1
     const job: Job = {
       id: `job-${jobs.length + 1}`, kind: order.kind ?? 'text', state: 'queued', tier: 'premium', created_at: new Date().toISOString(),
-      finished_at: null, recipe, count, cancel_requested: false, retry_of: null, images: [], notes: [],
+      finished_at: null, recipe, count, cancel_requested: false, retry_of: null, images: [], notes: [], mail: null,
       counts: { queued: count, running: 0, succeeded: 0, failed: 0, cancelled: 0 }, error: null,
       queue: { ahead: 0, eta_seconds: 3, eta_low_seconds: 2, eta_high_seconds: 5, reason: null },
       shots: Array.from({ length: count }, (_, index) => ({

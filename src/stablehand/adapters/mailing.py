@@ -8,29 +8,58 @@ import sys
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from stablehand.domain.letters import Letter
-from stablehand.ports import LetterNotSent
+from stablehand.domain.letters import Enclosure, Letter
+from stablehand.ports import LetterNotSent, LetterRefused
 
 TIMEOUT_SECONDS = 20.0
+#: how servers say that a letter is too large (RFC 5321 §4.2.3)
+_TOO_LARGE = 552
+#: most characters of a file's name that come from the subject
+_NAME_CHARACTERS = 60
 
 
-def compose(letter: Letter, sender: str) -> EmailMessage:
-    """Raises ValueError for an address or subject with line breaks in it: no letter has headers of its reader's."""
+def compose(letter: Letter, sender: str, name: str = "") -> EmailMessage:
+    """The letter as MIME: mixed(alternative(text, related(html, pictures)), enclosures), each where there is one.
+
+    Raises ValueError for an address or subject with line breaks in it: no letter has headers of its reader's.
+    ``name``: of the sender, for people.
+    """
+    domain = sender.rpartition("@")[2]
     message = EmailMessage(policy=SMTP)
-    message["From"] = sender
+    message["From"] = Address(name, addr_spec=sender) if name else sender
     message["To"] = letter.to
     message["Subject"] = letter.subject
-    message["Date"] = format_datetime(datetime.now(UTC))
-    message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
+    message["Date"] = format_datetime(letter.written_at or datetime.now(UTC))
+    message["Message-ID"] = make_msgid(domain=domain) if letter.key is None else f"<{letter.key}@{domain}>"
+    if letter.earlier is not None:
+        message["In-Reply-To"] = message["References"] = f"<{letter.earlier}@{domain}>"
     message["Auto-Submitted"] = "auto-generated"
+    if letter.unsubscribe is not None:
+        message["List-Unsubscribe"] = f"<{letter.unsubscribe}>"
+        if letter.unsubscribe.startswith("https:"):  # RFC 8058 knows no other
+            message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(letter.text)
+    if letter.html is not None:
+        message.add_alternative(letter.html, subtype="html")
+        [_, html] = message.iter_parts()
+        assert isinstance(html, EmailMessage)
+        for content_id, picture in letter.pictures.items():
+            html.add_related(picture.data, **_typed(picture), cid=f"<{content_id}>", disposition="inline")
+    for enclosure in letter.enclosures:
+        message.add_attachment(enclosure.data, **_typed(enclosure))
     return message
+
+
+def _typed(enclosure: Enclosure) -> dict[str, Any]:
+    main, _, sub = enclosure.media_type.partition("/")
+    return {"maintype": main, "subtype": sub, "filename": enclosure.name}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +67,7 @@ class SmtpMailer:
     """Implements ports.Mailer with a mail server."""
 
     sender: str
+    sender_name: str = ""
     host: str
     port: int
     security: Literal["starttls", "tls", "none"]
@@ -46,7 +76,7 @@ class SmtpMailer:
     trust: ssl.SSLContext | None = None  #: whose certificates count; None: those the system trusts
 
     def send(self, letter: Letter) -> None:
-        message = compose(letter, self.sender)
+        message = compose(letter, self.sender, self.sender_name)
         trust = self.trust or ssl.create_default_context()
         try:
             with (
@@ -60,20 +90,31 @@ class SmtpMailer:
                     server.login(self.user, self.password or "")
                 server.send_message(message)
         except (OSError, smtplib.SMTPException) as error:
-            raise LetterNotSent(f"{self.host}:{self.port}: {type(error).__name__}: {error}") from error
+            kind = LetterRefused if _is_final(error) else LetterNotSent
+            raise kind(f"{self.host}:{self.port}: {type(error).__name__}: {error}") from error
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether the server wants neither this letter nor this mailbox, ever; what it holds against *us* can be mended."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return all(500 <= code < 600 for code, _ in error.recipients.values())
+    if isinstance(error, smtplib.SMTPSenderRefused):
+        return error.smtp_code == _TOO_LARGE
+    return isinstance(error, smtplib.SMTPDataError) and 500 <= error.smtp_code < 600
 
 
 class FolderMailer:
     """Implements ports.Mailer with ``.eml`` files that only this user may read, and a line on the console for each."""
 
-    def __init__(self, folder: Path, sender: str) -> None:
+    def __init__(self, folder: Path, sender: str, sender_name: str = "") -> None:
         self._folder = folder
         self._sender = sender
+        self._sender_name = sender_name
         self._lock = threading.Lock()
 
     def send(self, letter: Letter) -> None:
-        data = bytes(compose(letter, self._sender))
-        words = re.sub(r"[^a-z0-9]+", "-", letter.subject.lower()).strip("-")
+        data = bytes(compose(letter, self._sender, self._sender_name))
+        words = re.sub(r"[^a-z0-9]+", "-", letter.subject.lower())[:_NAME_CHARACTERS].strip("-")
         now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
         path = self._folder / f"{now}-{words}.eml"
         try:

@@ -58,6 +58,10 @@ NEEDS: dict[str, Need] = {
     "status.*": "read",
     "me.*": "read",
     "limits.*": "read",
+    "mail.read_mail": "read",
+    "mail.choose": "generate",
+    "mail.ask": "nobody",  # the link itself is signed
+    "mail.end": "nobody",
     "a1111.*": "read",
     **{
         f"a1111.{name}": "generate"

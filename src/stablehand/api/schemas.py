@@ -13,6 +13,7 @@ from stablehand.api.bodies import In as In  # noqa: PLC0414
 from stablehand.api.bodies import Model as Model  # noqa: PLC0414
 from stablehand.api.bodies import Out as Out  # noqa: PLC0414
 from stablehand.api.bodies import Query as Query  # noqa: PLC0414
+from stablehand.api.mail_schemas import JobMailOut
 from stablehand.domain.agents import AgentState
 from stablehand.domain.jobs import State
 from stablehand.domain.quotas import Hit
@@ -211,6 +212,7 @@ class JobOut(Out):
     images: list[ImageOut] = Field(description="In lists the first few, unless all are asked for.")
     notes: list[JobNoteOut] = Field(description="What had to be done otherwise than asked for; mostly nothing.")
     notify: NotifyOut | None
+    mail: JobMailOut | None = Field(description="Where its result goes by mail; null: nowhere, or it has ended.")
 
 
 class JobPage(Out):

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 
 from stablehand.api import schemas
+from stablehand.api.mail_schemas import JobMailOut
 from stablehand.api.manifest_schemas import DtypesOut, ImageDetailOut, ManifestOut, WeightsOut
 from stablehand.domain.addons import AddonFile
 from stablehand.domain.agents import Agent
@@ -119,6 +120,7 @@ def job_out(job: Job) -> schemas.JobOut:
             for note, count in job.notes.items()
         ],
         notify=job.notify and schemas.NotifyOut(email=job.notify.email, webhook_url=job.notify.webhook_url),
+        mail=job.mail and JobMailOut(to=job.mail.to, by=job.mail.by),
     )
 
 

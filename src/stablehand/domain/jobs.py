@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from stablehand.domain.images import Image
 from stablehand.domain.notes import Note
-from stablehand.domain.notify import Notify
+from stablehand.domain.notify import MailPromise, Notify
 from stablehand.domain.recipes import Recipe
 
 
@@ -88,6 +88,7 @@ class Job:
     queue: QueuePlace | None  #: None once terminal
     notes: Mapping[Note, int] = field(default_factory=dict)  #: what had to be done otherwise -> for how many pictures
     notify: Notify | None = None
+    mail: MailPromise | None = None  #: None: nothing comes by mail, or it is over
 
 
 def roll_up(shots: Iterable[State], *, cancel_requested: bool) -> State:

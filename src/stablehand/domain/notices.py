@@ -12,7 +12,7 @@ from typing import Any
 #: What notices tell of a job. "job_submitted": count; "image_delivered": image_id, index; "job_finished": state.
 JOB_KINDS = ("job_submitted", "image_delivered", "job_finished")
 #: Those without a job (``job_id`` is empty). "webhook_disabled": webhook_id, url, reason; "webhook_pinged": webhook_id;
-#: "quota_reached": what and when, as domain.quotas tells it.
+#: "quota_reached": as domain.quotas.Hit.as_dict.
 ACCOUNT_KINDS = ("webhook_disabled", "webhook_pinged", "quota_reached")
 KINDS = (*JOB_KINDS, *ACCOUNT_KINDS)
 

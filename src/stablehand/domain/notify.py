@@ -2,10 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 #: of an address that somebody gives
 ADDRESS_MAX_CHARACTERS = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class MailPromise:
+    """To whom the result of a job goes by mail, and by when it should be there."""
+
+    to: str
+    by: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Quotas: how much one account may have, whether an order stays within, and what a refusal says."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any, get_args
@@ -64,6 +64,10 @@ class Hit:
     @property
     def over(self) -> float:
         return self.used + self.asked - self.most
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON knows it."""
+        return {**asdict(self), "frees_at": None if self.frees_at is None else self.frees_at.isoformat()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ that a client which hangs up takes its order along; the same body, sent again so
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NoReturn
 
@@ -13,6 +13,7 @@ from stablehand.domain.calls import RESUME_SECONDS, Call, new_task_id
 from stablehand.domain.credentials import Caller
 from stablehand.domain.errors import CallerGone, NotFound, StillDrawing
 from stablehand.domain.jobs import Job
+from stablehand.domain.notify import Notify
 from stablehand.domain.orders import JobOrder
 from stablehand.services import Services
 from stablehand.services.cancel import cancel
@@ -53,7 +54,8 @@ def begin_call(
     ``order`` makes the order, and is asked only when there is something to order. Raises what it and ``submit`` raise.
     """
     known = _resumable(services, caller, fingerprint)
-    job = known or submit(services, caller.account, order())
+    # Whoever waits for the answer needs no letter.
+    job = known or submit(services, caller.account, replace(order(), notify=Notify(email=False)))
     call = Call(
         account_id=caller.account.id,
         credential=caller.credential,

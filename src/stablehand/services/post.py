@@ -10,7 +10,7 @@ import time
 import structlog
 
 from stablehand.domain.letters import Letter
-from stablehand.ports import LetterNotSent, Mailer
+from stablehand.ports import LetterNotSent, LetterRefused, Mailer
 
 _log = structlog.get_logger("stablehand.post")
 
@@ -60,6 +60,9 @@ class Post:
         for pause in (*self._pauses, None):
             try:
                 self._mailer.send(letter)
+            except LetterRefused as error:
+                _log.error("a letter was refused for good", subject=letter.subject, reason=str(error))
+                return
             except LetterNotSent as error:
                 # The address is whose it is; the log need not know it.
                 _log.error("a letter did not leave", subject=letter.subject, reason=str(error), again_in=pause)

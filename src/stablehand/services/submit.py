@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from stablehand.domain.accounts import Account
 from stablehand.domain.addons import find_addon
 from stablehand.domain.checkpoints import Checkpoint, find
-from stablehand.domain.errors import InvalidFields, NoPool
+from stablehand.domain.errors import InvalidFields, NoPool, QuotaSpent
 from stablehand.domain.jobs import Job
 from stablehand.domain.notify import Notify
 from stablehand.domain.orders import (
@@ -18,14 +18,16 @@ from stablehand.domain.orders import (
     size_problems,
 )
 from stablehand.domain.pools import route
+from stablehand.domain.quotas import Hit
 from stablehand.domain.recipes import Addon, Recipe
 from stablehand.services import Services
 from stablehand.services.addons import choose_addons, list_addons
-from stablehand.services.announce import announce
+from stablehand.services.announce import OUTBOX, announce
 from stablehand.services.catalogue import allowed_checkpoints, default_checkpoint, list_checkpoints
 from stablehand.services.idempotency import check_key
 from stablehand.services.identity import new_id
 from stablehand.services.inputs import as_input, find_given
+from stablehand.services.mail_choices import mail_problem
 from stablehand.services.safety import check_prompts, check_recipe
 from stablehand.services.told import told
 from stablehand.services.upscalers import choose_upscaler
@@ -142,12 +144,22 @@ def enqueue(
         letters=letters,
         notify=notify,
     )
-    job_id, is_new = services.store.submit(new, remembered=remembered)
+    try:
+        job_id, is_new = services.store.submit(new, remembered=remembered)
+    except QuotaSpent as spent:
+        _tell_of_limit(services, account, spent.hit)
+        raise
     if is_new:
         announce(services, Changes(jobs={job_id: account.id}, requeued={pool.name}))
     else:
         on_replay()
     return told(services, job_id)
+
+
+def _tell_of_limit(services: Services, account: Account, hit: Hit) -> None:
+    """Have the account told, once a day, that it has used up a limit: not of an order too large for any day."""
+    if hit.frees_at is not None and services.store.tell_of_limit(account.id, hit.as_dict()):
+        services.doorbell.ring(OUTBOX)
 
 
 def remember(services: Services, key: str, fingerprint: str) -> Remembered:
@@ -171,7 +183,7 @@ def _choose(services: Services, account: Account, order: JobOrder, found: dict[s
     """Find what an order names; adds to ``found`` what is wrong with it, is not there, or does not fit."""
     checkpoint = _choose_checkpoint(services, account, order, found)
     found |= problems(order, checkpoint)
-    _check_notify(services, order, found)
+    _check_notify(services, account, order, found)
     given = find_given(services, account, order, found)
     if checkpoint is not None and not found:
         found |= size_problems(order, checkpoint.native_size, given.get("input"))
@@ -184,8 +196,10 @@ def _choose(services: Services, account: Account, order: JobOrder, found: dict[s
     )
 
 
-def _check_notify(services: Services, order: JobOrder, found: dict[str, str]) -> None:
+def _check_notify(services: Services, account: Account, order: JobOrder, found: dict[str, str]) -> None:
     """An address that can never be told anything is refused while somebody is there to read it."""
+    if problem := mail_problem(services, account, order.notify):
+        found["notify.email"] = problem
     if order.notify is None or order.notify.webhook_url is None:
         return
     if problem := webhook_url_problem(services, order.notify.webhook_url):

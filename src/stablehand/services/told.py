@@ -5,6 +5,7 @@ from dataclasses import replace
 from stablehand.domain.jobs import Job, State
 from stablehand.domain.waiting import STORAGE_FULL
 from stablehand.services import Services
+from stablehand.services.mail_choices import mail_promise
 
 
 def told(services: Services, job_id: str, *, account_id: str | None = None) -> Job:
@@ -15,7 +16,7 @@ def told(services: Services, job_id: str, *, account_id: str | None = None) -> J
         # Read off the board before the rows: a shot that runs in these may be delivered before they are put together.
         progress=services.feed.progress_now(),
     )
-    return with_space(services, job)
+    return with_mail(services, with_space(services, job))
 
 
 def with_space(services: Services, job: Job) -> Job:
@@ -24,3 +25,8 @@ def with_space(services: Services, job: Job) -> Job:
         return job
     place = replace(job.queue, reason=STORAGE_FULL, eta_seconds=None, eta_low_seconds=None, eta_high_seconds=None)
     return replace(job, queue=place)
+
+
+def with_mail(services: Services, job: Job) -> Job:
+    """The job with where its pictures go by mail, and by when; nothing of that once it has ended."""
+    return job if job.state.is_terminal else replace(job, mail=mail_promise(services, job))

@@ -13,6 +13,9 @@ class MailSettings(Section):
     sender: str = Field(
         "stablehand@localhost", pattern=r"^[^\s@]+@[^\s@]+$", description="Address that mail comes from."
     )
+    sender_name: str = Field(
+        "Stablehand", pattern=r"^[^\x00-\x1f\x7f]*$", description="Name that stands beside it; empty: none."
+    )
     smtp_host: str | None = Field(
         None, description="Server that mail leaves by. Default: it is written to `mail/` in the data directory instead."
     )
@@ -22,6 +25,12 @@ class MailSettings(Section):
     )
     smtp_user: str | None = Field(None, description="Name to sign in to the mail server with.")
     smtp_password: SecretStr | None = Field(None, description="The password that belongs to it.")
+    attach_megabytes: float = Field(
+        3.0, ge=0, le=50, description="Pictures travel with a letter when all of its together are no larger; 0: never."
+    )
+    link_days: float = Field(
+        7.0, gt=0, le=90, description="Days that links in letters work. They need `api.public_url`."
+    )
 
 
 class AuthSettings(Section):

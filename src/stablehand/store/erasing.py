@@ -26,6 +26,7 @@ from stablehand.store.idempotency_row import IdempotencyRow
 from stablehand.store.identity_row import IdentityRow
 from stablehand.store.input_row import InputRow
 from stablehand.store.link_rows import LinkRow, LinkStampRow
+from stablehand.store.mail_choice_row import MailChoiceRow
 from stablehand.store.models import (
     AccountRow,
     AttemptRow,
@@ -65,6 +66,7 @@ CLOSED: tuple[type[Table], ...] = (
     LinkStampRow,
     WebhookRow,
     AccountSecretRow,
+    MailChoiceRow,
 )
 #: those of which they go bit by bit
 SWEPT: tuple[type[Table], ...] = (

@@ -41,6 +41,7 @@ from stablehand.store.jobs import Jobs
 from stablehand.store.leading import Leading
 from stablehand.store.leases import Leases
 from stablehand.store.links import Links
+from stablehand.store.mail_choices import MailChoices
 from stablehand.store.moves import Moves
 from stablehand.store.outbox import Outbox
 from stablehand.store.parking import Parking
@@ -85,6 +86,7 @@ class Store(
     Parking,
     Agents,
     Accounts,
+    MailChoices,
     Administration,
     Erasing,
     Ledger,

@@ -41,7 +41,7 @@ from stablehand.settings import Settings
 from stablehand.store import Store
 from stablehand.wiring.folders import secret_key
 from stablehand.wiring.lines import open_broadcast, open_doorbell
-from stablehand.wiring.mail import open_mailer
+from stablehand.wiring.mail import mail_channel, open_mailer
 from stablehand.wiring.objects import open_objects, pictures_origin
 from stablehand.wiring.provider import provider_options
 from stablehand.wiring.reloading import SettingsWatch
@@ -140,7 +140,7 @@ def migrate(settings: Settings) -> str:
 def channels(settings: Settings, services: Services, base: str) -> tuple[Channel, ...]:
     """The ways out of the house; ``ports.Channel`` says how one is added. ``base``: where people reach the server."""
     key = secret_key(settings)
-    return (WebhookChannel(services, key, Addresses(key, base)),)
+    return (WebhookChannel(services, key, Addresses(key, base)), mail_channel(settings, services))
 
 
 def sinks(settings: Settings, services: Services, ways_out: Sequence[Channel]) -> Sinks:

@@ -59,6 +59,9 @@ export interface Draft {
   /** After which share of the steps. */
   refinerSwitchAt: number | null
 
+  /** Whether the pictures come by mail; null: as the account has chosen. */
+  mail: boolean | null
+
   /** Taken over from a picture and without a field of their own, under the names by which they are ordered. */
   others: Record<string, unknown>
 }
@@ -100,6 +103,7 @@ export const FRESH_DRAFT: Readonly<Draft> = {
   hiresNegativePrompt: '',
   refiner: null,
   refinerSwitchAt: 0.8,
+  mail: null,
   others: {},
 }
 
@@ -130,6 +134,7 @@ function fits(key: string, value: unknown): boolean {
   if (CHOICES.has(key)) return value === 0 || value === 1 || value === 2 || value === 3
   if (key === 'format') return value === 'webp' || value === 'png' || value === 'jpeg'
   if (key === 'seed') return typeof value === 'string' && /^\d*$/.test(value)
+  if (key === 'mail') return value === null || typeof value === 'boolean'
   if (key === 'source') return value === null || isSource(value)
   if (key === 'others') return isRecord(value)
   return typeof value === typeof FRESH_DRAFT[key as keyof Draft]

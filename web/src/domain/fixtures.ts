@@ -30,7 +30,7 @@ export function aJob(with_: Partial<Job> = {}): Job {
   return {
     id: 'j1', kind: 'text', state: 'queued', tier: 'premium', created_at: '2026-11-20T12:00:00Z', finished_at: null,
     recipe: aRecipe(), count: shots.length, cancel_requested: false, retry_of: null, counts: countsOf(shots), error: null,
-    shots, queue: null, images: [], notes: [],
+    shots, queue: null, images: [], notes: [], mail: null,
     ...with_,
   }
 }

@@ -1,6 +1,7 @@
 /** Jobs and shots, as the server tells of them. A job is one order; a shot is one picture of it. */
 
 import type { Image, Note } from './images'
+import type { MailPromise } from './mail'
 import type { Kind, Recipe } from './recipes'
 
 export type State = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled'
@@ -60,6 +61,8 @@ export interface Job {
   /** The first few when a list has left the rest out. */
   images: Image[]
   notes: JobNote[]
+  /** Null: nothing comes by mail, or the job is over. */
+  mail: MailPromise | null
 }
 
 /** True when the job came with all its shots and images, false when a list has told only the gist of it. */

@@ -8,7 +8,7 @@ function job(id: string, more: Partial<Job> = {}): Job {
     id, kind: 'text', state: 'queued', tier: 'normal', created_at: '2026-01-01T00:00:00Z', finished_at: null,
     recipe: {} as Job['recipe'], count: 1, cancel_requested: false, retry_of: null,
     counts: { queued: 1, running: 0, succeeded: 0, failed: 0, cancelled: 0 }, error: null, shots: [],
-    queue: { ahead: 0, eta_seconds: null, eta_low_seconds: null, eta_high_seconds: null, reason: null }, images: [], notes: [], ...more,
+    queue: { ahead: 0, eta_seconds: null, eta_low_seconds: null, eta_high_seconds: null, reason: null }, images: [], notes: [], mail: null, ...more,
   }
 }
 

@@ -20,6 +20,7 @@ export interface JobOrder {
   format?: PictureFormat
   quality?: number
   exact?: boolean
+  notify?: { email: boolean }
   input?: string
   mask?: string
   upscaler?: string
@@ -52,6 +53,7 @@ export function orderOf(draft: Draft): JobOrder {
     format: draft.format,
     quality: draft.format === 'png' ? null : draft.quality,
     exact: draft.exact || null,
+    notify: draft.mail === null ? null : { email: draft.mail },
     ...(kind === 'text' ? (draft.hires ? hiresFields(draft) : {}) : sourceFields(draft)),
     ...(draft.refiner ? { refiner_checkpoint: draft.refiner, refiner_switch_at: draft.refinerSwitchAt } : {}),
   })
@@ -135,6 +137,7 @@ const FIELD_OF: Readonly<Record<string, keyof Draft>> = {
   hr_negative_prompt: 'hiresNegativePrompt',
   refiner_checkpoint: 'refiner',
   refiner_switch_at: 'refinerSwitchAt',
+  'notify.email': 'mail',
 }
 
 /** Which field of the form a field of the order stands in; undefined when in none. */

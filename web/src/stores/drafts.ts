@@ -53,8 +53,8 @@ export const useDraft = defineStore('draft', () => {
 
   /** Back to the defaults; the words stay, and what they start from. */
   function reset(): void {
-    const { prompt, negativePrompt, source, mask } = draft.value
-    draft.value = { ...FRESH_DRAFT, prompt, negativePrompt, source, mask }
+    const { prompt, negativePrompt, source, mask, mail } = draft.value
+    draft.value = { ...FRESH_DRAFT, prompt, negativePrompt, source, mask, mail }
   }
 
   return { draft, use, startFrom, startFromInput, dropSource, choose, fill, reset }

@@ -1,0 +1,68 @@
+"""What accounts want to be told by mail: asked when a notice leaves, changed by them or by a link in a letter."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from stablehand.domain.accounts import Account
+from stablehand.domain.errors import NotFound
+from stablehand.domain.jobs import Job
+from stablehand.domain.mail_choices import Mailbox, Sort, promised_by, sort_of
+from stablehand.domain.notices import Notice
+from stablehand.domain.notify import MailPromise, Notify
+from stablehand.services import Services
+
+
+def mailbox_of(services: Services, account: Account) -> Mailbox:
+    """Where an account's mail goes, and what it wants there. Raises NotFound."""
+    return services.store.mailbox(account.id)
+
+
+def choose_mail(services: Services, account: Account, choices: Mapping[Sort, bool]) -> Mailbox:
+    """Say yes or no to letters of these sorts. Raises NotFound."""
+    services.store.choose_mail(account.id, choices)
+    return services.store.mailbox(account.id)
+
+
+def unsubscribe(services: Services, account_id: str, sort: Sort) -> None:
+    """By a link in a letter: no more of this sort. An account that is gone gets none anyway."""
+    try:
+        services.store.choose_mail(account_id, {sort: False})
+    except NotFound:
+        return
+
+
+def wants_mail(services: Services, notice: Notice) -> bool:
+    """Whether a letter goes out for a notice."""
+    try:
+        mailbox = services.store.mailbox(notice.account_id)
+        if notice.kind in {"quota_reached", "webhook_disabled"}:
+            return mailbox.wants("notices")
+        if notice.kind != "job_finished" or mailbox.address is None:
+            return False
+        job = services.store.job(notice.job_id)
+    except NotFound:
+        return False
+    sort = sort_of(job)
+    return sort is not None and mailbox.wants_of(sort, asked=_asked(job), asked_at=job.created_at)
+
+
+def mail_promise(services: Services, job: Job) -> MailPromise | None:
+    """What whoever ordered is told while the job is under way; None: nothing comes by mail. Raises NotFound."""
+    if job.state.is_terminal:
+        return None
+    mailbox = services.store.mailbox(job.account_id)
+    if mailbox.address is None or not mailbox.wants_of("results", asked=_asked(job), asked_at=job.created_at):
+        return None
+    deadline_seconds = services.store.tiers.get(job.tier).deadline_seconds
+    return MailPromise(mailbox.address, promised_by(job, deadline_seconds, datetime.now(UTC)))
+
+
+def mail_problem(services: Services, account: Account, notify: Notify | None) -> str | None:
+    """What is wrong with a wish for mail; None: nothing is."""
+    if notify is None or not notify.email or services.store.mailbox(account.id).address is not None:
+        return None
+    return "false, or none: your account has no confirmed address"
+
+
+def _asked(job: Job) -> bool | None:
+    return None if job.notify is None else job.notify.email

@@ -1,0 +1,44 @@
+/** What an account is told by mail, and what is said of it after an order. */
+
+import { countOf, isTerminal, type Job } from './jobs'
+
+export interface Mailbox {
+  /** Null: the account has no confirmed address. */
+  address: string | null
+  results: boolean
+  failures: boolean
+  notices: boolean
+}
+
+export type MailChoices = Partial<Omit<Mailbox, 'address'>>
+
+/** Where the pictures of an order go by mail, and by when they should. */
+export interface MailPromise {
+  to: string
+  by: string
+}
+
+/** What an order says of it: nothing where that is what the account has chosen anyway. */
+export function saidOf(wanted: boolean, mailbox: Mailbox): boolean | null {
+  return wanted === mailbox.results ? null : wanted
+}
+
+/** What will happen, and by when: "Your 4 pictures come by e-mail to a@b.org, at the latest at 15:40." */
+export function mailWords(job: Job, now: Date): string | null {
+  if (!job.mail || isTerminal(job.state) || job.cancel_requested) return null
+  const what = job.count === 1 ? 'Your picture comes' : `Your ${countOf(job.count, 'picture')} come`
+  return `${what} by e-mail to ${job.mail.to}, at the latest ${momentOf(new Date(job.mail.by), now)}. You can close this page.`
+}
+
+/** "at 15:40", "tomorrow at 09:05", "on 24 November at 09:05": in the reader's own time. */
+function momentOf(moment: Date, now: Date): string {
+  const time = moment.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })
+  const days = Math.round((midnight(moment) - midnight(now)) / 86_400_000)
+  if (days === 0) return `at ${time}`
+  if (days === 1) return `tomorrow at ${time}`
+  return `on ${moment.toLocaleDateString('en-GB', { day: 'numeric', month: 'long' })} at ${time}`
+}
+
+function midnight(moment: Date): number {
+  return new Date(moment.getFullYear(), moment.getMonth(), moment.getDate()).getTime()
+}
