@@ -159,6 +159,8 @@ LINES: dict[str, Line] = {
     "POST /api/v1/admin/dead-letters/<id>/retry": ADMIN,
     "GET /api/v1/admin/notices": ADMIN,
     "POST /api/v1/admin/notices/<id>/redeliver": ADMIN,
+    "GET /api/v1/admin/dispatches": ADMIN,
+    "POST /api/v1/admin/dispatches/<id>/redeliver": ADMIN,
     "GET /api/v1/admin/invitations": ADMIN,
     "POST /api/v1/admin/invitations": ADMIN,
     "DELETE /api/v1/admin/invitations/<id>": ADMIN,

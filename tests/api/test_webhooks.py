@@ -1,7 +1,9 @@
 """Webhooks: registered, told in a way that the public package verifies, retried, paused, disabled, redelivered."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,10 +14,12 @@ from stablehand.domain.dispatches import PAUSES_SECONDS
 from stablehand.domain.webhooks import CHOICES, DISABLED_AFTER_DAYS
 from stablehand.services.courier import carry
 from stablehand.services.dispatch import Carriage
+from stablehand.services.purge import purge
 from stablehand.settings import load
 from stablehand.store.webhook_rows import WebhookRow
 from stablehand.wiring import serving
 from tests.api.site import Site, make_site
+from tests.commands import run
 from tests.receiver import Got, Receiver, receiving
 from tests.store.house import Clock
 
@@ -29,7 +33,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def site(tmp_path: Any, template: Any) -> Iterator[Site]:
+def site(tmp_path: Path, template: Path) -> Iterator[Site]:
     site = make_site(tmp_path / "site", template=template, yaml=ALLOWED)
     yield site
     site.services.store.close()
@@ -46,7 +50,7 @@ def clock(site: Site) -> Clock:
 
 
 @pytest.fixture
-def post(site: Site, tmp_path: Any) -> Callable[[], Counter[tuple[str, str]]]:
+def post(site: Site, tmp_path: Path) -> Callable[[], Counter[tuple[str, str]]]:
     """Carry until nothing is due, as the courier does."""
     table = load(data_dir=tmp_path / "site")
     ways_out = serving.channels(table, site.services, "https://pictures.example")
@@ -295,3 +299,37 @@ def test_the_log_is_read_in_pages(site: Site, receiver: Receiver, post: Post) ->
     assert rest["next_cursor"] is None
     ask(site, "GET", "dispatches/unknown", 404)
     ask(site, "GET", "dispatches?state=lost", 422)
+
+
+def test_the_administrator_sees_what_was_given_up_and_has_it_sent_anew(
+    site: Site, receiver: Receiver, post: Post, tmp_path: Path
+) -> None:
+    register(site, f"{receiver.url}/gone?token=hidden", types=["job.submitted"])
+    receiver.answers["/gone?token=hidden"] = (410, {}, b"")
+    job = site.order()
+    post()
+    told = ask(site, "GET", "admin/dispatches")
+    [dead] = told["items"]
+    assert (dead["job_id"], dead["status"], dead["channel"]) == (job["id"], 410, "webhook")
+    assert "hidden" not in str(told), "where to is its account's business"
+    assert told["counts"] == [{"channel": "webhook", "state": "dead", "count": 1}]
+    assert 'stablehand_dispatches{channel="webhook",state="dead"} 1.0' in site.client.get("/metrics").text
+    shown = run("outbox", "dispatches", "--data-dir", str(tmp_path / "site"))
+    assert json.loads(shown.stdout)["id"] == dead["id"]
+    assert "webhook: 1 dead" in run("outbox", "list", "--data-dir", str(tmp_path / "site")).stderr
+    assert ask(site, "POST", f"admin/dispatches/{dead['id']}/redeliver") == {"redelivered": 1}
+    ask(site, "POST", f"admin/dispatches/{dead['id']}/redeliver", 404)
+    assert "0 will be tried" in run("outbox", "redeliver", "--all", "--data-dir", str(tmp_path / "site")).stdout
+
+
+def test_what_has_ended_is_forgotten_after_its_time(site: Site, receiver: Receiver, post: Post, clock: Clock) -> None:
+    register(site, f"{receiver.url}/hook", types=["job.submitted"])
+    site.order()
+    post()
+    clock.turn(29 * 86_400)
+    purge(site.services)
+    [kept] = ask(site, "GET", "dispatches")["items"]
+    clock.turn(2 * 86_400)
+    purge(site.services)
+    assert ask(site, "GET", "dispatches")["items"] == []
+    assert ask(site, "GET", f"dispatches/{kept['id']}", 404)["error"]["code"] == "not_found"

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from stablehand.bench import notices
 from stablehand.domain.notices import KINDS, Notice
 from stablehand.services.accounts import owner
 from stablehand.services.cancel import cancel
@@ -115,3 +116,11 @@ def test_on_sqlite(tmp_path: Path) -> None:
 def test_on_postgresql(tmp_path: Path, cluster: Cluster) -> None:
     with cluster.database() as url:
         suffer(url, tmp_path)
+
+
+def test_webhooks_of_killed_couriers_arrive_under_one_id(cluster: Cluster) -> None:
+    with cluster.database(empty=True) as url:
+        result = notices.run(40, kills=3, database_url=url)
+    assert (result["lost"], result["unknown_ids"], result["forged"], result["dead"]) == (0, 0, 0, 0)
+    assert result["arrived_at_good"] >= 40
+    assert result["arrived_at_bad"] >= 40

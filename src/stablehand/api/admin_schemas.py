@@ -125,3 +125,30 @@ class NoticePage(Out):
 
 class RedeliveredOut(Out):
     redelivered: int
+
+
+class DeadDispatchOut(Out):
+    """A notice that did not reach a destination outside; where that is, is its account's business."""
+
+    id: str
+    channel: str
+    kind: str
+    account_id: str
+    job_id: str
+    created_at: datetime
+    dead_at: datetime | None
+    tries: int
+    status: int | None = Field(description="Of the last answer.")
+    error: str = Field(description="What went wrong at the last try.")
+
+
+class DispatchCountOut(Out):
+    channel: str
+    state: str
+    count: int
+
+
+class DeadDispatchPage(Out):
+    items: list[DeadDispatchOut]
+    next_cursor: str | None
+    counts: list[DispatchCountOut] = Field(description="Of all that have not arrived.")

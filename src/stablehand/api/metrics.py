@@ -24,6 +24,7 @@ from stablehand.protocol import Deliver, Delivered, Fail
 from stablehand.services.agents import list_agents
 from stablehand.services.courier import outbox_state
 from stablehand.services.status import pool_statuses, queue_status
+from stablehand.services.webhooks import dispatch_counts
 
 log = structlog.get_logger("stablehand.http")
 
@@ -123,6 +124,18 @@ class _Now:
         for (kind, outcome), count in sorted(self._door.options.courier_tally().items()):
             tries.add_metric([kind, outcome], count)
         yield tries
+        dispatches = GaugeMetricFamily(
+            "stablehand_dispatches", "Notices that have not reached a destination outside.", labels=["channel", "state"]
+        )
+        for one in dispatch_counts(self._door.services):
+            dispatches.add_metric([one.channel, one.state.value], one.count)
+        yield dispatches
+        carried = CounterMetricFamily(
+            "stablehand_dispatch_tries", "Tries to carry dispatches, by this process.", labels=["channel", "outcome"]
+        )
+        for (channel, outcome), count in sorted(self._door.options.dispatch_tally().items()):
+            carried.add_metric([channel, outcome], count)
+        yield carried
         held = GaugeMetricFamily("stablehand_held_threads", "Requests that hold a thread and wait.", labels=["kind"])
         for kind, budget in (
             ("sockets", self._door.sockets),

@@ -82,6 +82,7 @@ class Options:
     serves_live: bool = True  #: False: no sockets
     others_unheard: bool = False  #: other processes serve too, but nothing carries their events to us
     courier_tally: Callable[[], Mapping[tuple[str, str], int]] = dict  #: (kind, how it ended) -> tries since the start
+    dispatch_tally: Callable[[], Mapping[tuple[str, str], int]] = dict  #: (channel, how it ended) -> tries, likewise
     dialect_wait_seconds: float = 300.0
     dialect_hang_up_cancels: bool = False
     #: thread budget; the rest of the server's threads stays free for short requests

@@ -220,3 +220,22 @@ def dialect(
 
     result = measured.run(pictures=pictures, seed=seed)
     _tell(result, as_json=as_json)
+
+
+@bench.command("notices")
+def notices_(
+    *,
+    as_json: AsJson = False,
+    notices: Annotated[int, typer.Option(min=1, help="How many, to each of two receivers.")] = 10_000,
+    kills: Annotated[int, typer.Option(min=0, help="How many couriers are killed meanwhile.")] = 100,
+    database_url: Annotated[
+        str | None, typer.Option(help="An empty PostgreSQL database; default: an SQLite file.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of chance.")] = 7,
+) -> None:
+    """Webhooks to a receiver that fails, stalls, redirects and hangs up, by couriers that are killed: is any lost?"""
+    from stablehand.bench import notices as measured
+
+    result = measured.run(notices, kills, database_url=database_url, seed=seed)
+    _tell(result, as_json=as_json)
+    raise typer.Exit(1 if result["lost"] or result["unknown_ids"] or result["forged"] or result["dead"] else 0)

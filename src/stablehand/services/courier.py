@@ -109,6 +109,11 @@ class Courier:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
 
+    @property
+    def dispatch_tally(self) -> Mapping[tuple[str, str], int]:
+        """(channel, how a try ended) -> how many."""
+        return {} if self._carriage is None else self._carriage.tally
+
     def start(self) -> None:
         self._thread.start()
 

@@ -27,11 +27,13 @@ _LOCATION_MAX_CHARACTERS = 200
 
 
 class WebhookChannel:
-    """Implements ports.Channel. ``server_key``: what signing secrets are made of; ``now``: tests only."""
+    """Implements ports.Channel. ``server_key``: what signing secrets are made of; ``now``: tests only.
+
+    ``answer_seconds``: how long a receiver may take.
+    """
 
     name = CHANNEL
     at_once = PLACES
-    pauses_seconds: Sequence[float] = PAUSES_SECONDS
 
     def __init__(
         self,
@@ -39,13 +41,15 @@ class WebhookChannel:
         server_key: str,
         addresses: Addresses,
         *,
+        answer_seconds: float = ANSWER_SECONDS,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self.pauses_seconds: Sequence[float] = PAUSES_SECONDS
         self._services = services
         self._server_key = server_key
         self._addresses = addresses
         self._now = now
-        self._rules = replace(services.fetching, most_seconds=ANSWER_SECONDS)
+        self._rules = replace(services.fetching, most_seconds=answer_seconds)
 
     def destinations(self, notice: Notice) -> Sequence[str]:
         if notice.kind == "webhook_pinged":

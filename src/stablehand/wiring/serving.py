@@ -158,6 +158,7 @@ def options(
     on_hello: Callable[[str], None] = lambda _: None,
     role: Role = "all",
     courier_tally: Callable[[], Mapping[tuple[str, str], int]] = dict,
+    dispatch_tally: Callable[[], Mapping[tuple[str, str], int]] = dict,
 ) -> Options:
     """What the doors are told of the settings, and of what this process is for."""
     return Options(
@@ -165,6 +166,7 @@ def options(
         serves_live=role in WITH_LIVE,
         others_unheard=role != "all" and settings.queue.redis_url is None,
         courier_tally=courier_tally,
+        dispatch_tally=dispatch_tally,
         secret_key=secret_key(settings),
         readiness=readiness,
         on_hello=on_hello,
@@ -254,6 +256,7 @@ class Serving:
                 on_hello=self._note_hello,
                 role=self._role,
                 courier_tally=lambda: self._courier.tally if self._courier else {},
+                dispatch_tally=lambda: self._courier.dispatch_tally if self._courier else {},
             ),
         )
         self._live = app.extensions["live"]
