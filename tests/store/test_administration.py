@@ -1,7 +1,5 @@
 """What administrators do with accounts: suspending, changing, deleting, and reading what was used."""
 
-from datetime import date
-
 import pytest
 from sqlalchemy import Connection, select
 
@@ -9,12 +7,13 @@ from stablehand.domain.audit import Deed
 from stablehand.domain.errors import AccountProtected, AccountSuspended, Conflict, InvalidFields, NotFound
 from stablehand.domain.jobs import State
 from stablehand.domain.recipes import Hires, Recipe, Source
-from stablehand.services.administration import audit_log, change_account, list_accounts, show_account, usage
+from stablehand.services.administration import audit_log, change_account, list_accounts, show_account
 from stablehand.services.erase import erase, erase_leftovers
 from stablehand.services.inputs import take_input
 from stablehand.services.orphans import find_orphans
 from stablehand.services.retry import retry
 from stablehand.services.suspend import lift_suspension, stop_leftovers, suspend
+from stablehand.services.usage import period, report
 from stablehand.store.columns import Table
 from stablehand.store.credentials import SignUp
 from stablehand.store.erasing import CLOSED, KEPT, SWEPT
@@ -168,31 +167,6 @@ def test_accounts_are_listed_found_and_changed(house: House) -> None:
         show_account(services, "nobody")
 
 
-def test_usage_is_what_was_charged_day_by_day(house: House, clock: Clock) -> None:
-    services = house.services
-    ada = sign_up(house)
-    agent = house.agent()
-    for account_id, count in ((house.account.id, 1), (ada, 3)):
-        be(house, account_id)
-        house.order(count)
-        draw_all(agent)
-    clock.turn(86_400)
-    agent = house.agent(incarnation="second")
-    house.order(1)
-    draw_all(agent)
-    lines = usage(services, days=2)
-    assert [(line.day, line.account, line.pictures) for line in lines] == [
-        (date(2026, 1, 2), "ada@example.org", 1),
-        (date(2026, 1, 1), "ada@example.org", 3),
-        (date(2026, 1, 1), "owner", 1),
-    ]
-    assert sum(line.device_seconds for line in lines) == pytest.approx(sum(house.charges()))
-    assert len(usage(services, days=1)) == 1
-    assert [line.account for line in usage(services, days=9, account_id=house.account.id)] == ["ada@example.org"] * 2
-    with pytest.raises(InvalidFields):
-        usage(services, days=0)
-
-
 def test_a_deleted_account_leaves_nothing_but_what_it_cost(house: House, clock: Clock) -> None:
     services, store = house.services, house.services.store
     ada = sign_up(house)
@@ -235,7 +209,8 @@ def test_a_deleted_account_leaves_nothing_but_what_it_cost(house: House, clock: 
         assert {tuple(row) for row in shots} == {(0, None, None)}
         assert len(tx.session.scalars(select(ChargeRow.number)).all()) == 3
         assert not _holds(tx.session.connection(), "ada"), "its name stands nowhere"
-    assert [line.account for line in usage(services, days=1)] == [None]
+    [line] = report(services, period(services, days=1), by=["account"]).lines
+    assert (line.account, line.sums.pictures) == (None, 3)
     assert sign_up(house, "ada-again") is not None
     assert find_orphans(services, clock.now) == 0
 

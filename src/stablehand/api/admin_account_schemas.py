@@ -1,6 +1,6 @@
 """What the administrator's routes about accounts take and give."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
@@ -64,25 +64,6 @@ class TierWhole(TierOut):
 
 class TierPage(Out):
     items: list[TierWhole]
-    next_cursor: str | None
-
-
-class UsageQuery(PageQuery):
-    days: int = Field(30, ge=1, le=366, description="So many days, today among them.")
-    account: str | None = Field(None, max_length=64, description="Only of this account, by id.")
-
-
-class UsageLineOut(Out):
-    day: date = Field(description="UTC.")
-    account_id: str
-    account: str | None = Field(description="Its name; null: it was deleted since.")
-    tier: str = Field(description="Its best one now.")
-    pictures: int
-    device_seconds: float
-
-
-class UsagePage(Out):
-    items: list[UsageLineOut]
     next_cursor: str | None
 
 

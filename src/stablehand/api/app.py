@@ -137,6 +137,7 @@ def create_app(services: Services, options: Options) -> Flask:
             notices.routes(door),
             webhooks.routes(door),
             usage.routes(door),
+            usage.admin_routes(door),
             doorway.routes(door),
         ):
             app.register_api(blueprint)

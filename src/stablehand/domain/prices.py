@@ -32,6 +32,10 @@ class Prices:
     pools: Mapping[str, Decimal] = field(default_factory=dict)
     tier_factors: Mapping[str, Decimal] = field(default_factory=dict)  #: 1 for tiers that are not named
 
+    @property
+    def are_set(self) -> bool:
+        return self.currency != ""
+
     def hour_in(self, pool: str) -> Decimal | None:
         """What an hour of a device of ``pool`` costs; None: it has no price."""
         return self.pools.get(pool, self.device_hour)

@@ -1,7 +1,6 @@
 """What administrators do with accounts: look at them, and change what they may."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from stablehand.domain.accounts import AccountEntry, AccountState, Role
@@ -9,11 +8,8 @@ from stablehand.domain.audit import AuditEntry, Deed
 from stablehand.domain.errors import InvalidFields
 from stablehand.domain.pages import LIMIT_DEFAULT, Page, check_limit
 from stablehand.domain.quotas import own_text, read_own
-from stablehand.domain.usage import UsageLine
 from stablehand.domain.versions import Expected
 from stablehand.services import Services
-
-USAGE_DAYS_MAX = 366
 
 
 def list_accounts(
@@ -83,16 +79,6 @@ def change_account(
     services.store.change_account(
         account_id, role=role, tier=tier, own_quotas=own, deeds=deeds, by=by, expected=expected
     )
-
-
-def usage(services: Services, *, days: int, account_id: str | None = None) -> tuple[UsageLine, ...]:
-    """What accounts were charged on each of the last days (UTC), today among them; the newest first."""
-    if not 1 <= days <= USAGE_DAYS_MAX:
-        raise InvalidFields({"days": f"1 to {USAGE_DAYS_MAX}"})
-    now = services.store.now()
-    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    since, until = today - timedelta(days=days - 1), today + timedelta(days=1)
-    return services.store.usage(since=since, until=until, account_id=account_id)
 
 
 def audit_log(

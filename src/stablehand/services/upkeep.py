@@ -86,6 +86,8 @@ class Upkeep:
                 _try("purge", lambda: purge(self._services))
                 _try("count what waits in each lane", self._verify_tallies)
                 _try("rank shots as their tiers are now", self._services.store.adopt_tiers)
+                while not self._stopping.is_set() and _try("sum up the ledger", self._services.store.fold_ledger):
+                    pass
                 next_purge = time.monotonic() + PURGE_EVERY_SECONDS
             if time.monotonic() >= next_orphans:
                 _try("find orphans", lambda: find_orphans(self._services, datetime.now(UTC)))

@@ -37,7 +37,7 @@ class CostsSettings(Section):
     def in_force(self) -> Prices:
         """The prices that these settings mean."""
         return Prices(
-            currency=self.currency or "",
+            currency=(self.currency or "") if self.device_hour is not None or self.pools else "",
             device_hour=self.device_hour,
             pools=dict(self.pools),
             tier_factors=dict(self.tier_factors),

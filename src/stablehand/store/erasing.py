@@ -80,7 +80,7 @@ SWEPT: tuple[type[Table], ...] = (
     ShotRow,
 )
 #: those that stay: who did what, and what it cost
-KEPT = frozenset({"audit", "charges", "waste"})
+KEPT = frozenset({"audit", "charges", "waste", "ledger_days"})
 
 
 class Erasing(Transactions):

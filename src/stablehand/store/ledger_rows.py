@@ -58,7 +58,6 @@ class WasteRow(Table):
     __table_args__ = (
         Index("waste_ends", "shot_id", "token", unique=True, sqlite_where=_ENDS, postgresql_where=_ENDS),
         Index("waste_refused", "shot_id", "token", unique=True, sqlite_where=_REFUSED, postgresql_where=_REFUSED),
-        Index("waste_by_age", "created_at"),
         {"sqlite_autoincrement": True},
     )
 
