@@ -63,3 +63,10 @@ OPENAI = {
     "GET /v1/models": READ,
     "GET /v1/models/<path:name>": READ,
 }
+
+#: what would wait for an agent that is not there is refused once it is known who asks
+A1111_BODIES: dict[str, dict[str, object]] = {
+    "POST /sdapi/v1/txt2img": {"steps": "many"},
+    "POST /sdapi/v1/img2img": {"steps": "many"},
+    "POST /sdapi/v1/extra-single-image": {"resize_mode": 3},
+}

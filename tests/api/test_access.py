@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 from stablehand.domain.dispatches import Road
 from tests.api.dialect_lines import (
     A1111,
+    A1111_BODIES,
     ADMIN,
     AGENT,
     BROWSER,
@@ -124,6 +125,8 @@ LINES: dict[str, Line] = {
     "POST /api/v1/inputs": GENERATE,
     "GET /api/v1/inputs/<id>/file": Line("read", own="input"),
     "POST /api/v1/jobs": GENERATE,
+    "POST /api/v1/quote": READ,
+    "GET /api/v1/admin/quotes": ADMIN,
     "GET /api/v1/jobs": READ,
     "GET /api/v1/jobs/<id>": Line("read", own="job"),
     "DELETE /api/v1/jobs/<id>": Line("generate", own="job"),
@@ -188,6 +191,7 @@ LEAVES = {
 #: bodies that are complete, where an empty one would be refused before anything else is looked at
 BODIES: dict[str, dict[str, object]] = {
     "POST /api/v1/jobs": {"prompt": "a red house", "checkpoint": "tiny", "width": 64, "height": 64},
+    "POST /api/v1/quote": {"prompt": "a red house", "checkpoint": "tiny"},
     "POST /api/v1/jobs/<id>/move": {"to": "front"},
     "PATCH /api/v1/images/<id>": {"starred": True},
     "POST /api/v1/images/zip": {"ids": ["<id>"]},
@@ -197,10 +201,7 @@ BODIES: dict[str, dict[str, object]] = {
     "POST /api/v1/webhooks": {"url": "https://93.184.216.34/hook"},
     "POST /api/v1/auth/verify": {"password": PASSWORD},
     "POST /sdapi/v1/png-info": {"image": base64.b64encode(picture(8, 8)).decode()},
-    # What would wait for an agent that is not there is refused once it is known who asks.
-    "POST /sdapi/v1/txt2img": {"steps": "many"},
-    "POST /sdapi/v1/img2img": {"steps": "many"},
-    "POST /sdapi/v1/extra-single-image": {"resize_mode": 3},
+    **A1111_BODIES,
 }
 
 

@@ -164,8 +164,8 @@ def test_every_route_that_makes_something_takes_a_key_and_says_so(town: Town) ->
         and "post" in operations
         and not any(parameter["name"] == "Idempotency-Key" for parameter in operations["post"].get("parameters", []))
     }
-    # Nobody is known at the first; the second makes nothing.
-    assert without == {"/api/v1/auth/claim", "/api/v1/mail/unsubscribe/{token}"}
+    # Nobody is known at the first; the others make nothing.
+    assert without == {"/api/v1/auth/claim", "/api/v1/mail/unsubscribe/{token}", "/api/v1/quote"}
     assert not takes_key("links.drop_link", "DELETE"), "what is deleted twice is deleted"
 
 

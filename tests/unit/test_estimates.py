@@ -13,7 +13,6 @@ from stablehand.domain.estimates import (
     learn_rate,
     size_class,
     stand_in,
-    wait_seconds,
 )
 
 positive = st.floats(0.01, 1e3)
@@ -48,7 +47,6 @@ def test_an_estimate_learned_online_is_calibrated() -> None:
 
 
 def test_nothing_known_is_said_as_such() -> None:
-    assert wait_seconds(ahead_seconds=10, agents=0, load_seconds=1, spread=0) is None
     assert calibration([]) is None
 
 
@@ -59,18 +57,6 @@ def test_a_stand_in_says_the_same_with_a_wider_range(seconds_per_cost: float, sp
     assert wider.seconds_per_cost == seconds_per_cost
     assert wider.spread >= max(spread, FIRST_SPREAD)
     assert draw_seconds(wider, 2.0).low_seconds <= draw_seconds(rate, 2.0).low_seconds
-
-
-@given(positive, st.integers(1, 1000), st.floats(0, 60), st.floats(0, 2))
-def test_a_wait_lies_in_its_range_and_more_agents_shorten_it(
-    ahead: float, agents: int, load: float, spread: float
-) -> None:
-    estimate = wait_seconds(ahead_seconds=ahead, agents=agents, load_seconds=load, spread=spread)
-    shorter = wait_seconds(ahead_seconds=ahead, agents=agents + 1, load_seconds=load, spread=spread)
-    assert estimate is not None
-    assert shorter is not None
-    assert 0 <= estimate.low_seconds <= estimate.seconds <= estimate.high_seconds
-    assert shorter.seconds < estimate.seconds
 
 
 def test_calibration_says_how_many_lay_inside_and_which_way_the_rest_went() -> None:

@@ -43,6 +43,8 @@ NEEDS: dict[str, Need] = {
     "jobs.cancel_job": "generate",
     "jobs.move_job": "generate",
     "jobs.retry_job": "generate",
+    "quotes.quote_job": "read",  # it stores nothing
+    "quotes.read_quotes": "admin",
     "images.browse_images": "read",
     "images.read_image": "read",
     "images.patch_image": "generate",

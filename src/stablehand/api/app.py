@@ -36,6 +36,7 @@ from stablehand.api import (
     metrics,
     notices,
     page,
+    quotes,
     reading,
     samplers,
     shared,
@@ -122,6 +123,7 @@ def create_app(services: Services, options: Options) -> Flask:
     if options.serves_api:
         for blueprint in (
             jobs.routes(door),
+            quotes.routes(door),
             images.routes(door),
             links.routes(door),
             shared.routes(door),

@@ -25,6 +25,8 @@ log = structlog.get_logger("stablehand.api")
 HEADER, REPLAYED = "Idempotency-Key", "Idempotent-Replayed"
 #: they note the key together with the job
 ORDERS = frozenset({"jobs.create_job", "jobs.retry_job"})
+#: they store nothing, and what they answer is true at the moment only
+QUESTIONS = frozenset({"quotes.quote_job"})
 #: endpoints that take more than the usual number of bytes
 _LARGE = {"inputs.upload_input": BODY_MAX_BYTES}
 _KEPT_HEADERS = ("Content-Type", "ETag", "Location")
@@ -38,6 +40,8 @@ class _Begun:
 
 def takes_key(endpoint: str, method: str) -> bool:
     """Whether the header counts there: for writes of somebody who is known."""
+    if endpoint in QUESTIONS:
+        return False
     return method == "POST" and need_of(endpoint) in ("read", "generate", "session", "admin")
 
 

@@ -27,8 +27,9 @@ from stablehand.services.cancel import cancel
 from stablehand.services.jobs import get_job, list_jobs, wait_for_job
 from stablehand.services.links import ids_of_job
 from stablehand.services.move import move
+from stablehand.services.prepare import check
 from stablehand.services.retry import retry
-from stablehand.services.submit import check, submit
+from stablehand.services.submit import submit
 
 #: request names that exist, here or in the dialect they come from, and that this version cannot honour
 WITHOUT_EFFECT = frozenset(
@@ -45,7 +46,7 @@ def routes(door: Door) -> APIBlueprint:
         job = submit(
             door.services,
             door.account,
-            _order(door, body),
+            order_of(door, body),
             idempotency_key=header.idempotency_key,
             on_replay=replayed,
         )
@@ -110,13 +111,13 @@ def all_problems(door: Door, body: Mapping[str, object], wrong: Mapping[str, str
     unreadable = {name.partition(".")[0] for name in wrong}
     readable = {name: value for name, value in body.items() if name in JobIn.model_fields and name not in unreadable}
     order = JobIn.model_validate({"prompt": "stands in for one that cannot be read", **readable})
-    found = check(door.services, door.account, _order(door, order))
+    found = check(door.services, door.account, order_of(door, order))
     for name, words in wrong.items():
         found[name] = "has no effect in this version; leave it out" if name in WITHOUT_EFFECT else words
     return found
 
 
-def _order(door: Door, body: JobIn) -> JobOrder:
+def order_of(door: Door, body: JobIn) -> JobOrder:
     values = body.model_dump()
     values["format"] = body.format or door.options.save_format
     values["quality"] = body.quality if body.quality is not None else door.options.quality

@@ -283,12 +283,7 @@ class StoreUnavailable(StablehandError):
     code = "store_unavailable"
 
     def __init__(
-        self,
-        message: str,
-        *,
-        hint: str = "Try again in a moment.",
-        reason: str = "",
-        retry_after_seconds: int = 2,
+        self, message: str, *, hint: str = "Try again in a moment.", reason: str = "", retry_after_seconds: int = 2
     ) -> None:
         super().__init__(message, hint=hint)
         self.reason = reason

@@ -1,4 +1,4 @@
-"""Estimates: how long a picture takes and when a job begins, as a range, learned from what agents delivered."""
+"""Estimates: how long a picture takes, as a range, learned from what agents delivered."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -90,23 +90,6 @@ def draw_seconds(rate: Rate, cost: float) -> Range:
     seconds = rate.seconds_per_cost * cost
     factor = exp(RANGE_DEVIATIONS * rate.spread)
     return Range(seconds, seconds / factor, seconds * factor)
-
-
-def wait_seconds(*, ahead_seconds: float, agents: int, load_seconds: float, spread: float) -> Range | None:
-    """When a shot begins that has so much work before it; None while no agent could ever run it.
-
-    Args:
-        ahead_seconds: device-seconds that will be claimed before it, at the speed of full batches.
-        agents: live agents that serve its pool.
-        load_seconds: to load its checkpoint; 0 when an agent holds it.
-        spread: of the rate that ``ahead_seconds`` were reckoned with.
-    """
-    if agents <= 0:
-        return None
-    seconds = ahead_seconds / agents + load_seconds
-    factor = exp(RANGE_DEVIATIONS * spread)
-    # At best its own agent is the next one free, at worst the others are taken by lanes that became more urgent.
-    return Range(seconds, ahead_seconds / agents / factor, seconds * factor + load_seconds)
 
 
 def calibration(outcomes: Iterable[tuple[Range, float]]) -> Calibration | None:

@@ -16,7 +16,9 @@ from enum import StrEnum
 from stablehand.domain.images import Image
 from stablehand.domain.notes import Note
 from stablehand.domain.notify import MailPromise, Notify
+from stablehand.domain.prospects import Due
 from stablehand.domain.recipes import Recipe
+from stablehand.domain.waiting import HeldBy
 
 
 class State(StrEnum):
@@ -65,6 +67,8 @@ class QueuePlace:
     reason: str | None  #: a sentence: why its next shot waits
     eta_low_seconds: float | None = None  #: the range in which that should lie
     eta_high_seconds: float | None = None
+    held_by: HeldBy | None = None  #: what ``reason`` speaks of
+    due: Due | None = None  #: of its queued shots; None when none is queued, or nothing has been measured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

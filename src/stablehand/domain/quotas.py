@@ -84,31 +84,56 @@ class Usage:
         return None if self.most is None else max(0.0, self.most - self.used)
 
 
-def recipe_problems(quotas: Quotas, recipe: Recipe, count: int) -> dict[str, str]:
-    """field -> what it must be, of what an account may not order however long it waits."""
-    found = {}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breach:
+    """A limit on what may be ordered at all, however long one waits, that an order passes."""
+
+    limit: str  #: of :data:`NAMES`
+    fields: tuple[str, ...]  #: of the order
+    words: str  #: what those must be
+    most: float | None = None
+    asked: float | None = None
+
+    @property
+    def forbids(self) -> bool:
+        """It is not too much, but something that the account may not have at all."""
+        return self.limit in LISTS
+
+
+def recipe_breaches(quotas: Quotas, recipe: Recipe, count: int) -> list[Breach]:
+    """What of an order the account may not have."""
+    found = []
     if quotas.count is not None and count > quotas.count:
-        found["count"] = f"at most {quotas.count} for your account; it is {count - quotas.count} too many"
+        found.append(_too_many("count", "count", quotas.count, count))
     if quotas.steps is not None and recipe.kind != "upscale":
         passes = {"steps": recipe.steps, "hr_second_pass_steps": recipe.hires.steps if recipe.hires else 0}
-        for field, steps in passes.items():
-            if steps > quotas.steps:
-                found[field] = f"at most {quotas.steps} for your account; it is {steps - quotas.steps} too many"
+        found += [
+            _too_many("steps", field, quotas.steps, steps) for field, steps in passes.items() if steps > quotas.steps
+        ]
     width, height = recipe.output_size
     if quotas.pixels is not None and width * height > quotas.pixels:
-        found["width"] = found["height"] = (
+        words = (
             f"width × height at most {quotas.pixels} for your account; {width} × {height} is "
             f"{width * height - quotas.pixels} too many"
         )
+        fields = ("width", "height")
+        found.append(Breach(limit="pixels", fields=fields, words=words, most=quotas.pixels, asked=width * height))
     if quotas.kinds is not None and recipe.kind not in quotas.kinds:
-        found["kind"] = "for your account one of: " + ", ".join(quotas.kinds)
+        words = "for your account one of: " + ", ".join(quotas.kinds)
+        found.append(Breach(limit="kinds", fields=("kind",), words=words))
     named = [("checkpoint", recipe.checkpoint)]
     if recipe.refiner is not None:
         named.append(("refiner_checkpoint", recipe.refiner.checkpoint))
     for field, name in named:
         if not quotas.allows_checkpoint(name):
-            found[field] = "for your account one of: " + ", ".join(quotas.checkpoints or ())
+            words = "for your account one of: " + ", ".join(quotas.checkpoints or ())
+            found.append(Breach(limit="checkpoints", fields=(field,), words=words))
     return found
+
+
+def _too_many(limit: str, field: str, most: int, asked: int) -> Breach:
+    words = f"at most {most} for your account; it is {asked - most} too many"
+    return Breach(limit=limit, fields=(field,), words=words, most=most, asked=asked)
 
 
 def read_own(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -44,6 +44,21 @@ class Retagged:
     finish: float  #: the account's clock afterwards
 
 
+def settled(finish: float, *, owed: float, due: float, has_queued: bool) -> tuple[float, float]:
+    """(clock, still owed) after what delivered pictures took has been held against what they were reckoned at.
+
+    The clock goes back only while nothing of the account is queued: its shots would else be overtaken by later ones.
+
+    Args:
+        finish: the account's clock.
+        owed: by which it goes back as soon as it may; not more than 0.
+        due: virtual seconds by which what was delivered since took longer than reckoned; less than 0: shorter.
+    """
+    due += owed
+    owed = min(0.0, due) if has_queued else 0.0
+    return finish + due - owed, owed
+
+
 def tag_shots(costs: Iterable[float], *, virtual_time: float, finish: float, weight: float) -> Tagged:
     """Tags for the shots of a new job: each starts when the account's clock says so, but never in the past.
 

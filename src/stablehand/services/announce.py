@@ -1,7 +1,7 @@
 """announce: after a commit, tell browsers and sleepers what has changed."""
 
 from stablehand.domain.events import ImageAdded, JobChanged, ShotChanged
-from stablehand.domain.jobs import State
+from stablehand.domain.jobs import Job, State
 from stablehand.services import Services
 from stablehand.services.told import told
 from stablehand.store.changes import Changes
@@ -20,8 +20,8 @@ def job_topic(job_id: str) -> str:
     return f"job:{job_id}"
 
 
-def announce(services: Services, changes: Changes) -> None:
-    """Publish ``changes``; call it once their transaction has committed."""
+def announce(services: Services, changes: Changes) -> dict[str, Job]:
+    """Publish ``changes``; call it once their transaction has committed. Returns the changed jobs as told."""
     for pool in changes.requeued:  # before all else: somebody is paid to wait for it
         services.doorbell.ring(work_topic(pool))
     feed = services.feed
@@ -30,8 +30,11 @@ def announce(services: Services, changes: Changes) -> None:
         feed.publish(ShotChanged(account_id, job_id, shot))
     for image in changes.images:
         feed.publish(ImageAdded(image.account_id, image))
+    jobs = {}
     for job_id, account_id in changes.jobs.items():
-        feed.publish(JobChanged(account_id, told(services, job_id)))
+        jobs[job_id] = told(services, job_id)
+        feed.publish(JobChanged(account_id, jobs[job_id]))
         services.doorbell.ring(job_topic(job_id))
     if changes.jobs:
         services.doorbell.ring(OUTBOX)
+    return jobs

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from stablehand.domain.jobs import Job, State
-from stablehand.domain.waiting import STORAGE_FULL
+from stablehand.domain.jobs import Job, QueuePlace, State
+from stablehand.domain.waiting import STORAGE_FULL, HeldBy
 from stablehand.services import Services
 from stablehand.services.mail_choices import mail_promise
 
@@ -23,8 +23,14 @@ def with_space(services: Services, job: Job) -> Job:
     """The job with what it waits for when the object store is full, and no promise when that will end."""
     if job.queue is None or not job.counts.get(State.QUEUED) or not services.space.is_full:
         return job
-    place = replace(job.queue, reason=STORAGE_FULL, eta_seconds=None, eta_low_seconds=None, eta_high_seconds=None)
-    return replace(job, queue=place)
+    return replace(job, queue=place_with_space(services, job.queue))
+
+
+def place_with_space(services: Services, place: QueuePlace) -> QueuePlace:
+    """The same of what has not begun: while the object store is full, that is what it waits for."""
+    if not services.space.is_full:
+        return place
+    return QueuePlace(ahead=place.ahead, eta_seconds=None, reason=STORAGE_FULL, held_by=HeldBy.STORAGE)
 
 
 def with_mail(services: Services, job: Job) -> Job:

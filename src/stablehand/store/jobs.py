@@ -14,6 +14,7 @@ from stablehand.domain.notes import Note
 from stablehand.domain.notify import Notify
 from stablehand.domain.pace import cost_of
 from stablehand.domain.pages import Page, decode_cursor, encode_cursor
+from stablehand.domain.quotes import Kept
 from stablehand.domain.recipes import Recipe
 from stablehand.store.changes import Changes
 from stablehand.store.idempotency_row import IdempotencyRow
@@ -62,6 +63,7 @@ class NewJob:
     retry_of: str | None = None
     letters: Sequence[str] | None = None  #: dead letters that it answers; None: all there are of ``retry_of``
     notify: Notify | None = None
+    quote: Kept | None = None  #: that was in force
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +105,7 @@ class Jobs(Transactions):
                 created_at=tx.now,
                 retry_of=new.retry_of,
                 notify=None if new.notify is None else new.notify.as_dict(),
+                quote=None if new.quote is None else new.quote.as_dict(),
             )
             tx.session.add(job)
             tx.session.flush()

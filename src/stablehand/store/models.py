@@ -114,6 +114,7 @@ class JobRow(Table):
     cancel_requested_at: Mapped[datetime | None]
     retry_of: Mapped[str | None]
     notify: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  #: domain.notify.Notify
+    quote: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  #: domain.quotes.Kept, as ordered
 
 
 class ShotRow(Table):

@@ -5,20 +5,22 @@ However long the queue is, an answer reads a bounded part of it: neighbours in t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
 from sqlalchemy import Row, Tuple, func, literal, select, tuple_
 
 from stablehand.domain.agents import AgentState, state_of, waiting_reason
 from stablehand.domain.breakers import why_closed
-from stablehand.domain.estimates import Rate, RateKey, size_class, wait_seconds
+from stablehand.domain.estimates import Range, Rate, RateKey, size_class
 from stablehand.domain.jobs import QueuePlace
 from stablehand.domain.loads import load_seconds
 from stablehand.domain.pools import DEFAULT_POOL
+from stablehand.domain.prospects import Due, Prospect, due, due_of_running
 from stablehand.domain.recipes import Recipe
+from stablehand.domain.seats import seating
 from stablehand.domain.standings import Standing, standing_shown
-from stablehand.domain.waiting import Wait, why_waiting
+from stablehand.domain.waiting import HeldBy, Hold, Wait, why_waiting
 from stablehand.store.breakers import breaker_from, ready_agents
 from stablehand.store.conducts import conduct_of
 from stablehand.store.lanes import LOADS_ASKED
@@ -45,6 +47,26 @@ from stablehand.store.transactions import Transaction
 COUNTED = 1000
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """Where a shot stands in its lane, or would stand."""
+
+    account_id: str
+    pool: str
+    checkpoint_id: str
+    tier_rank: int
+    weight: float  #: of its tier
+    tag: float
+    index: int
+    cost: float
+    estimate_seconds: float  #: as its tag reckons
+    not_before: datetime | None = None
+
+    @classmethod
+    def of(cls, shot: ShotRow) -> "Spot":
+        return cls(**{field.name: getattr(shot, field.name) for field in fields(cls)})
+
+
 @dataclass(frozen=True, slots=True)
 class _Ahead:
     """What comes before a shot in its own lane."""
@@ -59,6 +81,15 @@ class _Ahead:
         return self.better_tier + self.earlier_share
 
 
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A shot that an agent of the pool holds."""
+
+    job_id: str
+    agent_id: str
+    seconds: float  #: reckoned device time that is left of it
+
+
 class Places:
     """Answers for several jobs in one transaction, reading what they share once."""
 
@@ -67,56 +98,112 @@ class Places:
         self._progress = progress
         self._agents: dict[str, Sequence[AgentRow]] = {}  # by pool
         self._rates: dict[RateKey, Rate | None] = {}
-        self._running: dict[str, float] = {}  # pool -> reckoned seconds until what runs now is done
+        self._running: dict[str, list[_Running]] = {}  # by pool
 
     def of(self, job: JobRow) -> QueuePlace:
         """``ahead``: shots of its lane claimed before its next one. ``eta_seconds``: until its last is done."""
+        recipe = Recipe.from_dict(job.recipe)
         mine = select(ShotRow).where(ShotRow.job_id == job.id, IS_QUEUED).limit(1)
         first = self._tx.session.scalar(mine.order_by(ShotRow.index))
         if first is None:
-            low, eta, high = self._eta(job, None)
-            return QueuePlace(ahead=0, eta_seconds=eta, eta_low_seconds=low, eta_high_seconds=high, reason=None)
+            return self._of_running(job, recipe)
         last = self._tx.session.scalar(mine.order_by(ShotRow.index.desc())) or first
+        shots = self._tx.session.scalar(
+            select(func.count()).select_from(ShotRow).where(ShotRow.job_id == job.id, IS_QUEUED)
+        )
+        return self.of_shots(recipe, Spot.of(first), Spot.of(last), shots or 1, are_queued=True)
+
+    def of_shots(self, recipe: Recipe, first: Spot, last: Spot, shots: int, *, are_queued: bool) -> QueuePlace:
+        """The place of so many shots of one job, of which ``first`` and ``last`` are given.
+
+        ``are_queued``: False for those of an order that nobody has sent yet.
+        """
         ahead = self._ahead(first)
-        low, eta, high = self._eta(job, last)
-        return QueuePlace(
-            ahead=ahead.shots,
-            eta_seconds=eta,
-            eta_low_seconds=low,
-            eta_high_seconds=high,
-            reason=self._reason(job, first, ahead),
+        hold = self._hold(first, ahead)
+        rate = self.rate(first.pool, first.checkpoint_id, recipe)
+        found = None if rate is None else self._due(first, last, shots, ahead, rate, are_queued=are_queued)
+        place = _place(ahead.shots, None if found is None else found.last)
+        if hold is not None:
+            place = replace(place, reason=hold.words, held_by=hold.by)
+        return replace(place, due=found)
+
+    def rate(self, pool: str, checkpoint_id: str, recipe: Recipe) -> Rate | None:
+        """Of pictures of this recipe on the pool's devices; None while none of its family was measured."""
+        ready = self._ready(pool)
+        family = self._tx.session.get_one(CheckpointRow, checkpoint_id).family
+        return self._rate(RateKey(family, device_of(ready[0]) if ready else "", size_class(*recipe.output_size)))
+
+    def _of_running(self, job: JobRow, recipe: Recipe) -> QueuePlace:
+        rate = self.rate(job.pool, job.checkpoint_id, recipe)
+        if rate is None:
+            return _place(0, None)
+        held: dict[str, tuple[list[float], list[float]]] = {}
+        for shot in self._running_in(job.pool):
+            mine, others = held.setdefault(shot.agent_id, ([], []))
+            (mine if shot.job_id == job.id else others).append(shot.seconds)
+        return _place(0, due_of_running(held, spread=rate.spread))
+
+    def _due(self, first: Spot, last: Spot, shots: int, ahead: _Ahead, rate: Rate, *, are_queued: bool) -> Due | None:
+        ready = self._ready(first.pool)
+        # What was reckoned when it was ordered, in the measure of today.
+        factor = rate.seconds_per_cost * last.cost / last.estimate_seconds if last.estimate_seconds else 1.0
+        shot_seconds = rate.seconds_per_cost * last.cost
+        before_last = (ahead if last is first else self._ahead(last)).seconds * factor + self._elsewhere_seconds(last)
+        if are_queued:  # its own stand there, too
+            before_last -= (shots - 1) * shot_seconds
+        before_first = ahead.seconds * factor + self._elsewhere_seconds(first)
+        before_first = max(0.0, min(before_first, before_last))
+        checkpoint = self._tx.session.get_one(CheckpointRow, first.checkpoint_id)
+        held = self._is_resident(first.pool, checkpoint.id)
+        best = self._tx.tiers.best.rank
+        seats = [seating(max(1, agent.seats)) for agent in ready]
+        return due(
+            Prospect(
+                running_seconds=tuple(shot.seconds for shot in self._running_in(first.pool)),
+                ahead_shots=ahead.shots,
+                ahead_seconds=before_first,
+                between_seconds=max(0.0, before_last - before_first),
+                shots=shots,
+                shot_seconds=shot_seconds,
+                agents=len(ready),
+                seats=min((one.premium if first.tier_rank == best else one.normal for one in seats), default=1),
+                load_seconds=0.0 if held else self._load_seconds(checkpoint),
+                spread=rate.spread,
+            )
         )
 
-    def _reason(self, job: JobRow, first: ShotRow, ahead: _Ahead) -> str | None:
-        checkpoint = self._tx.session.get_one(CheckpointRow, job.checkpoint_id)
+    def _hold(self, first: Spot, ahead: _Ahead) -> Hold | None:
+        checkpoint = self._tx.session.get_one(CheckpointRow, first.checkpoint_id)
         if checkpoint.missing_since is not None:
-            return f"The file of the checkpoint {checkpoint.name} is missing. Put it back, or cancel the job."
-        if closed := self._why_closed(job.pool, checkpoint):
-            return closed
-        agents = self._agents_of(job.pool)
+            words = f"The file of the checkpoint {checkpoint.name} is missing. Put it back, or cancel the job."
+            return Hold(HeldBy.CHECKPOINT, words)
+        if closed := self._why_closed(first.pool, checkpoint):
+            return Hold(HeldBy.CHECKPOINT, closed)
+        agents = self._agents_of(first.pool)
         standstill = waiting_reason(
             [self._state_of(agent) for agent in agents],
             errors=[agent.error for agent in agents],
             reasons=[agent.standing_reason for agent in agents if agent.standing != Standing.WORKING],
         )
         if standstill is not None:
-            is_empty = not agents and job.pool != DEFAULT_POOL.name
-            return f"The pool {job.pool} runs this checkpoint, and no agent belongs to it." if is_empty else standstill
+            is_empty = not agents and first.pool != DEFAULT_POOL.name
+            empty = f"The pool {first.pool} runs this checkpoint, and no agent belongs to it."
+            return Hold(HeldBy.AGENTS, empty if is_empty else standstill)
         others = select(func.count(TallyRow.checkpoint_id.distinct())).where(
-            IS_WAITING, TallyRow.pool == job.pool, TallyRow.checkpoint_id != job.checkpoint_id
+            IS_WAITING, TallyRow.pool == first.pool, TallyRow.checkpoint_id != first.checkpoint_id
         )
         not_before = first.not_before or self._tx.now
         return why_waiting(
             Wait(
                 checkpoint=checkpoint.name,
-                is_resident=self._is_resident(job.pool, checkpoint.id),
+                is_resident=self._is_resident(first.pool, checkpoint.id),
                 load_seconds=self._load_seconds(checkpoint),
                 better_tier=ahead.better_tier,
                 earlier_share=ahead.earlier_share,
                 is_bound=ahead.is_bound,
                 other_lanes=self._tx.session.scalar(others) or 0,
                 retry_seconds=max(0.0, (not_before - self._tx.now).total_seconds()),
-                running_most=self._reached(job.account_id),
+                running_most=self._reached(first.account_id),
             )
         )
 
@@ -134,26 +221,7 @@ class Places:
             return None
         return why_closed(breaker_from(row), checkpoint.name, ready_agents(self._tx, pool), self._tx.now)
 
-    def _eta(self, job: JobRow, last: ShotRow | None) -> tuple[float | None, float | None, float | None]:
-        """(low, likely, high) seconds until the job's last picture is done; nothing while nothing was measured."""
-        ready = [agent for agent in self._agents_of(job.pool) if self._state_of(agent) is AgentState.READY]
-        checkpoint = self._tx.session.get_one(CheckpointRow, job.checkpoint_id)
-        recipe = Recipe.from_dict(job.recipe)
-        device = device_of(ready[0]) if ready else ""
-        rate = self._rate(RateKey(checkpoint.family, device, size_class(*recipe.output_size)))
-        if rate is None:
-            return None, None, None
-        seconds = self._running_seconds(job.pool)
-        load = 0.0
-        if last is not None:
-            # What was reckoned when it was ordered, in the measure of today.
-            factor = rate.seconds_per_cost * last.cost / last.estimate_seconds if last.estimate_seconds else 1.0
-            seconds += (self._ahead(last).seconds + last.estimate_seconds) * factor + self._elsewhere_seconds(last)
-            load = 0.0 if self._is_resident(job.pool, checkpoint.id) else self._load_seconds(checkpoint)
-        wait = wait_seconds(ahead_seconds=seconds, agents=len(ready), load_seconds=load, spread=rate.spread)
-        return (None, None, None) if wait is None else (wait.low_seconds, wait.seconds, wait.high_seconds)
-
-    def _ahead(self, shot: ShotRow) -> _Ahead:
+    def _ahead(self, shot: Spot) -> _Ahead:
         lane = (ShotRow.pool == shot.pool, ShotRow.checkpoint_id == shot.checkpoint_id)
         before = (
             select(ShotRow.tier_rank, ShotRow.estimate_seconds)
@@ -170,7 +238,7 @@ class Places:
         better = sum(row[1] for row in counts if row[0] < shot.tier_rank)
         return _Ahead(better, sum(row[1] for row in counts) - better, sum(row[2] for row in counts), is_bound)
 
-    def _lane_counts(self, shot: ShotRow) -> Sequence[Row[tuple[int, int, float]]]:
+    def _lane_counts(self, shot: Spot) -> Sequence[Row[tuple[int, int, float]]]:
         """(tier rank, shots, seconds) of everything in the lane that may come before: of its tier and better ones."""
         return self._tx.session.execute(
             select(TallyRow.tier_rank, func.sum(TallyRow.queued), func.sum(TallyRow.seconds))
@@ -183,7 +251,7 @@ class Places:
             .group_by(TallyRow.tier_rank)
         ).all()
 
-    def _elsewhere_seconds(self, shot: ShotRow) -> float:
+    def _elsewhere_seconds(self, shot: Spot) -> float:
         """Work of other lanes that is due before this shot: of a better tier, or of an account's earlier share."""
         share = max(0.0, shot.tag - virtual_time(self._tx)) * shot.weight
         tallies = self._tx.session.execute(
@@ -196,18 +264,26 @@ class Places:
         )
         return sum(seconds if rank < shot.tier_rank else min(seconds, share) for rank, seconds in tallies.tuples())
 
-    def _running_seconds(self, pool: str) -> float:
+    def _running_in(self, pool: str) -> list[_Running]:
         if pool not in self._running:
             running = self._tx.session.execute(
-                select(ShotRow.id, ShotRow.cost, ShotRow.estimate_seconds, CheckpointRow.family)
+                select(
+                    ShotRow.id,
+                    ShotRow.job_id,
+                    ShotRow.agent_id,
+                    ShotRow.cost,
+                    ShotRow.estimate_seconds,
+                    CheckpointRow.family,
+                )
                 .join(CheckpointRow, CheckpointRow.id == ShotRow.checkpoint_id)
                 .where(IS_RUNNING, ShotRow.pool == pool)
             )
-            self._running[pool] = 0.0
-            for shot_id, cost, reckoned, family in running.tuples():
+            self._running[pool] = []
+            for shot_id, job_id, agent_id, cost, reckoned, family in running.tuples():
                 rate = self._rate(RateKey(family, "", ""))
                 seconds = reckoned if rate is None else rate.seconds_per_cost * cost
-                self._running[pool] += seconds * (1 - self._progress(shot_id))
+                left = seconds * (1 - self._progress(shot_id))
+                self._running[pool].append(_Running(job_id, agent_id or "", left))
         return self._running[pool]
 
     def _rate(self, key: RateKey) -> Rate | None:
@@ -229,6 +305,9 @@ class Places:
         others = sum(measured) / len(measured) if measured else None
         return load_seconds(own_seconds=None, others_seconds=others, size_bytes=checkpoint.size_bytes)
 
+    def _ready(self, pool: str) -> list[AgentRow]:
+        return [agent for agent in self._agents_of(pool) if self._state_of(agent) is AgentState.READY]
+
     def _agents_of(self, pool: str) -> Sequence[AgentRow]:
         if pool not in self._agents:
             query = select(AgentRow).where(AgentRow.pool == pool, AgentRow.removed_at.is_(None))
@@ -247,9 +326,21 @@ class Places:
         )
 
 
+def _place(ahead: int, eta: Range | None) -> QueuePlace:
+    if eta is None:
+        return QueuePlace(ahead=ahead, eta_seconds=None, reason=None)
+    return QueuePlace(
+        ahead=ahead,
+        eta_seconds=eta.seconds,
+        eta_low_seconds=eta.low_seconds,
+        eta_high_seconds=eta.high_seconds,
+        reason=None,
+    )
+
+
 #: What decides which shot of a lane is claimed next.
 _ORDER = tuple_(ShotRow.tier_rank, ShotRow.tag, ShotRow.index)
 
 
-def _order_of(shot: ShotRow) -> Tuple:
+def _order_of(shot: Spot) -> Tuple:
     return tuple_(literal(shot.tier_rank), literal(shot.tag), literal(shot.index))

@@ -6,7 +6,7 @@ was delivered is read by one statement: a picture that is delivered meanwhile is
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
@@ -18,7 +18,7 @@ from stablehand.domain.accounts import Account
 from stablehand.domain.audit import Deed
 from stablehand.domain.errors import NotAllowed, NotFound, OverLimit, QueueFull, QuotaSpent
 from stablehand.domain.pace import cost_of
-from stablehand.domain.quotas import DAY, Hit, Quotas, Usage, recipe_problems
+from stablehand.domain.quotas import DAY, Hit, Quotas, Usage, recipe_breaches
 from stablehand.domain.recipes import Recipe
 from stablehand.domain.tiers import Tier
 from stablehand.store.audit import note
@@ -71,40 +71,43 @@ def admit(tx: Transaction, account: AccountRow, recipe: Recipe, count: int, pool
         OverLimit, NotAllowed: it never will. QueueFull, QuotaSpent: it does not now.
     """
     quotas = quotas_of(tx, account)
-    if found := recipe_problems(quotas, recipe, count):
-        raise (NotAllowed if {"kind", "checkpoint", "refiner_checkpoint"} & set(found) else OverLimit)(found)
+    if breaches := recipe_breaches(quotas, recipe, count):
+        found = {field: breach.words for breach in breaches for field in breach.fields}
+        raise (NotAllowed if any(breach.forbids for breach in breaches) else OverLimit)(found)
+    for refusal in refusals(tx, account, quotas, recipe, count, pool):
+        raise refusal
+
+
+def refusals(  # noqa: PLR0917  one order
+    tx: Transaction, account: AccountRow, quotas: Quotas, recipe: Recipe, count: int, pool: str
+) -> Iterator[QueueFull | QuotaSpent]:
+    """Why an order does not fit now into what is left, a word for each limit that it would pass."""
     by_the_day = quotas.pictures_a_day is not None or quotas.device_seconds_a_day is not None
     if quotas.queued is None and not by_the_day:
         return
     used = _used(tx, account.id, with_the_day=by_the_day)
     if quotas.queued is not None and used.queued + count > quotas.queued:
-        raise _queue_full(tx, recipe, pool, used.queued, count, quotas.queued)
+        yield _queue_full(tx, recipe, pool, used.queued, count, quotas.queued)
     if quotas.pictures_a_day is not None:
-        _check_day(
-            tx,
-            account.id,
-            Hit(
-                limit="pictures_a_day",
-                most=quotas.pictures_a_day,
-                used=used.queued + used.running + used.pictures,
-                asked=count,
-                frees_at=None,
-            ),
-            given_back=used.pictures,
+        hit = Hit(
+            limit="pictures_a_day",
+            most=quotas.pictures_a_day,
+            used=used.queued + used.running + used.pictures,
+            asked=count,
+            frees_at=None,
         )
+        if hit.over > 0:
+            yield _spent(tx, account.id, hit, given_back=used.pictures)
     if quotas.device_seconds_a_day is not None:
-        _check_day(
-            tx,
-            account.id,
-            Hit(
-                limit="device_seconds_a_day",
-                most=quotas.device_seconds_a_day,
-                used=used.waiting_seconds + used.seconds,
-                asked=count * _seconds_each(tx, recipe),
-                frees_at=None,
-            ),
-            given_back=used.seconds,
+        hit = Hit(
+            limit="device_seconds_a_day",
+            most=quotas.device_seconds_a_day,
+            used=used.waiting_seconds + used.seconds,
+            asked=count * seconds_each(tx, recipe),
+            frees_at=None,
         )
+        if hit.over > 0:
+            yield _spent(tx, account.id, hit, given_back=used.seconds)
 
 
 class Caps:
@@ -243,7 +246,8 @@ def _within_the_day(tx: Transaction, account_id: str) -> tuple[ColumnElement[boo
     return ChargeRow.account_id == account_id, ChargeRow.created_at > tx.now - DAY
 
 
-def _seconds_each(tx: Transaction, recipe: Recipe) -> float:
+def seconds_each(tx: Transaction, recipe: Recipe) -> float:
+    """What a picture of this recipe is reckoned at until it is drawn, in device-seconds."""
     checkpoint = tx.session.get_one(CheckpointRow, recipe.checkpoint_id)
     return reckoned_seconds(tx, checkpoint.family, cost_of(recipe))
 
@@ -252,7 +256,7 @@ def _queue_full(  # noqa: PLR0917  one call
     tx: Transaction, recipe: Recipe, pool: str, queued: int, count: int, most: int
 ) -> QueueFull:
     over = queued + count - most
-    wait_seconds = over * _seconds_each(tx, recipe) / max(1, fleet_of(tx, pool).ready)
+    wait_seconds = over * seconds_each(tx, recipe) / max(1, fleet_of(tx, pool).ready)
     fits = count <= most
     return QueueFull(
         f"You have {queued} queued pictures of at most {most}; with these {count} it would be {over} too many.",
@@ -262,17 +266,15 @@ def _queue_full(  # noqa: PLR0917  one call
     )
 
 
-def _check_day(tx: Transaction, account_id: str, hit: Hit, *, given_back: float) -> None:
-    """Raises QuotaSpent. ``given_back``: the part of what is used that was delivered, which time alone frees."""
-    if hit.over <= 0:
-        return
+def _spent(tx: Transaction, account_id: str, hit: Hit, *, given_back: float) -> QuotaSpent:
+    """``given_back``: the part of what is used that was delivered, which time alone frees."""
     frees_at: datetime | None = None
     if hit.asked <= hit.most:
         # What is still to be drawn counts for a day from then on.
         frees_at = tx.now + DAY if hit.over > given_back else _freed(tx, account_id, hit)
     unit = "pictures" if hit.limit == "pictures_a_day" else "seconds of device time"
     wait = None if frees_at is None else max(1, ceil((frees_at - tx.now).total_seconds()))
-    raise QuotaSpent(
+    return QuotaSpent(
         f"You may have {hit.most:g} {unit} within 24 hours. {hit.used:.4g} are used or waiting; with these "
         f"{hit.asked:.4g} it would be {hit.over:.4g} too many.",
         hint="Order fewer at once."

@@ -46,6 +46,7 @@ from stablehand.store.moves import Moves
 from stablehand.store.outbox import Outbox
 from stablehand.store.parking import Parking
 from stablehand.store.patience import ImpatientConnection
+from stablehand.store.quotes import QuoteBook
 from stablehand.store.ranks import Ranks
 from stablehand.store.sessions import Sessions
 from stablehand.store.sweeping import Sweeping
@@ -67,6 +68,7 @@ _BROKEN_FILE = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 
 class Store(
     Jobs,
+    QuoteBook,
     Ranks,
     Moves,
     Claims,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import exists, func, select, update
 
-from stablehand.domain.shares import GivenBack, Waiting, retag, tag_shots
+from stablehand.domain.shares import GivenBack, Waiting, retag, settled, tag_shots
 from stablehand.store.ledger_rows import ChargeRow
 from stablehand.store.models import IS_QUEUED, WAS_CLAIMED, AccountRow, ShotRow
 from stablehand.store.transactions import ONLY_ROW, Transaction
@@ -34,6 +34,17 @@ def tags_for(tx: Transaction, account_id: str, seconds: Sequence[float], *, weig
     account.finish_tag = tagged.finish
     tx.session.flush()
     return tagged.tags
+
+
+def tags_quoted(
+    tx: Transaction, account: AccountRow, seconds: float, count: int, *, weight: float
+) -> tuple[float, float]:
+    """The first and the last tag that so many shots of ``seconds`` each would get now. Moves no clock."""
+    took = select(func.sum((ChargeRow.device_seconds - ChargeRow.estimate_seconds) / ChargeRow.weight))
+    due = tx.session.scalar(took.where(ChargeRow.account_id == account.id, ~ChargeRow.corrected)) or 0.0
+    finish, _ = settled(account.finish_tag, owed=account.owed_tag, due=due, has_queued=_has_queued(tx, account))
+    start = max(virtual_time(tx), finish)
+    return start, start + (count - 1) * seconds / weight
 
 
 def give_back(tx: Transaction, account_id: str, unused: Iterable[GivenBack]) -> None:
@@ -81,8 +92,7 @@ def _runs(moves: list[tuple[float, float]]) -> list[tuple[float, float, float]]:
 def _settle_charges(tx: Transaction, account: AccountRow) -> None:
     """Correct the clock by the difference between measured and reckoned time of what was delivered since last time.
 
-    Done here rather than at each delivery, which would make the deliveries of one account wait for each other. The
-    clock goes back only while nothing of the account is queued: its shots would else be overtaken by later ones of its.
+    Done here rather than at each delivery, which would make the deliveries of one account wait for each other.
     """
     charges = tx.session.execute(
         update(ChargeRow)
@@ -91,10 +101,14 @@ def _settle_charges(tx: Transaction, account: AccountRow) -> None:
         .returning(ChargeRow.device_seconds, ChargeRow.estimate_seconds, ChargeRow.weight),
         execution_options={"synchronize_session": False},
     )
-    due = account.owed_tag + sum((actual - reckoned) / weight for actual, reckoned, weight in charges)
-    has_queued = tx.session.scalar(select(exists().where(IS_QUEUED, ShotRow.account_id == account.id)))
-    account.owed_tag = min(0.0, due) if has_queued else 0.0
-    account.finish_tag += due - account.owed_tag
+    due = sum((actual - reckoned) / weight for actual, reckoned, weight in charges)
+    account.finish_tag, account.owed_tag = settled(
+        account.finish_tag, owed=account.owed_tag, due=due, has_queued=_has_queued(tx, account)
+    )
+
+
+def _has_queued(tx: Transaction, account: AccountRow) -> bool:
+    return bool(tx.session.scalar(select(exists().where(IS_QUEUED, ShotRow.account_id == account.id))))
 
 
 def _locked(tx: Transaction, account_id: str) -> AccountRow:
