@@ -1,4 +1,4 @@
-"""Lines of the matrix of who may use what, and those of the dialects."""
+"""Lines of the matrix of access: what one says, and those of the dialects and of the ways in."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -69,4 +69,46 @@ A1111_BODIES: dict[str, dict[str, object]] = {
     "POST /sdapi/v1/txt2img": {"steps": "many"},
     "POST /sdapi/v1/img2img": {"steps": "many"},
     "POST /sdapi/v1/extra-single-image": {"resize_mode": 3},
+}
+
+#: ways in
+AUTH: dict[str, Line] = {
+    "GET /api/v1/auth/door": OPEN,
+    "POST /api/v1/auth/claim": OPEN,
+    "GET /api/v1/auth/change": BROWSER,
+    "POST /api/v1/auth/change": BROWSER,
+    "GET /api/v1/auth/change-email": BROWSER,
+    "POST /api/v1/auth/change-email": BROWSER,
+    "GET /api/v1/auth/change-email/<token>": FLOW,
+    "GET /api/v1/auth/confirm": FLOW,
+    "POST /api/v1/auth/confirm": FLOW,
+    "GET /api/v1/auth/confirm/<token>": FLOW,
+    "POST /api/v1/auth/confirm/<token>": FLOW,
+    "GET /api/v1/auth/login": FLOW,
+    "POST /api/v1/auth/login": FLOW,
+    "POST /api/v1/auth/logout": FLOW,
+    "GET /api/v1/auth/mf-recovery": FLOW,
+    "POST /api/v1/auth/mf-recovery": FLOW,
+    "GET /api/v1/auth/mf-recovery-codes": BROWSER,
+    "POST /api/v1/auth/mf-recovery-codes": BROWSER,
+    "GET /api/v1/auth/register": FLOW,
+    "POST /api/v1/auth/register": FLOW,
+    "GET /api/v1/auth/reset": FLOW,
+    "POST /api/v1/auth/reset": FLOW,
+    "GET /api/v1/auth/reset/<token>": FLOW,
+    "POST /api/v1/auth/reset/<token>": FLOW,
+    "GET /api/v1/auth/tf-rescue": FLOW,
+    "POST /api/v1/auth/tf-rescue": FLOW,
+    "GET /api/v1/auth/tf-select": FLOW,
+    "POST /api/v1/auth/tf-select": FLOW,
+    "GET /api/v1/auth/tf-setup": FLOW,
+    "POST /api/v1/auth/tf-setup": FLOW,
+    "POST /api/v1/auth/tf-setup/<token>": BROWSER,
+    "GET /api/v1/auth/tf-validate": FLOW,
+    "POST /api/v1/auth/tf-validate": FLOW,
+    "GET /api/v1/auth/verify": BROWSER,
+    "POST /api/v1/auth/verify": BROWSER,
+    "GET /api/v1/auth/oidc/callback": OPEN,
+    "GET /api/v1/auth/oidc/sign-in": OPEN,
+    "GET /api/v1/auth/oidc/sign-out": OPEN,
 }
