@@ -41,26 +41,28 @@ class Plan:
     """How long and how hard to train. Sizes in pixels, counts in pictures."""
 
     seed: int = 2
-    scenes: int = 400
-    steps: int = 200
-    batch: int = 8
-    crop: int = 40  #: of what it is given
-    rate: float = 5e-4
-    crops_solved: int = 60  #: batches that the last layer is solved with before the first step
-    warmup: int = 30
+    width: int = 48  #: channels
+    convolutions: int = 12  #: between the first and the last one
+    scenes: int = 600
+    steps: int = 1700
+    batch: int = 16
+    crop: int = 48  #: of what it is given
+    rate: float = 1e-3
+    crops_solved: int = 30  #: batches that the last layer is solved with before the first step
+    warmup: int = 100
     edge_weight: float = 0.5
-    average: float = 0.99
-    save_every: int = 100
+    average: float = 0.998
+    save_every: int = 250
     fresh: int = 24  #: held-out scenes it is measured with
 
 
-def build() -> CompactNet:
-    """A network whose layers hand on what they see: 79 thousand parameters.
+def build(plan: Plan) -> CompactNet:
+    """A network whose layers hand on what they see: a quarter of a million parameters.
 
     The first one sees each colour at each of nine places, and a few small random filters' answers besides; all that
     comes through to the last one, which :func:`solve` gives the best linear say.
     """
-    network = CompactNet(width=32, convolutions=8, scale=2)
+    network = CompactNet(width=plan.width, convolutions=plan.convolutions, scale=2)
     first, *inner, _ = [layer for layer in network.body if isinstance(layer, nn.Conv2d)]
     with torch.no_grad():
         for channel in range(27):
@@ -77,7 +79,8 @@ def build() -> CompactNet:
 def solve(network: CompactNet, large: NDArray[np.uint8], small: NDArray[np.uint8], plan: Plan) -> None:
     """Give the last layer the weights with the least squared error over some crops: linear regression with a ridge."""
     *before, last = network.body
-    square, answer = torch.zeros(289, 289), torch.zeros(289, 12)
+    features = 9 * plan.width + 1  # what the last layer sees of one place, and its bias
+    square, answer = torch.zeros(features, features), torch.zeros(features, 12)
     for number in range(plan.crops_solved):
         given, wanted = crops(large, small, plan, np.random.default_rng((plan.seed, 1, number)))
         seen = nn.Sequential(*before)(given)
@@ -87,12 +90,12 @@ def solve(network: CompactNet, large: NDArray[np.uint8], small: NDArray[np.uint8
         targets = functional.pixel_unshuffle(missing, 2).flatten(2).transpose(1, 2).flatten(0, 1)
         square += inputs.T @ inputs
         answer += inputs.T @ targets
-    ridge = 1e-4 * square.diagonal().mean() * torch.eye(289)
+    ridge = 1e-4 * square.diagonal().mean() * torch.eye(features)
     solved = torch.linalg.solve((square + ridge).double(), answer.double()).float().T
     assert isinstance(last, nn.Conv2d)
     assert last.bias is not None
-    last.weight.copy_(solved[:, :288].reshape(last.weight.shape))
-    last.bias.copy_(solved[:, 288])
+    last.weight.copy_(solved[:, :-1].reshape(last.weight.shape))
+    last.bias.copy_(solved[:, -1])
 
 
 @torch.no_grad()
@@ -202,9 +205,9 @@ def measured(network: CompactNet, large: NDArray[np.uint8], small: NDArray[np.ui
 
 
 def train(plan: Plan, state: Path, processes: int) -> CompactNet:
-    """The averaged weights after `plan.steps`, the last layer solved once more; goes on from the last saved state."""
+    """The averaged weights after `plan.steps`; goes on from the last saved state."""
     torch.manual_seed(plan.seed)
-    network, averaged = build(), build()
+    network, averaged = build(plan), build(plan)
     for one in (network, averaged):
         one.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     averaged.load_state_dict(network.state_dict())
@@ -238,7 +241,6 @@ def train(plan: Plan, state: Path, processes: int) -> CompactNet:
             some = slice(0, min(2, plan.fresh))
             halves = np.concatenate([fresh[1][some], fresh[1][len(fresh[0]) :][some]])
             bar.write(f"step {step + 1}: loss {loss.item():.4f}, held out {measured(averaged, fresh[0][some], halves)}")
-    solve(averaged, large, small, plan)
     return averaged
 
 
