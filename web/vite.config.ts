@@ -36,6 +36,7 @@ export default defineConfig(({ mode }) => ({
     proxy: mode === 'mocked' ? undefined : {
       '/api': SERVER,
       '/openapi': SERVER,
+      '/shared': SERVER,
       '/socket.io': { target: SERVER, ws: true },
     },
   },

@@ -4,7 +4,7 @@ import type {
 import type { Page } from '@/domain/pages'
 
 import { everything } from './catalogue'
-import { request } from './http'
+import { request, requestTagged, type Tagged } from './http'
 
 export interface AccountFilter {
   search: string
@@ -17,12 +17,17 @@ export function listAccounts({ search, state }: AccountFilter, cursor?: string):
   return request({ url: '/admin/accounts', params })
 }
 
-export function changeAccount(id: string, change: AccountChange): Promise<AdminAccount> {
-  return request({ method: 'PATCH', url: pathOf(id), data: change })
+export function lookAtAccount(id: string): Promise<Tagged<AdminAccount>> {
+  return requestTagged({ url: pathOf(id) })
 }
 
-export function deleteAccount(id: string): Promise<unknown> {
-  return request({ method: 'DELETE', url: pathOf(id) })
+/** `etag`: what it was like when it was looked at; empty: whatever it is like now. */
+export function changeAccount(id: string, change: AccountChange, etag: string): Promise<AdminAccount> {
+  return request({ method: 'PATCH', url: pathOf(id), data: change, headers: restingOn(etag) })
+}
+
+export function deleteAccount(id: string, etag: string): Promise<unknown> {
+  return request({ method: 'DELETE', url: pathOf(id), headers: restingOn(etag) })
 }
 
 export function listTiers(): Promise<Tier[]> {
@@ -48,6 +53,10 @@ export function listUsage(days: number): Promise<UsageLine[]> {
 /** `action`: its beginning; empty: all. */
 export function listAudit(action: string, cursor?: string): Promise<Page<AuditLine>> {
   return request({ url: '/admin/audit', params: { limit: 50, ...(action && { action }), ...(cursor && { cursor }) } })
+}
+
+function restingOn(etag: string): Record<string, string> {
+  return etag ? { 'If-Match': etag } : {}
 }
 
 function pathOf(id: string): string {

@@ -23,10 +23,22 @@ export function onSignedOut(listener: () => void): void {
   noteSignedOut = listener
 }
 
+/** A body, and what stands for it when an edit shall rest on it. */
+export interface Tagged<T> {
+  body: T
+  etag: string
+}
+
 /** Sends a request and returns its body; raises ApiFailure and nothing else. */
 export async function request<T>(config: AxiosRequestConfig): Promise<T> {
+  return (await requestTagged<T>(config)).body
+}
+
+/** The same, with the answer's ETag. */
+export async function requestTagged<T>(config: AxiosRequestConfig): Promise<Tagged<T>> {
   try {
-    return (await client.request<T>(config)).data
+    const { data, headers } = await client.request<T>(config)
+    return { body: data, etag: String(headers.etag ?? '') }
   } catch (error) {
     const failure = asFailure(error)
     if (failure instanceof ApiFailure && failure.code === 'unauthorized') noteSignedOut?.()

@@ -3,7 +3,7 @@ import { flushPromises, mount } from '@vue/test-utils'
 import { beforeEach, expect, it, vi } from 'vitest'
 import { createMemoryHistory, createRouter } from 'vue-router'
 
-import { changeAccount, deleteAccount } from '@/api/administration'
+import { changeAccount, deleteAccount, lookAtAccount } from '@/api/administration'
 import type { AdminAccount, Tier } from '@/domain/administration'
 import { ApiFailure } from '@/domain/failures'
 
@@ -27,12 +27,15 @@ async function open(account: AdminAccount = ada) {
       stubs: { UModal: { template: '<div><slot name="body" /><slot name="footer" /></div>' }, USelect: true },
     },
   })
+  vi.mocked(lookAtAccount).mockResolvedValue({ body: account, etag: '"1.2"' })
   await dialog.setProps({ modelValue: account })
+  await flushPromises()
   return dialog
 }
 
 beforeEach(() => {
   vi.mocked(changeAccount).mockReset().mockResolvedValue(ada)
+  vi.mocked(lookAtAccount).mockReset()
   vi.mocked(deleteAccount).mockReset().mockResolvedValue(undefined)
 })
 
@@ -42,7 +45,7 @@ it('sends what was typed, keeps limits that it has no field for, and leaves the 
   await dialog.get('input[placeholder="500"]').setValue('5')
   await dialog.get('form').trigger('submit')
   await flushPromises()
-  expect(changeAccount).toHaveBeenCalledWith('a', { tier: 'normal', role: 'user', quotas: { wings: 2, queued: 5, steps: 30, kinds: ['text'] } })
+  expect(changeAccount).toHaveBeenCalledWith('a', { tier: 'normal', role: 'user', quotas: { wings: 2, queued: 5, steps: 30, kinds: ['text'] } }, '"1.2"')
   expect(dialog.emitted('changed')).toHaveLength(1)
   expect(dialog.emitted('update:modelValue')).toEqual([[null]])
 })
@@ -58,6 +61,25 @@ it('stays open and says why when the server refuses', async () => {
   expect(dialog.emitted('changed')).toBeUndefined()
 })
 
+it('offers to load again what somebody else has changed, and goes on from there', async () => {
+  vi.mocked(changeAccount).mockRejectedValueOnce(
+    new ApiFailure({ status: 412, code: 'changed_meanwhile', message: 'Somebody has changed this since you looked at it.', fields: {} }),
+  )
+  const dialog = await open()
+  await dialog.get('form').trigger('submit')
+  await flushPromises()
+  expect(dialog.text()).toContain('Somebody has changed this')
+  vi.mocked(lookAtAccount).mockResolvedValue({ body: { ...ada, quotas: { queued: 7 } }, etag: '"3.4"' })
+  await dialog.findAll('button').find((button) => button.text() === 'Load again')?.trigger('click')
+  await flushPromises()
+  await dialog.setProps({ modelValue: dialog.emitted<[AdminAccount]>('update:modelValue')?.at(-1)?.[0] ?? null })
+  expect(dialog.text()).not.toContain('Somebody has changed this')
+  expect(dialog.get<HTMLInputElement>('input[placeholder="500"]').element.value).toBe('7')
+  await dialog.get('form').trigger('submit')
+  await flushPromises()
+  expect(changeAccount).toHaveBeenLastCalledWith('a', { tier: 'normal', role: 'user', quotas: { queued: 7 } }, '"3.4"')
+})
+
 it('deletes only once the name was typed', async () => {
   const dialog = await open()
   await dialog.findAll('button').find((button) => button.text() === 'Delete…')?.trigger('click')
@@ -67,7 +89,7 @@ it('deletes only once the name was typed', async () => {
   expect(button?.attributes('disabled')).toBeUndefined()
   await dialog.get('form').trigger('submit')
   await flushPromises()
-  expect(deleteAccount).toHaveBeenCalledWith('a')
+  expect(deleteAccount).toHaveBeenCalledWith('a', '"1.2"')
 })
 
 it('offers nobody to suspend or delete themselves, nor the owner', async () => {
