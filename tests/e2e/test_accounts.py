@@ -18,6 +18,7 @@ ADMIN = {
     "/admin/accounts": EMAIL,
     "/admin/invitations": "Nobody is invited at the moment.",
     "/admin/usage": "Nothing was drawn in this time.",
+    "/usage": "Nothing was drawn for you in this time.",
     "/admin/log": "claimed the server",
 }
 

@@ -39,6 +39,7 @@ export const routes: RouteRecordRaw[] = [
   { path: '/admin/invitations', name: 'invitations', component: () => import('./views/InvitationsView.vue'), meta: { title: 'Invitations' } },
   { path: '/admin/usage', name: 'usage', component: () => import('./views/UsageView.vue'), meta: { title: 'Usage' } },
   { path: '/admin/log', name: 'log', component: () => import('./views/LogView.vue'), meta: { title: 'Log' } },
+  { path: '/usage', name: 'own-usage', component: () => import('./views/OwnUsageView.vue'), meta: { title: 'Your usage' } },
   { path: '/account', name: 'account', component: () => import('./views/AccountView.vue'), meta: { title: 'Account' } },
   { path: '/sign-in', name: 'sign-in', component: () => import('./views/SignInView.vue'), meta: { title: 'Sign in', ...open } },
   { path: '/sign-up', name: 'sign-up', component: () => import('./views/SignUpView.vue'), meta: { title: 'Sign up', ...open } },

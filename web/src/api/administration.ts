@@ -1,5 +1,5 @@
 import type {
-  AccountChange, AdminAccount, AuditLine, Invitation, NewInvitation, Tier, UsageLine,
+  AccountChange, AdminAccount, AuditLine, Invitation, NewInvitation, Tier,
 } from '@/domain/administration'
 import type { Page } from '@/domain/pages'
 
@@ -44,10 +44,6 @@ export function makeInvitation(made: { email: string | null; role: string; tier:
 
 export function revokeInvitation(id: string): Promise<unknown> {
   return request({ method: 'DELETE', url: `/admin/invitations/${encodeURIComponent(id)}` })
-}
-
-export function listUsage(days: number): Promise<UsageLine[]> {
-  return everything('/admin/usage', { days })
 }
 
 /** `action`: its beginning; empty: all. */

@@ -1,10 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { barsOf, deedOf, doerOf, drawingTime, limitText, readLimit, subjectOf, sumsOf, type AuditLine, type UsageLine } from './administration'
-
-const line = (day: string, account_id: string, pictures: number, account: string | null = account_id): UsageLine => ({
-  day, account_id, account, tier: 'normal', pictures, device_seconds: pictures * 2,
-})
+import { deedOf, doerOf, limitText, readLimit, subjectOf, type AuditLine } from './administration'
 
 describe('limits of an account', () => {
   it.each([
@@ -20,25 +16,6 @@ describe('limits of an account', () => {
     expect(readLimit('many')).toBe('many')
     expect(readLimit(' NONE ')).toBeNull()
     expect(readLimit('a,,b ', true)).toEqual(['a', 'b'])
-  })
-})
-
-describe('usage', () => {
-  const lines = [line('2026-03-01', 'ada', 2), line('2026-03-01', 'bob', 1), line('2026-02-27', 'ada', 6), line('2026-02-27', 'x', 9, null)]
-
-  it('has a bar for every day, over the end of a month too', () => {
-    const bars = barsOf(lines, '2026-03-01', 4)
-    expect(bars.map((bar) => [bar.day, bar.pictures])).toEqual([
-      ['2026-02-26', 0], ['2026-02-27', 15], ['2026-02-28', 0], ['2026-03-01', 3],
-    ])
-    expect(bars[1]?.share).toBe(1)
-    expect(barsOf([], '2026-03-01', 2).map((bar) => bar.share)).toEqual([0, 0])
-  })
-  it('sums each account, and those that are gone at the end', () => {
-    expect(sumsOf(lines).map((sum) => [sum.account, sum.pictures])).toEqual([['ada', 8], ['bob', 1], ['deleted accounts', 9]])
-  })
-  it.each([[0.25, '0.3 s'], [59, '59 s'], [90, '1.5 min'], [5400, '1.5 h']])('says %d seconds as %s', (seconds, words) => {
-    expect(drawingTime(seconds)).toBe(words)
   })
 })
 

@@ -51,17 +51,6 @@ export interface NewInvitation extends Invitation {
   link: string
 }
 
-export interface UsageLine {
-  /** Such as 2026-01-31, in UTC. */
-  day: string
-  account_id: string
-  /** null: it was deleted since. */
-  account: string | null
-  tier: string
-  pictures: number
-  device_seconds: number
-}
-
 export interface AuditLine {
   number: number
   at: string
@@ -103,61 +92,6 @@ export function readLimit(text: string, list = false): Limit | string | undefine
   if (list) return typed.split(',').map((part) => part.trim()).filter(Boolean)
   const number = Number(typed)
   return Number.isFinite(number) ? number : typed
-}
-
-export interface DayBar {
-  day: string
-  pictures: number
-  device_seconds: number
-  /** 0 to 1, of the tallest. */
-  share: number
-}
-
-/** A bar for each of the last days, the oldest first, those without pictures too. `today`: such as 2026-01-31. */
-export function barsOf(lines: readonly UsageLine[], today: string, days: number): DayBar[] {
-  const sums = new Map<string, { pictures: number; device_seconds: number }>()
-  for (const line of lines) {
-    const sum = sums.get(line.day) ?? { pictures: 0, device_seconds: 0 }
-    sums.set(line.day, { pictures: sum.pictures + line.pictures, device_seconds: sum.device_seconds + line.device_seconds })
-  }
-  const most = Math.max(0, ...[...sums.values()].map((sum) => sum.device_seconds))
-  const end = Date.parse(`${today}T00:00:00Z`)
-  return Array.from({ length: days }, (_, index) => {
-    const day = new Date(end - (days - 1 - index) * 86_400_000).toISOString().slice(0, 10)
-    const sum = sums.get(day) ?? { pictures: 0, device_seconds: 0 }
-    return { day, ...sum, share: most > 0 ? sum.device_seconds / most : 0 }
-  })
-}
-
-export interface AccountSum {
-  account_id: string
-  account: string
-  tier: string
-  pictures: number
-  device_seconds: number
-}
-
-/** One line for each account, the one that drew longest first; deleted ones together at the end. */
-export function sumsOf(lines: readonly UsageLine[]): AccountSum[] {
-  const sums = new Map<string, AccountSum>()
-  for (const line of lines) {
-    const key = line.account === null ? '' : line.account_id
-    const sum = sums.get(key) ?? {
-      account_id: key, account: line.account ?? 'deleted accounts', tier: line.account === null ? '' : line.tier, pictures: 0, device_seconds: 0,
-    }
-    sums.set(key, { ...sum, pictures: sum.pictures + line.pictures, device_seconds: sum.device_seconds + line.device_seconds })
-  }
-  return [...sums.values()].sort(
-    (one, other) => Number(one.account_id === '') - Number(other.account_id === '') || other.device_seconds - one.device_seconds,
-  )
-}
-
-/** "4 s", "12 min", "3.5 h": how long a device drew. */
-export function drawingTime(seconds: number): string {
-  const round = new Intl.NumberFormat('en', { maximumFractionDigits: 1 })
-  if (seconds < 60) return `${round.format(seconds)} s`
-  if (seconds < 3600) return `${round.format(seconds / 60)} min`
-  return `${round.format(seconds / 3600)} h`
 }
 
 const DEEDS: Record<string, string> = {
