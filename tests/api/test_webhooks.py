@@ -222,6 +222,7 @@ def test_a_webhook_that_fails_for_days_is_disabled_and_what_it_missed_can_be_red
     assert verified(other["secret"], told)["data"]["webhook_id"] == hook["id"]
     assert ask(site, "POST", f"webhooks/{hook['id']}/ping", 409)["error"]["hint"] == "Resume it first."
     ask(site, "POST", f"webhooks/{hook['id']}/redeliver", 409)
+    ask(site, "POST", f"dispatches/{dead['id']}/redeliver", 409)
     del receiver.answers["/hook"]
     assert ask(site, "POST", f"webhooks/{hook['id']}/resume")["state"] == "active"
     since = {"since": waiting["created_at"]}

@@ -41,6 +41,7 @@ export const routes: RouteRecordRaw[] = [
   { path: '/admin/log', name: 'log', component: () => import('./views/LogView.vue'), meta: { title: 'Log' } },
   { path: '/usage', name: 'own-usage', component: () => import('./views/OwnUsageView.vue'), meta: { title: 'Your usage' } },
   { path: '/account', name: 'account', component: () => import('./views/AccountView.vue'), meta: { title: 'Account' } },
+  { path: '/account/webhooks', name: 'webhooks', component: () => import('./views/WebhooksView.vue'), meta: { title: 'Webhooks' } },
   { path: '/sign-in', name: 'sign-in', component: () => import('./views/SignInView.vue'), meta: { title: 'Sign in', ...open } },
   { path: '/sign-up', name: 'sign-up', component: () => import('./views/SignUpView.vue'), meta: { title: 'Sign up', ...open } },
   { path: '/claim', name: 'claim', component: () => import('./views/ClaimView.vue'), meta: { title: 'Claim', ...open } },

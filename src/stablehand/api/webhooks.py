@@ -154,7 +154,7 @@ def routes(door: Door) -> APIBlueprint:
         ]
         return reply(DispatchWhole(**dispatch_out(found).model_dump(), attempts=attempts))
 
-    @api.post("/dispatches/<id>/redeliver", responses={202: DispatchOut})
+    @api.post("/dispatches/<id>/redeliver", responses={202: DispatchOut, 409: Error})
     def redeliver_one(path: ById) -> Response:
         """Send one anew, even one that has arrived, under the same `webhook-id`."""
         return reply(dispatch_out(redeliver_dispatch(door.services, door.account, path.id)), 202)

@@ -11,7 +11,15 @@ from stablehand.domain.audit import Deed
 from stablehand.domain.dispatches import DispatchState, DispatchTry
 from stablehand.domain.errors import AddressRefused, Conflict, InvalidFields
 from stablehand.domain.pages import LIMIT_DEFAULT, Page, check_limit
-from stablehand.domain.webhooks import CHOICES, DESCRIPTION_MAX_CHARACTERS, LoggedDispatch, Webhook, secret_of
+from stablehand.domain.webhooks import (
+    CHANNEL,
+    CHOICES,
+    DESCRIPTION_MAX_CHARACTERS,
+    LoggedDispatch,
+    Webhook,
+    is_address,
+    secret_of,
+)
 from stablehand.services import Services
 from stablehand.services.announce import OUTBOX
 from stablehand.services.dispatch import DISPATCHES
@@ -153,7 +161,10 @@ def get_dispatch(services: Services, account: Account, dispatch_id: str) -> tupl
 
 
 def redeliver_dispatch(services: Services, account: Account, dispatch_id: str) -> LoggedDispatch:
-    """Send one anew, even one that has arrived. Raises NotFound."""
+    """Send one anew, even one that has arrived. Raises NotFound; Conflict: its webhook is not in use."""
+    known, _ = services.store.dispatch(dispatch_id, account.id)
+    if known.channel == CHANNEL and not is_address(known.destination):
+        _check_in_use(services.store.webhook(known.destination, account.id))
     revived = services.store.redeliver_dispatch(dispatch_id, account.id)
     services.doorbell.ring(DISPATCHES)
     return revived

@@ -128,6 +128,9 @@ const DEEDS: Record<string, string> = {
   'session.ended_all': 'signed out everywhere',
   'totp.disabled': 'turned one-time codes off',
   'totp.enabled': 'turned one-time codes on',
+  'webhook.deleted': 'deleted the webhook at',
+  'webhook.made': 'made a webhook at',
+  'webhook.rotated': 'changed the secret of a webhook',
 }
 
 /** What was done, in words; one that is not known yet is told as it is called. */
