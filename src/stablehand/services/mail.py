@@ -114,9 +114,8 @@ def _limit_words(said: Mapping[str, Any]) -> tuple[str, tuple[str, ...], str]:
 
 def _webhook_words(said: Mapping[str, Any]) -> tuple[str, tuple[str, ...], str]:
     lines = (
-        f"{said['url']} has not taken anything from us for too long, so we have stopped sending to it.",
-        f"The last answer: {said['reason']}",
-        "Nothing is lost: once the receiver works, turn the webhook on again under Account and let what was not "
-        "delivered be sent again.",
+        f"Nothing more is sent to {said['url']}. {said['reason']}",
+        "Nothing is lost: once the receiver works, turn the webhook on again under Account, and let what was not "
+        "delivered be sent anew.",
     )
     return "A webhook was turned off", lines, "/account"

@@ -23,20 +23,25 @@ export function saidOf(wanted: boolean, mailbox: Mailbox): boolean | null {
   return wanted === mailbox.results ? null : wanted
 }
 
-/** What will happen, and by when: "Your 4 pictures come by e-mail to a@b.org, at the latest at 15:40." */
+/**
+ * What will happen, and by when: "Your 4 pictures come by e-mail to a@b.org, at the latest by 15:40. You can close this
+ * page." While nobody can say when the pictures will be drawn, it is only what their tier is meant to hold.
+ */
 export function mailWords(job: Job, now: Date): string | null {
   if (!job.mail || isTerminal(job.state) || job.cancel_requested) return null
   const what = job.count === 1 ? 'Your picture comes' : `Your ${countOf(job.count, 'picture')} come`
-  return `${what} by e-mail to ${job.mail.to}, at the latest ${momentOf(new Date(job.mail.by), now)}. You can close this page.`
+  const by = momentOf(new Date(job.mail.by), now)
+  const when = typeof job.queue?.eta_seconds === 'number' ? `at the latest by ${by}` : `as a rule by ${by}`
+  return `${what} by e-mail to ${job.mail.to}, ${when}. You can close this page.`
 }
 
-/** "at 15:40", "tomorrow at 09:05", "on 24 November at 09:05": in the reader's own time. */
+/** "15:40", "tomorrow, 09:05", "24 November, 09:05": in the reader's own time. */
 function momentOf(moment: Date, now: Date): string {
   const time = moment.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })
   const days = Math.round((midnight(moment) - midnight(now)) / 86_400_000)
-  if (days === 0) return `at ${time}`
-  if (days === 1) return `tomorrow at ${time}`
-  return `on ${moment.toLocaleDateString('en-GB', { day: 'numeric', month: 'long' })} at ${time}`
+  if (days === 0) return time
+  if (days === 1) return `tomorrow, ${time}`
+  return `${moment.toLocaleDateString('en-GB', { day: 'numeric', month: 'long' })}, ${time}`
 }
 
 function midnight(moment: Date): number {
