@@ -255,3 +255,18 @@ def test_two_administrators_do_not_overwrite_each_other_unseen(town: Town) -> No
     assert (now.get_json()["tier"], now.get_json()["state"]) == ("premium", "active")
     assert now.headers["ETag"].partition(".")[0] == first.headers["ETag"].partition(".")[0]
     assert admin.send("DELETE", path, **{"If-Match": now.headers["ETag"]}).status_code == 204
+
+
+def test_a_webhook_that_was_changed_meanwhile_is_not_overwritten(site: Site) -> None:
+    body = {"url": "https://93.184.216.34/hook", "description": "mine"}
+    made = site.client.post("/api/v1/webhooks", json=body)
+    assert made.status_code == 201, made.get_data(as_text=True)
+    path = f"/api/v1/webhooks/{made.get_json()['id']}"
+    etag = site.client.get(path).headers["ETag"]
+    assert site.client.get(path, headers={"If-None-Match": etag}).status_code == 304
+    first = site.client.patch(path, json={"description": "ours"}, headers={"If-Match": etag})
+    assert (first.status_code, first.headers["ETag"] == etag) == (200, False)
+    assert code_of(site.client.patch(path, json={"description": "x"}, headers={"If-Match": etag}))[0] == 412
+    assert code_of(site.client.delete(path, headers={"If-Match": etag}))[0] == 412
+    assert site.client.get(path).get_json()["description"] == "ours"
+    assert site.client.delete(path, headers={"If-Match": first.headers["ETag"]}).status_code == 200

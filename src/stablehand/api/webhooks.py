@@ -6,6 +6,7 @@ from flask import Response, request
 from flask_openapi.blueprint import APIBlueprint
 
 from stablehand.api.door import BODY_ERRORS, Door, blueprint, reply
+from stablehand.api.etags import CHANGED, expected_versions, reply_tagged
 from stablehand.api.schemas import ById, Error, PageQuery
 from stablehand.api.webhook_schemas import (
     DispatchesQuery,
@@ -24,6 +25,7 @@ from stablehand.api.webhook_schemas import (
     WebhookPatch,
 )
 from stablehand.domain.pages import page_of
+from stablehand.domain.versions import webhook_version
 from stablehand.domain.webhooks import CHANNEL, CHOICES, TYPES, LoggedDispatch, Webhook, is_address
 from stablehand.services.webhooks import (
     account_secret,
@@ -85,19 +87,21 @@ def routes(door: Door) -> APIBlueprint:
     @api.get("/webhooks/<id>", responses={200: WebhookOut})
     def read_webhook(path: ById) -> Response:
         """Look at a webhook."""
-        return reply(WebhookOut(**_shown(get_webhook(door.services, door.account, path.id))))
+        return _tagged(get_webhook(door.services, door.account, path.id))
 
-    @api.patch("/webhooks/<id>", responses={200: WebhookOut, **BODY_ERRORS})
+    @api.patch("/webhooks/<id>", responses={200: WebhookOut, **BODY_ERRORS, **CHANGED})
     def patch_webhook(path: ById, body: WebhookPatch) -> Response:
         """Change a webhook's address, its description, or what it is told of."""
         values = body.model_dump(exclude_none=True)
-        return reply(WebhookOut(**_shown(change_webhook(door.services, door.account, path.id, values))))
+        expected = expected_versions()
+        return _tagged(change_webhook(door.services, door.account, path.id, values, expected=expected))
 
-    @api.delete("/webhooks/<id>", responses={200: WebhookOut})
+    @api.delete("/webhooks/<id>", responses={200: WebhookOut, **CHANGED})
     def drop_webhook(path: ById) -> Response:
         """Delete a webhook with its log; what has not arrived is dropped."""
         webhook = get_webhook(door.services, door.account, path.id)
-        delete_webhook(door.services, door.account, path.id, came_from=_came_from())
+        expected = expected_versions()
+        delete_webhook(door.services, door.account, path.id, came_from=_came_from(), expected=expected)
         return reply(WebhookOut(**_shown(webhook)))
 
     @api.post("/webhooks/<id>/ping", responses={202: PingedOut, 409: Error})
@@ -197,6 +201,10 @@ def _shown(webhook: Webhook) -> dict[str, Any]:
         "waiting": webhook.waiting,
         "dead": webhook.dead,
     }
+
+
+def _tagged(webhook: Webhook) -> Response:
+    return reply_tagged(WebhookOut(**_shown(webhook)), webhook_version(webhook))
 
 
 def _private(response: Response) -> Response:

@@ -9,6 +9,7 @@ from typing import Any
 from stablehand.domain.accounts import Account
 from stablehand.domain.errors import ChangedMeanwhile
 from stablehand.domain.images import Image
+from stablehand.domain.webhooks import Webhook
 
 #: versions on which somebody is ready to act; None: on any
 Expected = Collection[str] | None
@@ -26,6 +27,11 @@ def image_version(image: Image) -> str:
 def account_version(account: Account, own_quotas: Mapping[str, Any]) -> str:
     """Of what administrators decide about it."""
     return version_of(account.role, account.tier, dict(own_quotas), account.suspended_at, account.suspended_reason)
+
+
+def webhook_version(webhook: Webhook) -> str:
+    """Of what its owner decides about it, and whether it is in use."""
+    return version_of(webhook.url, webhook.description, webhook.types, webhook.paused_at, webhook.disabled_at)
 
 
 def check_version(expected: Expected, version: str) -> None:

@@ -11,6 +11,7 @@ from stablehand.domain.audit import Deed
 from stablehand.domain.dispatches import DispatchState, DispatchTry
 from stablehand.domain.errors import AddressRefused, Conflict, InvalidFields
 from stablehand.domain.pages import LIMIT_DEFAULT, Page, check_limit
+from stablehand.domain.versions import Expected
 from stablehand.domain.webhooks import (
     CHANNEL,
     CHOICES,
@@ -79,12 +80,17 @@ def get_webhook(services: Services, account: Account, webhook_id: str) -> Webhoo
     return services.store.webhook(webhook_id, account.id)
 
 
-def change_webhook(services: Services, account: Account, webhook_id: str, values: Mapping[str, Any]) -> Webhook:
-    """``values``: of url, types and description, those that change. Raises NotFound, InvalidFields."""
+def change_webhook(
+    services: Services, account: Account, webhook_id: str, values: Mapping[str, Any], *, expected: Expected = None
+) -> Webhook:
+    """``values``: of url, types and description, those that change.
+
+    Raises NotFound, InvalidFields, ChangedMeanwhile.
+    """
     _check(services, values)
     if "types" in values:
         values = {**values, "types": list(_in_order(values["types"]))}
-    return services.store.change_webhook(webhook_id, account.id, values)
+    return services.store.change_webhook(webhook_id, account.id, values, expected=expected)
 
 
 def pause_webhook(services: Services, account: Account, webhook_id: str) -> Webhook:
@@ -99,11 +105,13 @@ def resume_webhook(services: Services, account: Account, webhook_id: str) -> Web
     return webhook
 
 
-def delete_webhook(services: Services, account: Account, webhook_id: str, *, came_from: str = "") -> None:
-    """With all that waits for it, and its log. Raises NotFound."""
+def delete_webhook(
+    services: Services, account: Account, webhook_id: str, *, came_from: str = "", expected: Expected = None
+) -> None:
+    """With all that waits for it, and its log. Raises NotFound, ChangedMeanwhile."""
     webhook = services.store.webhook(webhook_id, account.id)
     deed = _deed("webhook.deleted", account, webhook_id, came_from, host=_host(webhook.url))
-    services.store.remove_webhook(webhook_id, account.id, deed)
+    services.store.remove_webhook(webhook_id, account.id, deed, expected=expected)
     while services.store.forget_dispatches(webhook_id):
         continue
 

@@ -8,6 +8,7 @@ from sqlalchemy import delete, func, select, update
 from stablehand.domain.audit import Deed
 from stablehand.domain.dispatches import DispatchState
 from stablehand.domain.errors import Conflict, NotFound
+from stablehand.domain.versions import Expected, check_version, webhook_version
 from stablehand.domain.webhooks import CHANNEL, SigningKey, Webhook
 from stablehand.store.audit import note
 from stablehand.store.dispatch_rows import IS_OPEN, DispatchRow, DispatchTryRow
@@ -69,10 +70,13 @@ class Webhooks(Transactions):
             return [webhook_id for webhook_id, types in rows if event_type in types]
 
     @repeatable
-    def change_webhook(self, webhook_id: str, account_id: str, values: Mapping[str, Any]) -> Webhook:
-        """``values``: of url, description and types, those that change. Raises NotFound."""
+    def change_webhook(
+        self, webhook_id: str, account_id: str, values: Mapping[str, Any], *, expected: Expected = None
+    ) -> Webhook:
+        """``values``: of url, description and types, those that change. Raises NotFound, ChangedMeanwhile."""
         with self.writing() as tx:
             row = _row(tx, webhook_id, account_id)
+            check_version(expected, webhook_version(_webhook_from(row, {})))
             for name in ("url", "description", "types"):
                 if name in values:
                     setattr(row, name, values[name])
@@ -101,10 +105,12 @@ class Webhooks(Transactions):
             return _webhook_from(row, _counts(tx, [row.id]).get(row.id, {}))
 
     @repeatable
-    def remove_webhook(self, webhook_id: str, account_id: str, deed: Deed) -> None:
-        """``forget_dispatches`` must follow. Raises NotFound."""
+    def remove_webhook(self, webhook_id: str, account_id: str, deed: Deed, *, expected: Expected = None) -> None:
+        """``forget_dispatches`` must follow. Raises NotFound, ChangedMeanwhile."""
         with self.writing() as tx:
-            tx.session.delete(_row(tx, webhook_id, account_id))
+            row = _row(tx, webhook_id, account_id)
+            check_version(expected, webhook_version(_webhook_from(row, {})))
+            tx.session.delete(row)
             note(tx, deed)
 
     @repeatable
