@@ -126,6 +126,15 @@ def test_a_second_pass() -> None:
     assert ordered(body | {"hr_checkpoint_name": "postcard"}) == small | plain, "which is what is drawn with anyway"
 
 
+def test_tags_of_networks_are_no_words() -> None:
+    tagged = "<lora:add_detail:0.7> a cat, <LyCO:x>red <hypernet:y:1>"
+    assert ordered({"prompt": tagged})["prompt"] == "a cat, red"
+    assert ordered({"prompt": tagged, "disable_extra_networks": True})["prompt"] == tagged
+    assert ordered({"prompt": "a <b> c"})["prompt"] == "a <b> c"
+    assert ordered({"enable_hr": True, "hr_prompt": f"a dog {tagged}"})["hr_prompt"] == "a dog  a cat, red"
+    assert "hr_prompt" not in ordered({"enable_hr": True, "hr_prompt": "<lora:x:1>"})
+
+
 def test_a_refiner_by_field_and_by_script() -> None:
     by_field = ordered({"refiner_checkpoint": "other", "refiner_switch_at": 0.6})
     script = {"alwayson_scripts": {"Refiner": {"args": [True, "other", 0.6]}}}

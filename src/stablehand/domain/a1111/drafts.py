@@ -26,6 +26,7 @@ from stablehand.domain.samplers import SAMPLERS, find_sampler, find_schedule
 DEFAULT_HIRES_STRENGTH = 0.7
 _COMMENT_LINE = re.compile(r"(^|\n)#[^\n]*(\n|$)")
 _COMMENT = re.compile(r"#[^\n]*(\n|$)")
+_NETWORK = re.compile(r"<(?:lora|lyco|hypernet):[^>]*>", re.IGNORECASE)
 _AUTOMATIC_VAE = frozenset({"automatic", "none", ""})
 
 #: field of our order -> the one that its client knows
@@ -103,7 +104,7 @@ def _common(asked: Mapping[str, Any], choices: Choices, checkpoints: Sequence[Ch
     clean = choices.truth("enable_prompt_comments")
     return JobOrder(
         may_be_wordless=True,
-        prompt=_words(asked["prompt"], clean),
+        prompt=_plain(asked, "prompt", clean),
         negative_prompt=_words(asked["negative_prompt"], clean) or None,
         checkpoint=None if checkpoint is None else checkpoint.id,
         width=_side(asked["width"]),
@@ -174,7 +175,7 @@ def _second_pass(
         denoising_strength=DEFAULT_HIRES_STRENGTH if strength is None else strength,
         hr_sampler_name=_known_sampler(asked["hr_sampler_name"]),
         hr_scheduler=_known_schedule(asked["hr_scheduler"]),
-        hr_prompt=asked["hr_prompt"] or None,
+        hr_prompt=_plain(asked, "hr_prompt", False) or None,
         hr_negative_prompt=asked["hr_negative_prompt"] or None,
     )
     return replace(draft, order=order)
@@ -218,6 +219,16 @@ def _from_picture(draft: Draft, asked: Mapping[str, Any], choices: Choices) -> D
 def without_comments(prompt: str) -> str:
     """Everything after a # is for people, as the option ``enable_prompt_comments`` has it."""
     return _COMMENT.sub("\n", _COMMENT_LINE.sub("\n", prompt)).strip() if "#" in prompt else prompt
+
+
+def without_networks(prompt: str) -> str:
+    """Without tags of networks, none of which is here: upstream, too, takes out those that it does not find."""
+    return _NETWORK.sub("", prompt).strip() if "<" in prompt else prompt
+
+
+def _plain(asked: Mapping[str, Any], field: str, clean: bool) -> str:
+    words = _words(asked[field], clean)
+    return words if asked["disable_extra_networks"] else without_networks(words)
 
 
 def _words(prompt: str | None, clean: bool) -> str:

@@ -18,7 +18,7 @@ _NOTES: dict[str, tuple[str, str]] = {
     "prompt": ("required", "what to draw"),
     "model": ("the default checkpoint", "a checkpoint's name; or one of upstream's own"),
     "n": ("1", "how many pictures, up to what the account's tier allows"),
-    "size": ("auto", "`auto` is the checkpoint's native size, or that of the picture it starts from"),
+    "size": ("auto", "`auto` is the checkpoint's native size, in the shape of the picture it starts from"),
     "quality": (
         "auto",
         "steps: "
