@@ -210,6 +210,7 @@ class Reports:
 
     def _deliver(self, pictures: list[_Reported]) -> None:
         message = Deliver(incarnation=self._session.incarnation, pictures=[one.picture for one in pictures])
+        log.debug("delivering", pictures=[(one.shot_id, one.token, one.device_seconds) for one in message.pictures])
         try:
             delivered = self._session.call(lambda: self._session.client.deliver(message))
         except Refused as refused:

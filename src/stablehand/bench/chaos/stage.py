@@ -78,7 +78,8 @@ class Stage:
         for thread in self._threads:
             thread.join()
         self._wait_until(lambda: untold(self._engine) == 0, "notices are left in the outbox")
-        verdict = judge(self._engine, orders.accepted, self._folder / "objects", self._folder / "notices.jsonl")
+        agents = [player.log for player in self._troupe.players if player.part == "agent"]
+        verdict = judge(self._engine, orders.accepted, self._folder / "objects", self._folder / "notices.jsonl", agents)
         return verdict, {
             "store": plan.store,
             "kills": self._done["kill"],
@@ -144,6 +145,8 @@ class Stage:
             "COMPUTE__RUNTIME": "null",
             "COMPUTE__NULL_SECONDS_PER_STEP": plan.seconds_per_step,
             "COMPUTE__SEATS": plan.seats,
+            "OBSERVABILITY__LOG_FORMAT": "json",
+            "OBSERVABILITY__LOG_LEVEL": "debug" if part == "agent" else "info",  # agents say what they deliver
         }
         self._troupe.players.append(
             Player(

@@ -2,17 +2,19 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, text
 
+from stablehand.bench.chaos.bookkeeping import keep_books, read_diary
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Everything but ``resent``, which is allowed, should be 0."""
+    """Everything but ``resent``, which is allowed, should be 0; seconds are those of the ledger."""
 
     shots: int  #: pictures in jobs that were answered with 202
     lost: int  #: of those: without a result, or whose bytes are gone
@@ -26,6 +28,12 @@ class Verdict:
     dead_lettered: int
     losses: int  #: leases that were lost
     errors: int  #: attempts that ended as errors
+    ledger_seconds: float  #: as Books says them, and what follows
+    delivered_seconds: float
+    waste_seconds: float
+    ledger_differences: int
+    unbooked_leases: int
+    overbooked_shots: int
 
     @property
     def is_clean(self) -> bool:
@@ -39,6 +47,10 @@ class Verdict:
                 self.double_notices,
                 self.lost_notices,
                 self.dead_lettered,
+                self.ledger_differences,
+                self.ledger_seconds != self.delivered_seconds,
+                self.unbooked_leases,
+                self.overbooked_shots,
             )
         )
 
@@ -79,8 +91,11 @@ def still_held(engine: Engine, held: Mapping[str, int]) -> dict[str, int]:
     return {row[0]: row[1] for row in rows if row[1] == held[row[0]] and row[2] in ("queued", "running")}
 
 
-def judge(engine: Engine, accepted: Mapping[str, int], objects: Path, notices: Path) -> Verdict:
+def judge(
+    engine: Engine, accepted: Mapping[str, int], objects: Path, notices: Path, agent_logs: Iterable[Path]
+) -> Verdict:
     """``accepted``: job id -> pictures; ``objects``: the folder of pictures; ``notices``: lines that have arrived."""
+    books = keep_books(engine, read_diary(agent_logs))
     with engine.connect() as connection:
         jobs = {row[0] for row in connection.execute(text("SELECT id FROM jobs"))}
         succeeded: Counter[str] = Counter()
@@ -112,6 +127,7 @@ def judge(engine: Engine, accepted: Mapping[str, int], objects: Path, notices: P
         dead_lettered=failed,
         losses=int(losses or 0),
         errors=int(errors or 0),
+        **asdict(books),
     )
 
 
