@@ -159,7 +159,8 @@ def _business(corner: NDArray[np.uint8], side: int) -> float:
 
 def as_floats(pictures: NDArray[np.uint8]) -> Tensor:
     """(n, h, w, 3) bytes to (n, 3, h, w) from 0 to 1."""
-    return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 255
+    # A copy, since renders are mapped from a file that nobody writes to.
+    return torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float() / 255
 
 
 def loss_of(wanted: Tensor, drawn: Tensor, edge_weight: float) -> Tensor:
