@@ -11,10 +11,11 @@ from stablehand.domain.dispatches import (
     PER_DESTINATION,
     Arrived,
     Dispatch,
-    Full,
     Never,
     NotNow,
+    Room,
 )
+from stablehand.domain.errors import StoreUnavailable
 from stablehand.domain.notices import JOB_KINDS, Notice
 from stablehand.domain.notify import Notify
 from stablehand.ports import Channel
@@ -22,6 +23,8 @@ from stablehand.services.cancel import cancel
 from stablehand.services.courier import Courier, carry
 from stablehand.services.dispatch import Carriage, DispatchSink
 from stablehand.services.retry import retry
+from stablehand.store import dispatches
+from stablehand.store.dispatch_log import DispatchFilter
 from tests.running import eventually
 from tests.store.house import House
 
@@ -108,7 +111,9 @@ def test_every_try_is_written_down_with_the_answer(house: House) -> None:
     van.ends.clear()
     house.clock.turn(PAUSES_SECONDS[0] * 2)
     store = house.services.store
-    [claimed] = store.claim_dispatches(lambda due: [one.number for one in due], full=Full(), under_way=())
+    [claimed] = store.claim_dispatches(
+        lambda due: [one.number for one in due], room=Room(channels=frozenset({"van"})), under_way=()
+    )
     carriage.empty()
     _, tries = store.dispatch(claimed.dispatch.id, house.account.id)
     assert [(one.status, one.error, one.answer) for one in tries] == [(503, "busy", "later"), (200, "", "thanks")]
@@ -138,11 +143,33 @@ def test_a_channel_with_a_bug_costs_a_try(house: House) -> None:
     assert Carriage(house.services, [van]).empty() == {("van", "failed"): 1}
 
 
-def test_what_no_channel_knows_waits_for_one_that_does(house: House) -> None:
+def test_what_no_channel_knows_waits_for_one_that_does_and_hides_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatches, "LOOK", 1)
     house.order()
-    expand(house, Van("here", name="pigeons"))
-    assert Carriage(house.services, [Van("here")]).empty() == {}
+    van = Van("here")
+    expand(house, Van("here", name="pigeons"), van)
+    assert Carriage(house.services, [van]).empty() == {("van", "arrived"): 1}
     assert states(house, "pigeons") == {"waiting": 1}
+
+
+def test_a_database_that_is_away_costs_no_try(house: House) -> None:
+    class Cut(Van):
+        def carry(self, dispatch: Dispatch, notice: Notice) -> Arrived | NotNow | Never:
+            if len(self.carried) == 0:
+                super().carry(dispatch, notice)
+                raise StoreUnavailable("The database cannot be reached.")
+            return super().carry(dispatch, notice)
+
+    house.order()
+    van = Cut("here")
+    expand(house, van)
+    assert Carriage(house.services, [van]).empty() == {}
+    house.clock.turn(2 * PAUSES_SECONDS[0])
+    assert Carriage(house.services, [van]).empty() == {("van", "arrived"): 1}
+    [entry] = house.services.store.dispatches(house.account.id, DispatchFilter(), limit=5, cursor=None).items
+    assert entry.tries == 1
 
 
 def test_the_word_of_a_carrier_that_was_followed_by_another_counts_no_more(house: House) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from stablehand.adapters.outside import Rules, fetch, target_of
+from stablehand.adapters.outside import Answer, Rules, fetch, post, target_of
 from stablehand.domain.errors import AddressRefused
 from tests.certificates import own_certificate
 
@@ -99,6 +99,10 @@ def test_an_operator_may_allow_a_network() -> None:
 
 
 class _Answers(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
     def do_GET(self) -> None:
         path, _, where = self.path.partition("?")
         if path in ("/slow-headers", "/slow-bytes"):
@@ -175,6 +179,28 @@ def test_redirects_are_followed_a_few_times_and_checked_each_time(port: int) -> 
 def test_what_is_no_picture_of_a_fair_size_is_refused(port: int, path: str, why: str) -> None:
     with pytest.raises(AddressRefused, match=why):
         fetch(f"http://127.0.0.1:{port}/{path}", HERE)
+
+
+def send(url: str, rules: Rules = HERE) -> Answer:
+    return post(url, b"{}", {"Content-Type": "application/json"}, rules, read_bytes=100)
+
+
+def test_what_is_posted_follows_no_redirect_and_reads_the_beginning_of_the_answer(port: int) -> None:
+    url = f"http://127.0.0.1:{port}"
+    assert send(f"{url}/on?{url}/a") == Answer(302, "x" * 10, location=f"{url}/a")
+    assert send(f"{url}/large") == Answer(200, "x" * 100)
+    assert send(f"{url}/none").status == 404
+    for elsewhere in (f"http://localhost:{port}/", "http://127.0.0.1:1/", "http://10.0.0.1/", "file:///etc/passwd"):
+        with pytest.raises(AddressRefused):
+            send(elsewhere, dataclasses.replace(HERE, networks=()) if "localhost" in elsewhere else HERE)
+
+
+def test_the_status_counts_even_if_the_rest_of_the_answer_never_ends(port: int) -> None:
+    rules = dataclasses.replace(HERE, most_seconds=0.3)
+    answer = post(f"http://127.0.0.1:{port}/slow-bytes", b"{}", {}, rules, read_bytes=10**6)
+    assert (answer.status, set(answer.text)) == (200, {"x"})
+    with pytest.raises(AddressRefused, match=r"longer than 0\.3 seconds"):
+        send(f"http://127.0.0.1:{port}/slow-headers", rules)
 
 
 @pytest.mark.parametrize("path", ["slow-headers", "slow-bytes"])

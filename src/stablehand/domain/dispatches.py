@@ -124,12 +124,12 @@ def pause_seconds(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Full:
-    """Of what no more may be under way, so that nobody need look at it."""
+class Room:
+    """Where there is room for more: on these channels, but not on these roads nor for these accounts."""
 
-    roads: frozenset[Road] = frozenset()
-    accounts: frozenset[str] = frozenset()
-    channels: frozenset[str] = frozenset()
+    channels: frozenset[str]
+    full_roads: frozenset[Road] = frozenset()
+    full_accounts: frozenset[str] = frozenset()
 
 
 class Traffic:
@@ -155,14 +155,14 @@ class Traffic:
     def free(self) -> int:
         return max(0, self._places - self._count)
 
-    def full(self) -> Full:
+    def room(self) -> Room:
         roads = {road for road in self._roads if self._is_taken(road)}
         if self._has_trouble_enough():
             roads |= set(self._troubled)
-        return Full(
-            roads=frozenset(roads),
-            accounts=frozenset(account for account, count in self._accounts.items() if count >= PER_ACCOUNT),
-            channels=frozenset(channel for channel in self._channels if self._is_closed(channel)),
+        return Room(
+            full_roads=frozenset(roads),
+            full_accounts=frozenset(account for account, count in self._accounts.items() if count >= PER_ACCOUNT),
+            channels=frozenset(channel for channel in self._at_once if not self._is_closed(channel)),
         )
 
     def choose(self, due: Iterable[Due]) -> list[int]:

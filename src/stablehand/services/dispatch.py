@@ -26,6 +26,7 @@ from stablehand.domain.dispatches import (
     Traffic,
     pause_seconds,
 )
+from stablehand.domain.errors import StoreUnavailable
 from stablehand.domain.notices import Notice
 from stablehand.ports import Channel
 from stablehand.services import Services
@@ -138,7 +139,7 @@ class Carriage:
         if not traffic.free or not self._services.store.has_due_dispatches():
             return 0
         claimed = self._services.store.claim_dispatches(
-            traffic.choose, full=traffic.full(), under_way=set(self._under_way)
+            traffic.choose, room=traffic.room(), under_way=set(self._under_way)
         )
         for one in claimed:
             self._under_way[one.due.number] = one.due
@@ -149,6 +150,8 @@ class Carriage:
         began = time.monotonic()
         try:
             outcome: Outcome = self._channels[one.dispatch.road.channel].carry(one.dispatch, one.notice)
+        except StoreUnavailable as error:  # no fault of the receiver's
+            outcome = NotNow(error=error.message, is_try=False)
         except Exception as error:
             _log.exception("A channel broke over the dispatch %s.", one.dispatch.id)
             outcome = NotNow(error=f"{type(error).__name__}: {error}")

@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy import func, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from stablehand.domain.dispatches import Dispatch, DispatchState, Due, Full, Outcome, Road
+from stablehand.domain.dispatches import Dispatch, DispatchState, Due, Outcome, Road, Room
 from stablehand.domain.notices import Notice
 from stablehand.domain.webhooks import CHANNEL
 from stablehand.store.dispatch_rows import IS_DEAD, IS_WAITING, DispatchRow, DispatchTryRow
@@ -83,11 +83,11 @@ class Dispatches(Transactions):
 
     @repeatable
     def claim_dispatches(
-        self, choose: Callable[[Sequence[Due]], Collection[int]], *, full: Full, under_way: Collection[int]
+        self, choose: Callable[[Sequence[Due]], Collection[int]], *, room: Room, under_way: Collection[int]
     ) -> list[Claimed]:
         """Those due dispatches that ``choose`` takes, of the longest due; whoever claimed them before is fenced.
 
-        ``full``: of what none need be shown to it; ``under_way``: numbers that the caller has in hand.
+        ``room``: what need be shown to it; ``under_way``: numbers that the caller has in hand.
         """
         with self.writing() as tx:
             query = (
@@ -96,14 +96,14 @@ class Dispatches(Transactions):
                     IS_WAITING,
                     DispatchRow.next_try_at <= tx.now,
                     DispatchRow.number.not_in(under_way),
-                    DispatchRow.account_id.not_in(full.accounts),
-                    DispatchRow.channel.not_in(full.channels),
+                    DispatchRow.account_id.not_in(room.full_accounts),
+                    DispatchRow.channel.in_(room.channels),
                 )
                 .order_by(DispatchRow.next_try_at, DispatchRow.number)
                 .limit(LOOK)
             )
-            if full.roads:
-                taken = [(road.channel, road.destination) for road in full.roads]
+            if room.full_roads:
+                taken = [(road.channel, road.destination) for road in room.full_roads]
                 query = query.where(tuple_(DispatchRow.channel, DispatchRow.destination).not_in(taken))
             rows = {row.number: row for row in tx.session.scalars(query.with_for_update(skip_locked=True))}
             claimed: list[Claimed] = []
