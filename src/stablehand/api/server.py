@@ -5,6 +5,7 @@ only watches it, so that a crash of native code costs seconds, not the service.
 import contextlib
 import http
 import json
+import logging
 import os
 import signal
 import socket
@@ -72,13 +73,20 @@ def bind(host: str, port: int) -> socket.socket:
 
 def give_up_on_silence(line: socket.socket, seconds: int) -> None:
     """Let blocking reads and writes fail after so long, lest whoever stops in the middle keeps a thread for ever."""
-    for what in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-        line.setsockopt(socket.SOL_SOCKET, what, struct.pack("ll", seconds, 0))
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", seconds, 0))
+    # A write of which a part was taken waits for the rest as long again.
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", *divmod(seconds * 500_000, 1_000_000)))
 
 
 def run(service: Service, listener: socket.socket) -> None:
     """Serve until SIGTERM or SIGINT; raises SystemExit then."""
+    logging.getLogger("gunicorn.error").addFilter(_is_news)
     _Server(service, listener).run()
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """That somebody fell silent and was given up is none."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], BlockingIOError)
 
 
 class _Server(BaseApplication):  # type: ignore[misc]

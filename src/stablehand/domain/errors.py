@@ -139,7 +139,7 @@ class ChangedMeanwhile(StablehandError):
     def __init__(self) -> None:
         super().__init__(
             "Somebody has changed this since you looked at it.",
-            hint="Nothing was done. Load it again, and send the change with its new ETag.",
+            hint="Nothing was done. Load it again, look, and decide anew.",
         )
 
 
