@@ -114,5 +114,5 @@ def test_from_the_readme_to_a_team(service: RunningService, open_page: OpenPage)
     assert "try again from" in error["hint"]
     ada.get_by_role("link", name="Queue").click()
     expect(ada.get_by_text(re.compile("1 of 3 pictures left today"))).to_be_visible()
-    owner.get_by_role("link", name="Usage").click()
+    owner.get_by_role("link", name="Usage", exact=True).click()
     expect(owner.get_by_role("row", name=re.compile(ADA))).to_contain_text("2")

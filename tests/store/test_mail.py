@@ -329,6 +329,16 @@ def test_a_limit_that_is_used_up_is_told_once_a_day(office: PostOffice) -> None:
     assert len(office.carry()) == 1
 
 
+def test_a_limit_that_an_order_would_pass_is_not_said_to_be_used_up(office: PostOffice) -> None:
+    office.house.services.store.tiers = SHIPPED.with_quotas(pictures_a_day=3)
+    office.order(count=2)
+    with pytest.raises(QuotaSpent):
+        office.order(count=2)
+    [letter] = office.carry()
+    assert letter.subject == "An order was more than you may have today"
+    assert "2 are used or waiting, and an order for 2 more was refused" in " ".join(letter.text.split())
+
+
 def test_a_webhook_that_was_turned_off_is_told(office: PostOffice) -> None:
     payload = {"webhook_id": "w", "url": "https://receiver.example/hook", "reason": "500 for three days"}
     notice = replace(notice_of(office.order()), kind="webhook_disabled", job_id="", payload=payload)

@@ -20,9 +20,6 @@ from stablehand.services.mail_choices import wants_mail
 from stablehand.services.manners import Manners
 from stablehand.services.result_mail import job_key, result_letter
 
-#: kinds of notices that letters are written about
-_ABOUT_ACCOUNTS = frozenset({"quota_reached", "webhook_disabled"})
-
 
 class MailChannel:
     """Implements ports.Channel. Its destinations are accounts: their addresses may change while a letter waits."""
@@ -63,7 +60,7 @@ class MailChannel:
         to = self._services.store.mailbox(notice.account_id).address
         if to is None:
             raise NotFound("The account has no address.")
-        if notice.kind in _ABOUT_ACCOUNTS:
+        if notice.kind != "job_finished":
             return word_letter(self._manners, notice, to=to)
         job = self._services.store.job(notice.job_id)
         sort = sort_of(job)
@@ -109,7 +106,9 @@ def _limit_words(said: Mapping[str, Any]) -> tuple[str, tuple[str, ...], str]:
         "what waits.",
         "Whoever runs the service can give your account more.",
     )
-    return f"You have used up your {unit} for today", lines, "/account"
+    is_spent = said["used"] >= said["most"]
+    title = f"You have used up your {unit} for today" if is_spent else "An order was more than you may have today"
+    return title, lines, "/account"
 
 
 def _webhook_words(said: Mapping[str, Any]) -> tuple[str, tuple[str, ...], str]:

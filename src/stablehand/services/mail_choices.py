@@ -11,6 +11,9 @@ from stablehand.domain.notices import Notice
 from stablehand.domain.notify import MailPromise, Notify
 from stablehand.services import Services
 
+#: kinds of notices that letters are written about
+_WORTH_A_LETTER = frozenset({"job_finished", "quota_reached", "webhook_disabled"})
+
 
 def mailbox_of(services: Services, account: Account) -> Mailbox:
     """Where an account's mail goes, and what it wants there. Raises NotFound."""
@@ -32,12 +35,14 @@ def unsubscribe(services: Services, account_id: str, sort: Sort) -> None:
 
 
 def wants_mail(services: Services, notice: Notice) -> bool:
-    """Whether a letter goes out for a notice."""
+    """Whether a letter goes out for a notice. Most are of no such kind, and cost nothing."""
+    if notice.kind not in _WORTH_A_LETTER:
+        return False
     try:
         mailbox = services.store.mailbox(notice.account_id)
-        if notice.kind in {"quota_reached", "webhook_disabled"}:
+        if notice.kind != "job_finished":
             return mailbox.wants("notices")
-        if notice.kind != "job_finished" or mailbox.address is None:
+        if mailbox.address is None:
             return False
         job = services.store.job(notice.job_id)
     except NotFound:

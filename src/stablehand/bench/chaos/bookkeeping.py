@@ -67,5 +67,7 @@ def keep_books(engine: Engine, diary: Diary) -> Books:
             charged.get(shot_id) != delivered.get(shot_id) for shot_id in charged.keys() | delivered.keys()
         ),
         unbooked_leases=sum(abs(token - (shot_id in running) - ended[shot_id]) for shot_id, token in tokens.items()),
-        overbooked_shots=sum(fsum(seconds) > _CLOCKS * (tokens.get(shot_id, 0) + 1) for shot_id, seconds in booked.items()),
+        overbooked_shots=sum(
+            fsum(seconds) > _CLOCKS * (tokens.get(shot_id, 0) + 1) for shot_id, seconds in booked.items()
+        ),
     )
