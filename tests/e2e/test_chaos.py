@@ -34,8 +34,10 @@ def test_chaos_loses_nothing_and_does_nothing_twice(words: list[str]) -> None:
     assert finished.returncode == 0, (result, finished.stderr)
     assert result["shots"] == int(words[words.index("--shots") + 1])
     assert result["kills"] == int(words[words.index("--kills") + 1])
-    wrong = ("lost", "double_results", "double_charges", "double_notices", "lost_notices", "dead_lettered")
-    wrong += ("ledger_differences", "unbooked_leases", "overbooked_shots")
+    wrong = (
+        *("lost", "double_results", "double_charges", "double_notices", "lost_notices", "dead_lettered"),
+        *("ledger_differences", "unbooked_leases", "overbooked_shots"),
+    )
     assert {name: result[name] for name in wrong} == dict.fromkeys(wrong, 0)
     assert result["ledger_seconds"] == result["delivered_seconds"] > 0
     assert result["waste_seconds"] > 0

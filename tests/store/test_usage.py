@@ -1,14 +1,18 @@
 """What the ledger comes to, by whatever key, before and after days that are over were summed up."""
 
+import json
 from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import chain, combinations
 from math import fsum
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
+from typer.testing import CliRunner
 
+from stablehand.cli import app
 from stablehand.domain.errors import InvalidFields
 from stablehand.domain.prices import Prices
 from stablehand.domain.usage import KEYS, Key, UsageLine, in_units, total
@@ -155,6 +159,17 @@ def test_periods(house: House) -> None:
         with pytest.raises(InvalidFields) as refused:
             period(services, **wrong)
         assert list(refused.value.fields) == [field]
+
+
+def test_plans_reckon_with_what_the_ledger_has_measured(file_house: House, tmp_path: Path) -> None:
+    hand = file_house.agent()
+    for _ in range(3):
+        draw(file_house, hand, 7.5, steps=20, width=512, height=512, cfg_scale=7.0)
+    (tmp_path / "load.yaml").write_text("streams: [{pictures_a_day: 100, family: sd1, steps: 20}]")
+    asked = ["plan", str(tmp_path / "load.yaml"), "--data-dir", str(tmp_path), "--json"]
+    [drawn] = json.loads(CliRunner().invoke(app, asked).output)["draws"]
+    assert drawn["known_by"] == "measured on test (3 pictures)"
+    assert drawn["seconds"] == pytest.approx(7.5)
 
 
 def test_a_deleted_account_has_no_name_in_it(busy: House) -> None:

@@ -3,6 +3,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner, Result
 
 from stablehand.cli import app
@@ -198,4 +199,38 @@ def test_what_the_command_cannot_plan_is_refused(tmp_path: Path) -> None:
     load = str(tmp_path / "load.yaml")
     for arguments in ([], [load, "--preset", "gold"], [str(tmp_path / "bad.yaml")], [load, "--prices", load]):
         assert CliRunner().invoke(app, ["plan", *arguments, "--data-dir", str(tmp_path / "none")]).exit_code != 0
-    assert "aws-g4dn" in CliRunner().invoke(app, ["plan", "--list"]).output
+    shown = CliRunner().invoke(app, ["plan", "--list"]).output
+    assert all(name in shown for name in ("aws-g4dn", "self-hosted", "settings"))
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_a_price_list_is_shown_as_a_file_that_can_be_edited(name: str, tmp_path: Path) -> None:
+    shown = CliRunner().invoke(app, ["plan", "--preset", name, "--show", "--data-dir", str(tmp_path / "none")])
+    assert shown.exit_code == 0, shown.output
+    assert read_prices(yaml.safe_load(shown.output), name=name) == PRESETS[name]
+
+
+def test_the_settings_are_a_price_list(tmp_path: Path) -> None:
+    (tmp_path / "load.yaml").write_text("streams: [{pictures_a_day: 300, seconds: 5}]")
+    asked = ["plan", str(tmp_path / "load.yaml"), "--preset", "settings", "--json", "--data-dir", str(tmp_path)]
+    refused = CliRunner().invoke(app, asked)
+    assert isinstance(refused.exception, BadSettings)
+    assert "costs.device_hour" in refused.exception.hint
+    (tmp_path / "stablehand.yaml").write_text("costs: {currency: MAD, device_hour: 2, pools: {large: 10}}")
+    result = json.loads(CliRunner().invoke(app, asked).output)
+    assert (result["currency"], result["cost_a_month"]) == ("MAD", pytest.approx(2 * 730))
+    large = json.loads(CliRunner().invoke(app, [*asked, "--pool", "large"]).output)
+    assert large["cost_a_month"] == pytest.approx(10 * 730)
+
+
+@pytest.mark.parametrize(("name", "total"), [("rented", 7280), ("bought", 4100)])
+def test_a_table_of_costs_comes_to_the_sum_of_its_rows(name: str, total: float) -> None:
+    """The files of the guide: figures of an example, whose point is that nothing is added and nothing lost."""
+    file = Path(__file__).parents[2] / "docs" / "examples" / f"prices-{name}.yaml"
+    prices = read_prices(yaml.safe_load(file.read_text(encoding="utf-8")), name=name)
+    assert "example" in prices.about
+    made = plan(Load(streams=(replace(NORMAL, pictures_a_day=500),)), prices)
+    assert made.agents == 1
+    assert made.currency == "MAD"
+    assert made.cost_a_month == pytest.approx(total, abs=0.005)
+    assert sum(line.cost for line in made.lines) == made.cost_a_month

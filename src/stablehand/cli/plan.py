@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from stablehand.domain.estimates import Rate, RateKey
     from stablehand.settings import Settings
     from stablehand.simulation.planning import Plan
+    from stablehand.simulation.prices import PriceList
 
 
 def plan(
@@ -26,11 +27,13 @@ def plan(
         Path | None,
         typer.Option(help="A price list of your own, YAML or JSON, instead.", exists=True, dir_okay=False),
     ] = None,
+    pool: Annotated[str, typer.Option(help="Whose device-hours `--preset settings` takes.")] = "default",
     seed: Annotated[int, typer.Option(help="Of arrivals and interruptions.")] = 0,
     data_dir: DataDir = None,
     config: Config = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
     show_list: Annotated[bool, typer.Option("--list", help="Show the price lists that come along and end.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Print the price list as YAML, to be edited, and end.")] = False,
 ) -> None:
     """Plan a fleet for a load: agents, waits by tier, and cost a month and a picture.
 
@@ -39,19 +42,28 @@ def plan(
     from stablehand.settings import load
     from stablehand.simulation.planning import plan as make_plan
     from stablehand.simulation.planning import read_load
-    from stablehand.simulation.prices import PRESETS, read_prices
+    from stablehand.simulation.prices import PRESETS, SETTINGS, from_settings, read_prices
 
     if show_list:
         for known in PRESETS.values():
             typer.echo(f"{known.name:<16}{known.currency}  {known.about}")
+        typer.echo(f"{SETTINGS:<16}     what this installation's settings say that a device-hour costs (costs)")
         return
-    if load_file is None:
+    if prices is None and preset not in (*PRESETS, SETTINGS):
+        raise typer.BadParameter(f"There is no price list {preset!r}. They are: {', '.join((*PRESETS, SETTINGS))}.")
+    if load_file is None and not show:
         raise typer.BadParameter("Say what people order: stablehand plan LOAD. docs/howto/plan-costs.md has one.")
-    if prices is None and preset not in PRESETS:
-        raise typer.BadParameter(f"There is no price list {preset!r}. They are: {', '.join(PRESETS)}.")
-    chosen = PRESETS[preset] if prices is None else read_prices(_values(prices, "prices"), name=prices.stem)
-    wanted = read_load(_values(load_file, "load"))
     settings = load(data_dir=data_dir, config=config)
+    if prices is not None:
+        chosen = read_prices(_values(prices, "prices"), name=prices.stem)
+    elif preset == SETTINGS:
+        chosen = from_settings(settings.costs.in_force, pool)
+    else:
+        chosen = PRESETS[preset]
+    if show or load_file is None:
+        typer.echo(_as_yaml(chosen), nl=False)
+        return
+    wanted = read_load(_values(load_file, "load"))
     rates = _rates(settings) if any(stream.seconds is None for stream in wanted.streams) else {}
     made = make_plan(wanted, chosen, tiers=settings.tiers_in_force, rates=rates, seed=seed)
     if as_json:
@@ -70,6 +82,18 @@ def _values(file: Path, what: str) -> Any:
         return yaml.safe_load(file.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise InvalidFields({what: f"YAML or JSON ({error})"}) from error
+
+
+def _as_yaml(chosen: "PriceList") -> str:
+    """A file that ``--prices`` reads again. Its name will be the file's."""
+    from dataclasses import asdict
+
+    import yaml
+
+    values = asdict(chosen)
+    del values["name"]
+    values["rows"] = list(values["rows"])
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
 def _rates(settings: "Settings") -> "Mapping[RateKey, Rate]":

@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from stablehand.domain.errors import BadSettings
+from stablehand.domain.prices import Prices
 from stablehand.simulation.reading import read_values
 
 #: A month is a twelfth of 365 days.
 DAYS_A_MONTH = 365 / 12
 HOURS_A_MONTH = 24 * DAYS_A_MONTH
+#: name of the list that ``from_settings`` makes
+SETTINGS = "settings"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,14 +64,25 @@ class Usage:
     transfer_gb: float
 
 
-#: What comes along. A list prices only what is known of it: nothing is filled in by guess.
+#: What comes along. A list of a provider's prices holds only what is known of them: nothing is filled in by guess.
 PRESETS: dict[str, PriceList] = {
     "aws-g4dn": PriceList(
         name="aws-g4dn",
         about="EC2 g4dn.xlarge on demand; storage, transfer and all else are left out",
         currency="MAD",
         machine=Machine(name="g4dn.xlarge", price_an_hour=5.26),
-    )
+    ),
+    "self-hosted": PriceList(
+        name="self-hosted",
+        about="rows of a machine of one's own with made-up figures: put yours in their place (--show)",
+        currency="MAD",
+        machine=Machine(name="own machine (example)", price_a_month=700.0, price_an_hour=0.5),
+        rows=(
+            Row(name="server (example)", price_a_month=300.0),
+            Row(name="internet (example)", price_a_month=400.0),
+            Row(name="somebody's hours (example)", price_a_month=150.0, count=4),
+        ),
+    ),
 }
 
 
@@ -82,6 +97,22 @@ def monthly(prices: PriceList, usage: Usage) -> tuple[CostLine, ...]:
         *((row.name, row.count, "months", row.price_a_month) for row in prices.rows),
     ]
     return tuple(CostLine(*line, cost=line[1] * line[3]) for line in lines if line[3] > 0)
+
+
+def from_settings(prices: Prices, pool: str) -> PriceList:
+    """What this installation says that an hour of a device of ``pool`` costs. Raises BadSettings: it does not say."""
+    hour = prices.hour_in(pool)
+    if hour is None:
+        raise BadSettings(
+            f"The settings do not say what an hour of a device of the pool {pool} costs.",
+            hint="Set costs.currency and costs.device_hour, or choose another price list: `stablehand plan --list`.",
+        )
+    return PriceList(
+        name=SETTINGS,
+        about=f"what the settings say of the pool {pool}: device-hours, and nothing else",
+        currency=prices.currency,
+        machine=Machine(name=f"device of the pool {pool}", price_an_hour=float(hour)),
+    )
 
 
 def read_prices(values: object, *, name: str) -> PriceList:
