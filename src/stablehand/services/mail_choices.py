@@ -52,10 +52,13 @@ def wants_mail(services: Services, notice: Notice) -> bool:
 
 
 def mail_promise(services: Services, job: Job) -> MailPromise | None:
-    """What whoever ordered is told while the job is under way; None: nothing comes by mail. Raises NotFound."""
+    """What whoever ordered is told while the job is under way; None: nothing comes by mail."""
     if job.state.is_terminal:
         return None
-    mailbox = services.store.mailbox(job.account_id)
+    try:
+        mailbox = services.store.mailbox(job.account_id)
+    except NotFound:
+        return None  # the account is being deleted; its jobs end after it
     if mailbox.address is None or not mailbox.wants_of("results", asked=_asked(job), asked_at=job.created_at):
         return None
     deadline_seconds = services.store.tiers.get(job.tier).deadline_seconds
