@@ -91,7 +91,9 @@ class SmtpMailer:
                 server.send_message(message)
         except (OSError, smtplib.SMTPException) as error:
             kind = LetterRefused if _is_final(error) else LetterNotSent
-            raise kind(f"{self.host}:{self.port}: {type(error).__name__}: {error}") from error
+            # The address is whose it is; logs need not know it.
+            said = f"{type(error).__name__}: {error}".replace(letter.to, "the mailbox")
+            raise kind(f"{self.host}:{self.port}: {said}") from error
 
 
 def _is_final(error: Exception) -> bool:
