@@ -14,8 +14,8 @@ LinkKind = Literal["image", "job", "images", "download"]
 
 #: pictures that one link may lead to, or one ZIP may hold
 PICTURES_AT_MOST = 5_000
-#: that one account may have at a time
-LINKS_AT_MOST = 1_000
+#: that one account may have at a time, those in its letters among them, before it can make no more by hand
+LINKS_AT_MOST = 10_000
 #: for so long one may be made
 DAYS_AT_MOST = 90
 #: a download must have begun within so long

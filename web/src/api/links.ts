@@ -1,6 +1,6 @@
 import type { Link } from '@/domain/links'
+import type { Page } from '@/domain/pages'
 
-import { everything } from './catalogue'
 import { request } from './http'
 
 /** One picture is linked to as such, several by a page that shows them. */
@@ -9,8 +9,9 @@ export function makeLink(ids: readonly string[], days: number): Promise<Link> {
   return request({ method: 'POST', url: '/links', data: { ...what, days } })
 }
 
-export function listLinks(): Promise<Link[]> {
-  return everything('/links')
+/** The newest ones: every letter with pictures makes another. */
+export async function listLinks(): Promise<Link[]> {
+  return (await request<Page<Link>>({ url: '/links', params: { limit: 100 } })).items
 }
 
 export function revokeLink(id: string): Promise<unknown> {
