@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.e2e.browsing import OpenPage
+from tests.e2e.browsing import OpenPage, objections_light_and_dark
 from tests.running import RunningService
 
 PROMPT = "a red house in a meadow at sunset"
@@ -17,7 +17,14 @@ PROMPT = "a red house in a meadow at sunset"
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     """A picture of 20 steps takes it about a second and a half."""
     folder: Path = tmp_path_factory.mktemp("page")
-    service = RunningService(folder / "data", COMPUTE__RUNTIME="null", COMPUTE__NULL_SECONDS_PER_STEP=0.08)
+    service = RunningService(
+        folder / "data",
+        COMPUTE__RUNTIME="null",
+        COMPUTE__NULL_SECONDS_PER_STEP=0.08,
+        COSTS__CURRENCY="MAD",
+        COSTS__DEVICE_HOUR=5.26,
+        TIERS__PREMIUM__COUNT=200,
+    )
     service.start()
     yield service
     service.end()
@@ -59,6 +66,25 @@ def test_a_picture_is_ordered_watched_and_opened(service: RunningService, open_p
     loaded(viewer.get_by_role("img", name=PROMPT).first)
     page.keyboard.press("Escape")
     expect(viewer).to_have_count(0)
+
+
+def test_what_an_order_would_take_is_said_before_it_is_sent(service: RunningService, open_page: OpenPage) -> None:
+    for width in (1440, 390):
+        page = open_page(service.url, width=width, height=844, calm=True)
+        order(page, "a hill", steps=10) if width == 1440 else page.get_by_role("button", name="Settings").click()
+        quote = page.locator("#quote")
+        expect(quote).to_contain_text(re.compile(r"MAD · ready in (about|a moment)"))
+        one = quote.inner_text()
+        page.get_by_label("Pictures", exact=True).first.fill("60")
+        expect(quote).to_contain_text(re.compile(r"about .* · 0\.\d+ MAD · ready in about .*\(\d+:\d\d–\d+:\d\d\)"))
+        assert quote.inner_text() != one
+        page.get_by_label("Pictures", exact=True).first.fill("300")
+        button = page.get_by_role("button", name="At most 200 pictures")
+        expect(button).to_be_enabled()
+        expect(button).to_have_accessible_description(re.compile("at most 200 for your account"))
+        assert objections_light_and_dark(page) == []
+        page.get_by_label("Pictures", exact=True).first.fill("")
+        expect(page.get_by_role("button", name=re.compile("^Generate"))).to_be_visible()
 
 
 def test_a_reload_in_mid_job_loses_nothing(service: RunningService, open_page: OpenPage) -> None:

@@ -142,6 +142,18 @@ def test_on_a_full_disk_nothing_is_promised(house: House, monkeypatch: pytest.Mo
     assert (told.held_by, told.reason, told.eta_seconds, told.due) == (HeldBy.STORAGE, STORAGE_FULL, None, None)
 
 
+def test_what_orders_take_besides_drawing_is_learned_from_those_before(house: House) -> None:
+    house.order()
+    draw_all(house)
+    for _ in range(4):
+        house.order(count=2)
+        draw_all(house, waits=4.7)  # four of them are device time
+    told = ask(house).place
+    assert told is not None
+    assert told.eta_seconds == pytest.approx(2.7)
+    assert house.order().queue == told, "the queue says the same"
+
+
 def test_the_quote_that_was_in_force_is_kept_and_held_against_what_happened(house: House) -> None:
     assert quote_records(house.services)[0].jobs == 0
     unquoted = house.order()  # nothing was measured yet

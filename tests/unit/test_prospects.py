@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stablehand.domain.prospects import Due, Prospect, due, due_of_running
+from stablehand.domain.prospects import HANDLING_SECONDS_MOST, Due, Prospect, due, due_of_running, learn_handling
 
 IDLE = Prospect(
     running_seconds=(),
@@ -68,6 +68,14 @@ def test_it_begins_at_once_while_a_seat_is_free() -> None:
     assert found(running_seconds=(60.0,) * 3, load_seconds=3.0).begins_seconds == 3
 
 
+def test_what_is_no_drawing_is_learned_from_jobs_that_waited_for_nobody() -> None:
+    assert learn_handling([5.0, 5.0]) == 0.0, "too few"
+    assert learn_handling([0.5, 9.0, 0.7]) == 0.7
+    assert learn_handling([-3.0] * 5) == 0.0
+    assert learn_handling([1e6] * 5) == HANDLING_SECONDS_MOST
+    assert ready(handling_seconds=0.7) == pytest.approx((2.7, 2.7))
+
+
 def test_a_job_of_which_all_runs_is_done_with_its_slowest_agent() -> None:
     held = {"one": ([2.0, 1.0], [5.0]), "two": ([], [9.0]), "three": ([4.0], [])}
     ended = due_of_running(held, spread=0.0)
@@ -89,6 +97,7 @@ prospects = st.builds(
     seats=st.integers(1, 32),
     load_seconds=st.floats(0, 60),
     spread=st.floats(0, 2),
+    handling_seconds=st.floats(0, 30),
 )
 
 

@@ -43,6 +43,12 @@ def test_records_are_of_all_and_of_each_checkpoint() -> None:
     assert Kept.from_dict(kept.as_dict()) == kept
 
 
+def test_what_is_no_drawing_is_what_is_left_of_a_job_that_waited_for_nobody() -> None:
+    kept = Kept(device=RANGE, first=None, last=Range(14.0, 7.0, 28.0), held_by=None, handling_seconds=1.0)
+    assert kept.besides(device_seconds=12.0, last_seconds=17.0) == 2.0, "three seconds of others stood before it"
+    assert replace(kept, held_by="queue").besides(device_seconds=12.0, last_seconds=17.0) is None
+
+
 def test_a_promise_is_said_as_people_say_it() -> None:
     assert promise(PREMIUM) == "at once"
     assert promise(NORMAL) == "within 30 minutes"

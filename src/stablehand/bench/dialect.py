@@ -29,7 +29,8 @@ PATIENCE_SECONDS = 120.0
 def run(*, pictures: int, seed: int) -> dict[str, Any]:
     """``pictures``: by each route. Raises BadSettings when the server does not become ready."""
     chance = random.Random(seed)
-    with _server() as client:
+    # No step takes any time.
+    with own_server({"COMPUTE__RUNTIME": "null", "COMPUTE__NULL_SECONDS_PER_STEP": "0"}) as client:
         ways: dict[str, Callable[[httpx.Client], int]] = {"native": _native, "dialect": _dialect}
         taken: dict[str, list[float]] = {name: [] for name in ways}
         for number in range(WARM_UP + pictures):
@@ -75,13 +76,19 @@ def _p95(values: list[float]) -> float:
 
 
 @contextmanager
-def _server() -> Iterator[httpx.Client]:
-    """A client of a server whose agent takes no time for a step."""
-    folder = Path(tempfile.mkdtemp(prefix="dialect-"))
+def own_server(settings: dict[str, str], prepare: Callable[[Path], None] = lambda data: None) -> Iterator[httpx.Client]:
+    """A client of a server with its own agent.
+
+    Args:
+        settings: SECTION__NAME -> value.
+        prepare: is given the data directory before anything looks at it.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="bench-"))
+    prepare(folder / "data")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    environment = {"STABLEHAND_COMPUTE__RUNTIME": "null", "STABLEHAND_COMPUTE__NULL_SECONDS_PER_STEP": "0"}
+    environment = {f"STABLEHAND_{name}": value for name, value in settings.items()}
     command = ("serve", "--port", str(port), "--data-dir", str(folder / "data"))
     troupe = Troupe()
     troupe.players.append(Player("server", "web", command, environment, folder / "server.log"))

@@ -77,11 +77,11 @@ def run(
     rows: list[dict[str, Any]] = []
     waits: list[dict[str, Any]] = []
     for name in stores:
-        with _place(name, database_url) as place:
+        with database(name, database_url) as place:
             store = Store(place.url)
             store.tiers = SHIPPED.with_quotas(queued=None)
             store.migrate()
-            _furnish(store)
+            furnish(store)
             waits.append({"store": name, **submit_to_claim(place.url, latencies)})  # while nothing else waits
             for depth in sorted(depths):
                 rows += _at_depth(store, place, depth, seconds, shapes)
@@ -100,7 +100,7 @@ def run(
 
 
 @contextmanager
-def _place(name: str, database_url: str | None) -> Iterator[Place]:
+def database(name: str, database_url: str | None) -> Iterator[Place]:
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     try:
         if name == "sqlite":
@@ -124,7 +124,7 @@ def _own_postgresql(folder: Path) -> Iterator[str]:
         server.stop()
 
 
-def _furnish(store: Store) -> None:
+def furnish(store: Store) -> None:
     store.owner(new_id())
     store.note_scan(
         [
@@ -184,10 +184,10 @@ def _at_depth(
 def _ours(store: Store, place: Place, shape: tuple[int, int], depth: int, seconds: float) -> Round:
     agents, leases = shape
     with Crowd([StoreWork(place.url) for _ in range(agents)]) as crowd:
-        _fill(store, depth)
+        fill(store, depth)
         _tidy(store, ("shots", "jobs", "uploads", "tallies"))
         crowd.work(leases=leases, shots=max(1, depth // 20), seconds=seconds / 5)  # plans and pools warm up
-        return _rounds(crowd, leases, depth, seconds, lambda: _fill(store, depth))
+        return _rounds(crowd, leases, depth, seconds, lambda: fill(store, depth))
 
 
 def _floor(place: Place, agents: int, leases: int, depth: int, seconds: float, *, together: bool = False) -> Round:
@@ -212,7 +212,7 @@ def _rounds(crowd: Crowd, leases: int, depth: int, seconds: float, fill: Any) ->
     )
 
 
-def _fill(store: Store, depth: int) -> None:
+def fill(store: Store, depth: int) -> None:
     """Order until ``depth`` shots wait, in all lanes and for all accounts, and note uploads for what is delivered."""
     with store.reading() as tx:
         queued = tx.session.scalar(select(func.count()).select_from(ShotRow).where(IS_QUEUED)) or 0

@@ -209,6 +209,24 @@ def hog(
 
 
 @bench.command()
+def quotes(
+    *,
+    as_json: AsJson = False,
+    runtime: Annotated[Literal["null", "native"], typer.Option(help="What draws.")] = "null",
+    jobs: Annotated[int, typer.Option(min=10, help="Mixed orders.")] = 120,
+    pause_seconds: Annotated[float, typer.Option(min=0.0, help="Between two of them, on average.")] = 1.5,
+    depth: Annotated[int, typer.Option(min=0, help="Queued shots beside which a quote is timed; 0: none.")] = 100_000,
+    seed: Annotated[int, typer.Option(help="Of the orders.")] = 0,
+) -> None:
+    """How good quotes are, by mixed orders through a real server; and what one costs beside a long queue."""
+    from stablehand.bench import quotes as measured
+
+    say = lambda line: typer.echo(line, err=True)  # noqa: E731
+    result = measured.run(runtime=runtime, jobs=jobs, pause_seconds=pause_seconds, depth=depth, seed=seed, say=say)
+    _tell(result, as_json=as_json)
+
+
+@bench.command()
 def dialect(
     *,
     as_json: AsJson = False,

@@ -9,11 +9,16 @@ Source: Kleinrock, "Queueing Systems" II (1976), chapter 4: under processor shar
 its neighbours has had min(what was left of it, x).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, exp
+from statistics import median
 
 from stablehand.domain.estimates import RANGE_DEVIATIONS, Range
+
+#: Before so many jobs have shown it, nothing is added; and never more than this, whatever they took.
+HANDLINGS_LEAST = 3
+HANDLING_SECONDS_MOST = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +35,7 @@ class Prospect:
     seats: int  #: of one of them that its tier may fill; at least 1
     load_seconds: float  #: to load its checkpoint; 0 when an agent holds it
     spread: float  #: of the rate that all this was reckoned with; domain.estimates.Rate
+    handling_seconds: float = 0.0  #: see :func:`learn_handling`
 
     @property
     def free_seats(self) -> int:
@@ -43,6 +49,7 @@ class Due:
     begins_seconds: float  #: until its first shot should be claimed and its checkpoint be there
     first: Range  #: until its first picture is ready
     last: Range
+    handling_seconds: float = 0.0  #: the part of both that is no drawing
 
 
 def due(prospect: Prospect) -> Due | None:
@@ -61,15 +68,16 @@ def due(prospect: Prospect) -> Due | None:
     last = max(first, beside / p.agents + p.shots * p.shot_seconds / used)
 
     factor = exp(RANGE_DEVIATIONS * p.spread)
-    # At best the checkpoint comes by itself and its shots spread, at worst agents are taken by what became more urgent.
+    # At best its shots spread, at worst agents are taken by what became more urgent.
     first_low = (before / p.agents + p.shot_seconds) / factor
     last_low = (beside / p.agents + p.shots * p.shot_seconds / min(p.agents, p.shots)) / factor
     waiting = p.ahead_shots + len(p.running_seconds)
     behind = max(0, waiting + 1 - abreast) / (waiting + 1)
     return Due(
         begins_seconds=behind * (sum(p.running_seconds) + p.ahead_seconds) / p.agents + p.load_seconds,
-        first=_with_load(first, first_low, factor, p.load_seconds),
-        last=_with_load(last, max(first_low, last_low), factor, p.load_seconds),
+        first=_whole(p, first, first_low, factor),
+        last=_whole(p, last, max(first_low, last_low), factor),
+        handling_seconds=p.handling_seconds,
     )
 
 
@@ -93,6 +101,21 @@ def _shared(p: Prospect, share_seconds: float) -> float:
     return sum(min(left, joins + share_seconds) for left in p.running_seconds)
 
 
-def _with_load(seconds: float, low_seconds: float, factor: float, load_seconds: float) -> Range:
-    likely = seconds + load_seconds
-    return Range(likely, min(low_seconds, likely), likely * factor + load_seconds)
+def _whole(p: Prospect, seconds: float, low_seconds: float, factor: float) -> Range:
+    """With what is no drawing; at best the checkpoint comes by itself."""
+    likely = seconds + p.load_seconds + p.handling_seconds
+    low = low_seconds + p.handling_seconds / factor
+    return Range(likely, min(low, likely), likely * factor + p.load_seconds)
+
+
+def learn_handling(besides: Iterable[float]) -> float:
+    """Seconds of a job that are no drawing: orders and pictures on their way, encoding, storing.
+
+    Args:
+        besides: of the latest jobs that waited for nobody, what they took less what was reckoned to stand before them
+            and less the device time that they really took, in seconds.
+    """
+    known = list(besides)
+    if len(known) < HANDLINGS_LEAST:
+        return 0.0
+    return min(HANDLING_SECONDS_MOST, max(0.0, median(known)))

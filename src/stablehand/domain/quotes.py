@@ -80,6 +80,14 @@ class Kept:
     first: Range | None  #: until the first picture; None when nobody could tell
     last: Range | None
     held_by: str | None  #: what it waited for
+    handling_seconds: float = 0.0  #: the part of ``first`` and ``last`` that is no drawing
+
+    def besides(self, *, device_seconds: float, last_seconds: float) -> float | None:
+        """What a job took that is no drawing (domain.prospects.learn_handling); None when it waited for something."""
+        if self.last is None or self.held_by is not None:
+            return None
+        before = self.last.seconds - self.handling_seconds - self.device.seconds
+        return last_seconds - before - device_seconds
 
     @classmethod
     def of(cls, quote: Quote) -> "Kept | None":
@@ -92,17 +100,25 @@ class Kept:
             first=None if due is None else due.first,
             last=None if due is None else due.last,
             held_by=None if quote.place is None else quote.place.held_by,
+            handling_seconds=0.0 if due is None else due.handling_seconds,
         )
 
     def as_dict(self) -> dict[str, Any]:
         parts = {"device": self.device, "first": self.first, "last": self.last}
-        return {**{name: _rounded(one) for name, one in parts.items()}, "held_by": self.held_by}
+        seconds = {name: _rounded(one) for name, one in parts.items()}
+        return {**seconds, "held_by": self.held_by, "handling": round(self.handling_seconds, 3)}
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> "Kept":
         parts = {name: None if value[name] is None else Range(*value[name]) for name in ("device", "first", "last")}
         assert parts["device"] is not None
-        return cls(device=parts["device"], first=parts["first"], last=parts["last"], held_by=value["held_by"])
+        return cls(
+            device=parts["device"],
+            first=parts["first"],
+            last=parts["last"],
+            held_by=value["held_by"],
+            handling_seconds=value["handling"],
+        )
 
 
 def _rounded(seconds: Range | None) -> list[float] | None:

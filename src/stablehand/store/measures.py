@@ -5,8 +5,9 @@ millisecond, is right after every delivery, and makes no two deliveries write th
 """
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Row, select
 
 from stablehand.domain.estimates import (
     FIRST_SECONDS_PER_COST,
@@ -19,8 +20,10 @@ from stablehand.domain.estimates import (
     stand_in,
 )
 from stablehand.domain.loads import learn_load
+from stablehand.domain.prospects import learn_handling
+from stablehand.domain.quotes import Kept
 from stablehand.store.ledger_rows import ChargeRow
-from stablehand.store.models import AgentRow, LoadRow
+from stablehand.store.models import AgentRow, JobRow, LoadRow
 from stablehand.store.transactions import Transaction
 
 #: Lines of the ledger that a rate is learned from; older ones would weigh less than a thousandth.
@@ -28,6 +31,9 @@ MEASUREMENTS = 32
 
 #: Lines of the ledger that the calibration looks back on.
 OUTCOMES = 200
+
+#: Lines of the ledger whose jobs show what is no drawing.
+HANDLED = 64
 
 #: Lines of the ledger that rates of all kinds are learned from.
 KINDS_MEASUREMENTS = 5000
@@ -91,6 +97,33 @@ def measured_rates(tx: Transaction) -> dict[RateKey, Rate]:
         key = RateKey(family, device, size_class)
         rates[key] = learn_rate(rates.get(key), cost=cost, seconds=seconds)
     return rates
+
+
+def handling_seconds(tx: Transaction) -> float:
+    """Of the latest jobs: what they took that is no drawing (domain.prospects.learn_handling)."""
+    latest = (
+        select(ChargeRow.job_id, ChargeRow.device_seconds, ChargeRow.created_at)
+        .order_by(ChargeRow.number.desc())
+        .limit(HANDLED)
+        .subquery()
+    )
+    lines = tx.session.execute(
+        select(latest, JobRow.created_at.label("ordered_at"), JobRow.count.label("pictures"), JobRow.quote)
+        .join(JobRow, JobRow.id == latest.c.job_id)
+        .where(JobRow.quote.is_not(None))
+    ).all()
+    jobs: dict[str, list[Row[Any]]] = {}
+    for line in lines:
+        jobs.setdefault(line.job_id, []).append(line)
+    whole = [pictures for pictures in jobs.values() if len(pictures) == pictures[0].pictures]
+    besides = (
+        Kept.from_dict(pictures[0].quote).besides(
+            device_seconds=sum(picture.device_seconds for picture in pictures),
+            last_seconds=(max(picture.created_at for picture in pictures) - pictures[0].ordered_at).total_seconds(),
+        )
+        for pictures in whole
+    )
+    return learn_handling(seconds for seconds in besides if seconds is not None)
 
 
 def note_loads(tx: Transaction, agent_id: str, loads: Sequence[tuple[str, float]]) -> None:

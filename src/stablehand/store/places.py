@@ -7,6 +7,7 @@ However long the queue is, an answer reads a bounded part of it: neighbours in t
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from functools import cached_property
 
 from sqlalchemy import Row, Tuple, func, literal, select, tuple_
 
@@ -24,7 +25,7 @@ from stablehand.domain.waiting import HeldBy, Hold, Wait, why_waiting
 from stablehand.store.breakers import breaker_from, ready_agents
 from stablehand.store.conducts import conduct_of
 from stablehand.store.lanes import LOADS_ASKED
-from stablehand.store.measures import device_of, rate_of
+from stablehand.store.measures import device_of, handling_seconds, rate_of
 from stablehand.store.models import (
     IS_QUEUED,
     IS_RUNNING,
@@ -169,8 +170,13 @@ class Places:
                 seats=min((one.premium if first.tier_rank == best else one.normal for one in seats), default=1),
                 load_seconds=0.0 if held else self._load_seconds(checkpoint),
                 spread=rate.spread,
+                handling_seconds=self._handling_seconds,
             )
         )
+
+    @cached_property
+    def _handling_seconds(self) -> float:
+        return handling_seconds(self._tx)
 
     def _hold(self, first: Spot, ahead: _Ahead) -> Hold | None:
         checkpoint = self._tx.session.get_one(CheckpointRow, first.checkpoint_id)

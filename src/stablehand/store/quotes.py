@@ -138,7 +138,7 @@ def _limits(tx: Transaction, account: AccountRow, recipe: Recipe, count: int, po
         Limit(
             name=breach.limit,
             code=(NotAllowed if breach.forbids else OverLimit).code,
-            message=f"{' and '.join(breach.fields)}: {breach.words}",
+            message=f"{' and '.join(breach.fields).capitalize()}: {breach.words}.",
             hint="Order less, or ask whoever runs the service for more.",
             most=breach.most,
             used=None if breach.most is None else 0.0,
