@@ -10,7 +10,8 @@ from stablehand.domain.jobs import Job
 from stablehand.domain.pages import LIMIT_DEFAULT, Page, check_limit
 from stablehand.services import Services
 from stablehand.services.announce import job_topic
-from stablehand.services.told import told, with_mail, with_space
+from stablehand.services.mail_choices import with_mail
+from stablehand.services.told import told, with_space
 from stablehand.store.jobs import PARTS, STATE_GROUPS
 
 
@@ -70,4 +71,4 @@ def list_jobs(
         progress=services.feed.progress_now(),
         include=parts,
     )
-    return replace(page, items=tuple(with_mail(services, with_space(services, job)) for job in page.items))
+    return replace(page, items=with_mail(services, [with_space(services, job) for job in page.items]))

@@ -1,6 +1,7 @@
 """What accounts want to be told by mail: asked when a notice leaves, changed by them or by a link in a letter."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from stablehand.domain.accounts import Account
@@ -51,15 +52,21 @@ def wants_mail(services: Services, notice: Notice) -> bool:
     return sort is not None and mailbox.wants_of(sort, asked=_asked(job), asked_at=job.created_at)
 
 
-def mail_promise(services: Services, job: Job) -> MailPromise | None:
-    """What whoever ordered is told while the job is under way; None: nothing comes by mail."""
-    if job.state.is_terminal:
-        return None
+def with_mail(services: Services, jobs: Sequence[Job]) -> tuple[Job, ...]:
+    """Jobs of one account with where their pictures go by mail, and by when; nothing of that once one has ended."""
+    if all(job.state.is_terminal for job in jobs):
+        return tuple(jobs)
     try:
-        mailbox = services.store.mailbox(job.account_id)
+        mailbox = services.store.mailbox(jobs[0].account_id)
     except NotFound:
-        return None  # the account is being deleted; its jobs end after it
-    if mailbox.address is None or not mailbox.wants_of("results", asked=_asked(job), asked_at=job.created_at):
+        return tuple(jobs)  # the account is being deleted; its jobs end after it
+    return tuple(replace(job, mail=_promise(services, mailbox, job)) for job in jobs)
+
+
+def _promise(services: Services, mailbox: Mailbox, job: Job) -> MailPromise | None:
+    if job.state.is_terminal or mailbox.address is None:
+        return None
+    if not mailbox.wants_of("results", asked=_asked(job), asked_at=job.created_at):
         return None
     deadline_seconds = services.store.tiers.get(job.tier).deadline_seconds
     return MailPromise(mailbox.address, promised_by(job, deadline_seconds, datetime.now(UTC)))

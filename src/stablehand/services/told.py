@@ -5,7 +5,7 @@ from dataclasses import replace
 from stablehand.domain.jobs import Job, QueuePlace, State
 from stablehand.domain.waiting import STORAGE_FULL, HeldBy
 from stablehand.services import Services
-from stablehand.services.mail_choices import mail_promise
+from stablehand.services.mail_choices import with_mail
 
 
 def told(services: Services, job_id: str, *, account_id: str | None = None) -> Job:
@@ -16,7 +16,7 @@ def told(services: Services, job_id: str, *, account_id: str | None = None) -> J
         # Read off the board before the rows: a shot that runs in these may be delivered before they are put together.
         progress=services.feed.progress_now(),
     )
-    return with_mail(services, with_space(services, job))
+    return with_mail(services, [with_space(services, job)])[0]
 
 
 def with_space(services: Services, job: Job) -> Job:
@@ -31,8 +31,3 @@ def place_with_space(services: Services, place: QueuePlace) -> QueuePlace:
     if not services.space.is_full:
         return place
     return QueuePlace(ahead=place.ahead, eta_seconds=None, reason=STORAGE_FULL, held_by=HeldBy.STORAGE)
-
-
-def with_mail(services: Services, job: Job) -> Job:
-    """The job with where its pictures go by mail, and by when; nothing of that once it has ended."""
-    return job if job.state.is_terminal else replace(job, mail=mail_promise(services, job))
