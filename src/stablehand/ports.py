@@ -230,11 +230,15 @@ class LetterRefused(LetterNotSent):
     """A letter will never leave: the other side wants neither it nor its reader. The message says why."""
 
 
+class LetterTooLarge(LetterRefused):
+    """As it is. A smaller one may pass."""
+
+
 class Mailer(Protocol):
     """A way for letters to leave the house."""
 
     def send(self, letter: Letter) -> None:
-        """Returns once somebody else is answerable for it. Raises LetterNotSent, LetterRefused."""
+        """Returns once somebody else is answerable for it. Raises LetterNotSent, LetterRefused, LetterTooLarge."""
 
 
 #: What becomes of a finished picture: it stays as it is, is blurred beyond recognition, or fails its shot.

@@ -21,7 +21,7 @@ from stablehand.domain.notify import Notify
 from stablehand.domain.orders import JobOrder
 from stablehand.domain.quotas import DAY
 from stablehand.domain.tiers import SHIPPED
-from stablehand.ports import LetterNotSent, LetterRefused
+from stablehand.ports import LetterNotSent, LetterRefused, LetterTooLarge
 from stablehand.services.cancel import cancel
 from stablehand.services.courier import carry
 from stablehand.services.dispatch import Carriage, DispatchSink
@@ -306,6 +306,21 @@ def test_a_refused_letter_is_never_tried_again_and_others_are(office: PostOffice
     assert isinstance(office.channel.carry(DISPATCH, finished), NotNow)
     office.mailer.refusal = None
     assert isinstance(office.channel.carry(DISPATCH, finished), Arrived)
+
+
+def test_a_letter_too_large_for_the_mail_server_goes_without_its_files(office: PostOffice) -> None:
+    class Narrow(Kept):
+        def send(self, letter: Letter) -> None:
+            if letter.enclosures:
+                raise LetterTooLarge("552 too large")
+            super().send(letter)
+
+    office.mailer = Narrow()
+    office.order()
+    office.draw()
+    [letter] = office.carry()
+    assert "attached" not in letter.text
+    assert "/api/v1/files/" in letter.text
 
 
 def test_a_limit_that_is_used_up_is_told_once_a_day(office: PostOffice) -> None:

@@ -16,7 +16,7 @@ from aiosmtpd.smtp import AuthResult
 
 from stablehand.adapters.mailing import FolderMailer, SmtpMailer, compose
 from stablehand.domain.letters import Enclosure, Letter, one_line
-from stablehand.ports import LetterNotSent, LetterRefused
+from stablehand.ports import LetterNotSent, LetterRefused, LetterTooLarge
 from stablehand.services.post import Post
 from tests.certificates import own_certificate
 from tests.running import free_port
@@ -180,6 +180,7 @@ def test_a_link_to_unsubscribe_without_tls_is_no_button() -> None:
         ("DATA", "554 we do not want that", True),
         ("DATA", "451 not now", False),
         ("MAIL", "552 too large", True),
+        ("DATA", "552 too large", True),
         ("MAIL", "530 sign in first", False),
     ],
 )
@@ -198,6 +199,7 @@ def test_what_is_refused_for_good_is_told_from_what_may_be_tried_again(where: st
     finally:
         controller.stop()
     assert isinstance(caught.value, LetterRefused) is for_good
+    assert isinstance(caught.value, LetterTooLarge) is answer.startswith("552")
     assert LETTER.to not in str(caught.value), "logs need not know whose it is"
 
 

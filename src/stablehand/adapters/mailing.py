@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from stablehand.domain.letters import Enclosure, Letter
-from stablehand.ports import LetterNotSent, LetterRefused
+from stablehand.ports import LetterNotSent, LetterRefused, LetterTooLarge
 
 TIMEOUT_SECONDS = 20.0
 #: how servers say that a letter is too large (RFC 5321 §4.2.3)
@@ -90,19 +90,21 @@ class SmtpMailer:
                     server.login(self.user, self.password or "")
                 server.send_message(message)
         except (OSError, smtplib.SMTPException) as error:
-            kind = LetterRefused if _is_final(error) else LetterNotSent
             # The address is whose it is; logs need not know it.
             said = f"{type(error).__name__}: {error}".replace(letter.to, "the mailbox")
-            raise kind(f"{self.host}:{self.port}: {said}") from error
+            raise _kind_of(error)(f"{self.host}:{self.port}: {said}") from error
 
 
-def _is_final(error: Exception) -> bool:
+def _kind_of(error: Exception) -> type[LetterNotSent]:
     """Whether the server wants neither this letter nor this mailbox, ever; what it holds against *us* can be mended."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
-        return all(500 <= code < 600 for code, _ in error.recipients.values())
-    if isinstance(error, smtplib.SMTPSenderRefused):
-        return error.smtp_code == _TOO_LARGE
-    return isinstance(error, smtplib.SMTPDataError) and 500 <= error.smtp_code < 600
+        final = all(500 <= code < 600 for code, _ in error.recipients.values())
+        return LetterRefused if final else LetterNotSent
+    if isinstance(error, smtplib.SMTPSenderRefused | smtplib.SMTPDataError) and error.smtp_code == _TOO_LARGE:
+        return LetterTooLarge
+    if isinstance(error, smtplib.SMTPDataError) and 500 <= error.smtp_code < 600:
+        return LetterRefused
+    return LetterNotSent
 
 
 class FolderMailer:

@@ -5,6 +5,7 @@ programs know two copies as one.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ from stablehand.domain.errors import NotFound, StorageAway
 from stablehand.domain.letters import Letter
 from stablehand.domain.mail_choices import sort_of
 from stablehand.domain.notices import Notice
-from stablehand.ports import LetterNotSent, LetterRefused, Mailer
+from stablehand.ports import LetterNotSent, LetterRefused, LetterTooLarge, Mailer
 from stablehand.services import Services
 from stablehand.services.mail_choices import wants_mail
 from stablehand.services.manners import Manners
@@ -42,31 +43,35 @@ class MailChannel:
         try:
             if not wants_mail(self._services, notice):
                 return Arrived(answer="Not sent: the account does not want it any more.")
-            letter = self._write(notice)
+            letter = self._write(notice, self._manners)
+            try:
+                self._mailer.send(letter)
+            except LetterTooLarge:
+                if not letter.enclosures:
+                    raise
+                self._mailer.send(self._write(notice, replace(self._manners, attach_bytes=0)))
         except NotFound:
             return Arrived(answer="Not sent: what it is about is gone.")
         except StorageAway as error:
             return NotNow(error=f"The pictures cannot be read: {error}", after_seconds=error.retry_after_seconds)
-        try:
-            self._mailer.send(letter)
         except LetterRefused as error:
             return Never(error=str(error))
         except LetterNotSent as error:
             return NotNow(error=str(error))
         return Arrived()
 
-    def _write(self, notice: Notice) -> Letter:
+    def _write(self, notice: Notice, manners: Manners) -> Letter:
         """Raises NotFound, StorageAway."""
         to = self._services.store.mailbox(notice.account_id).address
         if to is None:
             raise NotFound("The account has no address.")
         if notice.kind != "job_finished":
-            return word_letter(self._manners, notice, to=to)
+            return word_letter(manners, notice, to=to)
         job = self._services.store.job(notice.job_id)
         sort = sort_of(job)
         if sort is None:
             raise NotFound("There is nothing to tell of the job.")
-        return result_letter(self._services, self._manners, job, to=to, sort=sort, key=job_key(job.id))
+        return result_letter(self._services, manners, job, to=to, sort=sort, key=job_key(job.id))
 
 
 def word_letter(manners: Manners, notice: Notice, *, to: str) -> Letter:
