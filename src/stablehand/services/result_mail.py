@@ -109,7 +109,8 @@ def _ways(services: Services, manners: Manners, job: Job, there: Sequence[Image]
     if manners.public_url is None or not there:
         return _Ways({})
     addresses = Addresses(manners.secret_key, manners.public_url)
-    until = datetime.now(UTC) + timedelta(days=manners.link_days)
+    # The job's end is told by the database's clock, which may be ahead of ours.
+    until = max(datetime.now(UTC), job.finished_at or job.created_at) + timedelta(days=manners.link_days)
     link = make_link(services, job.account_id, Linked.to_job(job.id), until)
     files = {image.id: addresses.file(link, image.id) for image in there}
     if len(there) == 1:
