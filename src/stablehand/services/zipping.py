@@ -1,7 +1,9 @@
 """zip: many pictures as one file, made while it is sent; no more of it is in memory than a part of one picture.
 
-Pictures are stored in it as they are, being compressed already. What a reader must know of each stands behind it
-(data descriptors), because nobody can go back in what has been sent; from 4 GiB or 65,536 files on it is a ZIP64.
+Pictures are not compressed again. What a reader must know of each stands behind it (data descriptors), because nobody
+can go back in what has been sent; and so each is a deflated member of level 0: readers that go from front to back, such
+as Java's ``ZipInputStream``, find the end of such a member, and of a stored one they do not. From 4 GiB or 65,536 files
+on it is a ZIP64.
 """
 
 import io
@@ -9,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
-from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from stablehand.domain.errors import NotFound
 from stablehand.domain.images import Image
@@ -21,6 +23,8 @@ IMAGES_AT_ONCE = 200
 #: what is told of the pictures is written to a temporary file from so many bytes on
 _TOLD_IN_MEMORY = 1_048_576
 RECIPES = "recipes.json"
+#: the only name of a member's own level before Python 3.13, and an alias since
+_LEVEL = "_compresslevel"
 
 
 class _Outlet(io.RawIOBase):
@@ -53,7 +57,7 @@ def zip_pictures(
     """
     outlet = _Outlet()
     with (
-        ZipFile(outlet, "w", ZIP_STORED) as archive,
+        ZipFile(outlet, "w") as archive,
         SpooledTemporaryFile(max_size=_TOLD_IN_MEMORY) as told,
     ):
         number = 0
@@ -81,6 +85,8 @@ def zip_pictures(
 def _member(name: str, image: Image) -> ZipInfo:
     member = ZipInfo(name, date_time=image.created_at.timetuple()[:6])
     member.external_attr = 0o644 << 16
+    member.compress_type = ZIP_DEFLATED
+    setattr(member, _LEVEL, 0)
     member.file_size = image.size_bytes  # says beforehand whether it takes a ZIP64
     return member
 
