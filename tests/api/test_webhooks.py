@@ -241,6 +241,10 @@ def test_whoever_answers_410_is_left_alone_at_once(site: Site, receiver: Receive
     site.order()
     assert post() == {}
     assert len(receiver.got) == 1
+    del receiver.answers["/gone"]
+    ask(site, "POST", f"webhooks/{hook['id']}/resume")
+    assert ask(site, "POST", f"webhooks/{hook['id']}/redeliver", 202) == {"redelivered": 2}, "it was kept"
+    assert post() == {("webhook", "arrived"): 2}
 
 
 def test_what_happens_during_a_pause_is_kept(site: Site, receiver: Receiver, post: Post) -> None:

@@ -181,7 +181,7 @@ class Carriage:
             if outcome.is_try:
                 self.tally[claimed.due.road.channel, _WORDS[now.state]] += 1
                 self._note(claimed.due.road, outcome)
-            if now.state is DispatchState.DEAD:
+            if now.state is DispatchState.DEAD and outcome.is_try:
                 _log.error("The dispatch %s is given up: %s", claimed.dispatch.id, outcome.error)
 
     def _judge(self, claimed: Claimed, outcome: Outcome, seconds: float) -> Tried:

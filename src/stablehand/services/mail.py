@@ -122,4 +122,4 @@ def _webhook_words(said: Mapping[str, Any]) -> tuple[str, tuple[str, ...], str]:
         "Nothing is lost: once the receiver works, turn the webhook on again under Account, and let what was not "
         "delivered be sent anew.",
     )
-    return "A webhook was turned off", lines, "/account"
+    return "A webhook was turned off", lines, "/account/webhooks"

@@ -60,11 +60,11 @@ class Webhooks(Transactions):
             return _webhook_from(row, {} if account_id is None else _counts(tx, [row.id]).get(row.id, {}))
 
     def webhooks_for(self, account_id: str, event_type: str) -> list[str]:
-        """Ids of those that are to be told of such an event."""
+        """Ids of those that are to be told of such an event; those in no use too, for which it is kept."""
         with self.reading() as tx:
             rows = tx.session.execute(
                 select(WebhookRow.id, WebhookRow.types)
-                .where(WebhookRow.account_id == account_id, WebhookRow.disabled_at.is_(None))
+                .where(WebhookRow.account_id == account_id)
                 .order_by(WebhookRow.id)
             ).tuples()
             return [webhook_id for webhook_id, types in rows if event_type in types]
