@@ -9,7 +9,16 @@ import type { Job } from '@/domain/jobs'
 
 import { quoteSeeds } from './json'
 
+/** What the server tells the account, besides of its jobs. Kinds and fields may come that this page does not know. */
+export interface Notice {
+  id: string
+  kind: string
+  url?: string
+  description?: string
+}
+
 export interface LiveEvents {
+  notice: (notice: Notice) => void
   job: (job: Job) => void
   shot: (shot: ShotNews) => void
   image: (image: Image) => void

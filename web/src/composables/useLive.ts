@@ -2,12 +2,14 @@ import { useQueryClient } from '@tanstack/vue-query'
 import { useEventListener, useTimeoutPoll } from '@vueuse/core'
 import { computed, onBeforeUnmount, onMounted, watch } from 'vue'
 
+import type { Notice } from '@/api/live'
 import { ApiFailure } from '@/domain/failures'
 import { countShots } from '@/domain/jobs'
 import { useJobs } from '@/stores/jobs'
 import { useLiveLine } from '@/stores/live'
 
 import { useImageCache } from './useImageCache'
+import { useNotice } from './useNotice'
 
 /** While the line is down and something is under way. */
 const EAGER_MS = 2_000
@@ -60,6 +62,16 @@ export function useLive(): void {
   const client = useQueryClient()
   watch(() => live.connected, () => void client.invalidateQueries({ queryKey: ['status'] }))
 
+  const told = useNotice()
+  /** The same notice may come twice. */
+  const heard = new Set<string>()
+  function hearNotice(notice: Notice): void {
+    if (notice.kind !== 'webhook_disabled' || heard.has(notice.id)) return
+    heard.add(notice.id)
+    told.warn('A webhook was turned off', `Nothing is sent to ${notice.description || notice.url} any more. See Account, Webhooks.`)
+    void client.invalidateQueries({ queryKey: ['webhooks'] })
+  }
+
   onMounted(() => {
     void refresh()
     live.open(
@@ -67,6 +79,7 @@ export function useLive(): void {
         job: (job) => jobs.apply({ type: 'job', job }),
         shot: (shot) => jobs.apply({ type: 'shot', shot }),
         preview: (preview) => jobs.apply({ type: 'preview', preview }),
+        notice: hearNotice,
         image: (image) => {
           jobs.apply({ type: 'image', image })
           if (image.deleted_at) images.remove(image.id)

@@ -23,6 +23,11 @@ export function useNotice() {
     })
   }
 
+  /** Something went wrong that nobody here has just done. */
+  function warn(title: string, description: string): void {
+    toast.add({ title, description, icon: 'i-lucide-triangle-alert', color: 'warning', duration: 8_000 })
+  }
+
   function offerUndo(title: string, undo: () => void): void {
     toast.add({
       title,
@@ -33,5 +38,5 @@ export function useNotice() {
     })
   }
 
-  return { say, fail, offerUndo }
+  return { say, fail, warn, offerUndo }
 }

@@ -7,7 +7,7 @@ import { useLiveLine } from './live'
 
 vi.mock('@/api/live')
 
-const deaf: LiveEvents = { job: vi.fn(), shot: vi.fn(), image: vi.fn(), preview: vi.fn() }
+const deaf: LiveEvents = { job: vi.fn(), shot: vi.fn(), image: vi.fn(), preview: vi.fn(), notice: vi.fn() }
 let wishes: string[]
 let connect: () => void
 let disconnect: () => void
