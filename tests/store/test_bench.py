@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from stablehand.bench import queue
+from stablehand.bench import queue, quotes
 from stablehand.domain.errors import BadSettings
 from stablehand.store import Store
 from tests.store.cluster import Cluster
@@ -33,3 +33,9 @@ def test_without_a_postgresql_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(BadSettings) as refused:
         queue.run(depths=[1], seconds=0.1, stores=["postgresql"])
     assert "--database-url" in refused.value.hint
+
+
+def test_a_quote_is_timed_beside_a_queue() -> None:
+    row = quotes.cost("sqlite", 120, times=3)
+    assert (row["store"], row["queued"]) == ("sqlite", 120)
+    assert 0 < row["quote_median_ms"] <= row["quote_p95_ms"]

@@ -46,7 +46,7 @@ def run(
     result = {"runtime": runtime, "jobs": jobs, "seed": seed, **_orders(runtime, jobs, pause_seconds, seed)}
     if depth:
         say(f"quotes beside {depth} queued shots")
-        result["beside_a_queue"] = [_cost(name, depth) for name in ("sqlite", "postgresql")]
+        result["beside_a_queue"] = [cost(name, depth) for name in ("sqlite", "postgresql")]
     return {**result, "cores": os.cpu_count(), "load_average": os.getloadavg()[0], "python": platform.python_version()}
 
 
@@ -115,7 +115,7 @@ def _short(accuracy: dict[str, float] | None) -> dict[str, float] | None:
     return None if accuracy is None else {name: round(value, 3) for name, value in accuracy.items()}
 
 
-def _cost(name: str, depth: int, times: int = 60) -> dict[str, Any]:
+def cost(name: str, depth: int, times: int = 60) -> dict[str, Any]:
     """Milliseconds of a quote and of an order of the same, in the database alone."""
     with database(name, None) as place:
         store = Store(place.url)

@@ -100,6 +100,8 @@ class Places:
         self._agents: dict[str, Sequence[AgentRow]] = {}  # by pool
         self._rates: dict[RateKey, Rate | None] = {}
         self._running: dict[str, list[_Running]] = {}  # by pool
+        self._checkpoints: dict[str, CheckpointRow] = {}
+        self._elsewhere: dict[tuple[str, str, int], list[tuple[int, float]]] = {}  # see _elsewhere_seconds
 
     def of(self, job: JobRow) -> QueuePlace:
         """``ahead``: shots of its lane claimed before its next one. ``eta_seconds``: until its last is done."""
@@ -131,7 +133,7 @@ class Places:
     def rate(self, pool: str, checkpoint_id: str, recipe: Recipe) -> Rate | None:
         """Of pictures of this recipe on the pool's devices; None while none of its family was measured."""
         ready = self._ready(pool)
-        family = self._tx.session.get_one(CheckpointRow, checkpoint_id).family
+        family = self._checkpoint(checkpoint_id).family
         return self._rate(RateKey(family, device_of(ready[0]) if ready else "", size_class(*recipe.output_size)))
 
     def _of_running(self, job: JobRow, recipe: Recipe) -> QueuePlace:
@@ -154,7 +156,7 @@ class Places:
             before_last -= (shots - 1) * shot_seconds
         before_first = ahead.seconds * factor + self._elsewhere_seconds(first)
         before_first = max(0.0, min(before_first, before_last))
-        checkpoint = self._tx.session.get_one(CheckpointRow, first.checkpoint_id)
+        checkpoint = self._checkpoint(first.checkpoint_id)
         held = self._is_resident(first.pool, checkpoint.id)
         best = self._tx.tiers.best.rank
         seats = [seating(max(1, agent.seats)) for agent in ready]
@@ -179,7 +181,7 @@ class Places:
         return handling_seconds(self._tx)
 
     def _hold(self, first: Spot, ahead: _Ahead) -> Hold | None:
-        checkpoint = self._tx.session.get_one(CheckpointRow, first.checkpoint_id)
+        checkpoint = self._checkpoint(first.checkpoint_id)
         if checkpoint.missing_since is not None:
             words = f"The file of the checkpoint {checkpoint.name} is missing. Put it back, or cancel the job."
             return Hold(HeldBy.CHECKPOINT, words)
@@ -259,16 +261,28 @@ class Places:
 
     def _elsewhere_seconds(self, shot: Spot) -> float:
         """Work of other lanes that is due before this shot: of a better tier, or of an account's earlier share."""
-        share = max(0.0, shot.tag - virtual_time(self._tx)) * shot.weight
-        tallies = self._tx.session.execute(
-            select(TallyRow.tier_rank, TallyRow.seconds).where(
-                IS_WAITING,
-                TallyRow.pool == shot.pool,
-                TallyRow.checkpoint_id != shot.checkpoint_id,
-                TallyRow.tier_rank <= shot.tier_rank,
+        share = max(0.0, shot.tag - self._virtual_time) * shot.weight
+        key = (shot.pool, shot.checkpoint_id, shot.tier_rank)
+        if key not in self._elsewhere:
+            tallies = self._tx.session.execute(
+                select(TallyRow.tier_rank, TallyRow.seconds).where(
+                    IS_WAITING,
+                    TallyRow.pool == shot.pool,
+                    TallyRow.checkpoint_id != shot.checkpoint_id,
+                    TallyRow.tier_rank <= shot.tier_rank,
+                )
             )
-        )
-        return sum(seconds if rank < shot.tier_rank else min(seconds, share) for rank, seconds in tallies.tuples())
+            self._elsewhere[key] = list(tallies.tuples())
+        return sum(seconds if rank < shot.tier_rank else min(seconds, share) for rank, seconds in self._elsewhere[key])
+
+    @cached_property
+    def _virtual_time(self) -> float:
+        return virtual_time(self._tx)
+
+    def _checkpoint(self, checkpoint_id: str) -> CheckpointRow:
+        if checkpoint_id not in self._checkpoints:  # the session itself keeps none that nobody holds on to
+            self._checkpoints[checkpoint_id] = self._tx.session.get_one(CheckpointRow, checkpoint_id)
+        return self._checkpoints[checkpoint_id]
 
     def _running_in(self, pool: str) -> list[_Running]:
         if pool not in self._running:
