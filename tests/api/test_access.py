@@ -117,6 +117,7 @@ LINES: dict[str, Line] = {
     "GET /api/v1/usage.csv": READ,
     "GET /api/v1/admin/audit": ADMIN,
     "GET /api/v1/admin/agents": ADMIN,
+    "GET /api/v1/admin/agents/<id>": ADMIN,
     "PATCH /api/v1/admin/agents/<id>": ADMIN,
     "DELETE /api/v1/admin/agents/<id>": ADMIN,
     "GET /api/v1/admin/dead-letters": ADMIN,

@@ -24,6 +24,7 @@ from tests.api.site import Make, Site, picture
 
 ORDER = {"prompt": "a red house", "checkpoint": "tiny", "width": 64, "height": 64, "format": "png"}
 KEY = {"Idempotency-Key": "once"}
+CHANGED = (412, "changed_meanwhile")
 
 
 def code_of(answer: TestResponse) -> tuple[int, str]:
@@ -230,7 +231,7 @@ def test_an_edit_of_a_picture_that_changed_meanwhile_is_refused(site: Site) -> N
     assert site.client.get(path, headers={"If-None-Match": etag}).status_code == 200
     for method, more in (("PATCH", {"json": {"starred": False}}), ("DELETE", {})):
         late = site.client.open(path, method=method, headers={"If-Match": etag}, **more)  # type: ignore[arg-type]
-        assert code_of(late) == (412, "changed_meanwhile")
+        assert code_of(late) == CHANGED
         assert "Load it again" in late.get_json()["error"]["hint"]
     assert site.client.get(path).get_json()["starred"] is True
     for fine in (starred.headers["ETag"], f"W/{starred.headers['ETag']}", f'"other", {starred.headers["ETag"]}', "*"):
@@ -249,8 +250,8 @@ def test_two_administrators_do_not_overwrite_each_other_unseen(town: Town) -> No
     first = admin.send("PATCH", path, {"tier": "premium"}, **{"If-Match": etag})
     assert first.status_code == 200, "which is no edit"
     late = admin.send("PATCH", path, {"suspended": True}, **{"If-Match": etag})
-    assert code_of(late) == (412, "changed_meanwhile")
-    assert code_of(admin.send("DELETE", path, **{"If-Match": etag})) == (412, "changed_meanwhile")
+    assert code_of(late) == CHANGED
+    assert code_of(admin.send("DELETE", path, **{"If-Match": etag})) == CHANGED
     now = admin.send("GET", path)
     assert (now.get_json()["tier"], now.get_json()["state"]) == ("premium", "active")
     assert now.headers["ETag"].partition(".")[0] == first.headers["ETag"].partition(".")[0]
@@ -270,3 +271,35 @@ def test_a_webhook_that_was_changed_meanwhile_is_not_overwritten(site: Site) -> 
     assert code_of(site.client.delete(path, headers={"If-Match": etag}))[0] == 412
     assert site.client.get(path).get_json()["description"] == "ours"
     assert site.client.delete(path, headers={"If-Match": first.headers["ETag"]}).status_code == 200
+
+
+def test_two_administrators_do_not_decide_about_an_agent_against_each_other(site: Site) -> None:
+    path = f"/api/v1/admin/agents/{site.agent_id}"
+    etag = site.client.get(path).headers["ETag"]
+    assert site.client.get(path, headers={"If-None-Match": etag}).status_code == 304
+    site.hello()
+    assert site.client.get(path).headers["ETag"] != etag, "it has come"
+    first = site.client.patch(path, json={"standing": "draining", "reason": "Cables."}, headers={"If-Match": etag})
+    assert first.status_code == 200, "which is no edit"
+    assert code_of(site.client.patch(path, json={"standing": "working"}, headers={"If-Match": etag})) == CHANGED
+    assert code_of(site.client.delete(path, headers={"If-Match": etag})) == CHANGED
+    now = site.client.get("/api/v1/admin/agents/test-agent")
+    assert (now.get_json()["state"], now.get_json()["reason"]) == ("draining", "Cables.")
+    assert now.headers["ETag"] == first.headers["ETag"]
+    assert site.client.delete(path, headers={"If-Match": now.headers["ETag"]}).status_code == 200
+    assert site.client.get(path).status_code == 404
+
+
+def test_what_was_chosen_about_mail_in_another_tab_is_not_overwritten(site: Site) -> None:
+    path = "/api/v1/me/mail"
+    etag = site.client.get(path).headers["ETag"]
+    assert site.client.get(path, headers={"If-None-Match": etag}).status_code == 304
+    first = site.client.patch(path, json={"failures": False}, headers={"If-Match": etag})
+    assert (first.status_code, first.headers["ETag"] == etag) == (200, False)
+    assert code_of(site.client.patch(path, json={"failures": True}, headers={"If-Match": etag})) == CHANGED
+    assert site.client.get(path).get_json()["failures"] is False
+    assert site.client.get(path).headers["ETag"] == first.headers["ETag"]
+    now = site.client.patch(path, json={"failures": True}, headers={"If-Match": first.headers["ETag"]})
+    assert (now.status_code, now.get_json()["failures"]) == (200, True)
+    site.client.patch(path, json={"failures": False})
+    assert site.client.get(path).get_json()["failures"] is False, "without it all is as ever"

@@ -5,20 +5,16 @@ from flask_openapi.blueprint import APIBlueprint
 
 from stablehand.api.admin_schemas import AdminAgentOut, AdminAgentPage, AgentPatch, RunningShotOut
 from stablehand.api.door import BODY_ERRORS, Door, blueprint, reply
+from stablehand.api.etags import CHANGED, expected_versions, reply_tagged
 from stablehand.api.schemas import ById, PageQuery
 from stablehand.api.views import agent_out
 from stablehand.domain.agents import Agent, RunningShot
 from stablehand.domain.audit import Deed
 from stablehand.domain.pages import page_of
+from stablehand.domain.standings import Standing
+from stablehand.domain.versions import agent_version
 from stablehand.services.accounts import note_deed
-from stablehand.services.agents import (
-    drain_agent,
-    list_agents,
-    pause_agent,
-    remove_agent,
-    resume_agent,
-    running_shots,
-)
+from stablehand.services.agents import decide_agent, get_agent, list_agents, remove_agent, running_shots
 from stablehand.services.catalogue import list_checkpoints
 
 
@@ -56,24 +52,29 @@ def routes(door: Door) -> APIBlueprint:
         items = [whole(agent, shots.get(agent.id, [])) for agent in page.items]
         return reply(AdminAgentPage(items=items, next_cursor=page.next_cursor))
 
-    @api.patch("/admin/agents/<id>", responses={200: AdminAgentOut, **BODY_ERRORS})
-    def decide_agent(path: ById, body: AgentPatch) -> Response:
+    def tagged(agent: Agent) -> Response:
+        return reply_tagged(whole(agent, running_shots(door.services).get(agent.id, [])), agent_version(agent))
+
+    @api.get("/admin/agents/<id>", responses={200: AdminAgentOut})
+    def read_agent(path: ById) -> Response:
+        """Look at an agent, by name or id."""
+        door.check_admin()
+        return tagged(get_agent(door.services, path.id))
+
+    @api.patch("/admin/agents/<id>", responses={200: AdminAgentOut, **BODY_ERRORS, **CHANGED})
+    def patch_agent(path: ById, body: AgentPatch) -> Response:
         """Drain, pause or resume an agent, by name or id."""
         door.check_admin()
-        if body.standing == "working":
-            agent = resume_agent(door.services, path.id)
-        elif body.standing == "draining":
-            agent = drain_agent(door.services, path.id, body.reason)
-        else:
-            agent = pause_agent(door.services, path.id, body.reason)
+        standing, expected = Standing(body.standing), expected_versions()
+        agent = decide_agent(door.services, path.id, standing, body.reason, expected=expected)
         _note(door, f"agent.{body.standing}", agent, {"reason": body.reason} if body.reason else {})
-        return reply(whole(agent, running_shots(door.services).get(agent.id, [])))
+        return tagged(agent)
 
-    @api.delete("/admin/agents/<id>", responses={200: AdminAgentOut})
+    @api.delete("/admin/agents/<id>", responses={200: AdminAgentOut, **CHANGED})
     def forget_agent(path: ById) -> Response:
         """Remove an agent: its token is void, what it holds goes back to the queue."""
         door.check_admin()
-        agent = remove_agent(door.services, path.id)
+        agent = remove_agent(door.services, path.id, expected=expected_versions())
         _note(door, "agent.removed", agent, {})
         return reply(whole(agent, []))
 

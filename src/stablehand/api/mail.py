@@ -9,11 +9,13 @@ from flask import Response, render_template_string
 from flask_openapi.blueprint import APIBlueprint
 from pydantic import Field
 
-from stablehand.api.door import BODY_ERRORS, Door, blueprint, reply
+from stablehand.api.door import BODY_ERRORS, Door, blueprint
+from stablehand.api.etags import CHANGED, expected_versions, reply_tagged
 from stablehand.api.mail_schemas import MailIn, MailOut
 from stablehand.api.schemas import Model
 from stablehand.domain.errors import NotFound
-from stablehand.domain.mail_choices import Sort, read_unsubscribe_token
+from stablehand.domain.mail_choices import Mailbox, Sort, read_unsubscribe_token
+from stablehand.domain.versions import mailbox_version
 from stablehand.services.mail_choices import choose_mail, mailbox_of, unsubscribe
 from stablehand.services.manners import SORT_WORDS
 
@@ -62,13 +64,13 @@ def routes(door: Door) -> APIBlueprint:
     @api.get("/me/mail", responses={200: MailOut})
     def read_mail() -> Response:
         """Look at where your mail goes and what you get."""
-        return reply(MailOut.of(mailbox_of(door.services, door.account)))
+        return _tagged(mailbox_of(door.services, door.account))
 
-    @api.patch("/me/mail", responses={200: MailOut, **BODY_ERRORS})
+    @api.patch("/me/mail", responses={200: MailOut, **BODY_ERRORS, **CHANGED})
     def choose(body: MailIn) -> Response:
         """Choose what you get by mail. An order says otherwise for itself by `notify.email`."""
         choices = {sort: wanted for sort in SORT_WORDS if (wanted := getattr(body, sort)) is not None}
-        return reply(MailOut.of(choose_mail(door.services, door.account, choices)))
+        return _tagged(choose_mail(door.services, door.account, choices, expected=expected_versions()))
 
     @api.get("/mail/unsubscribe/<token>", responses={200: _ANSWERS})
     def ask(path: ByToken) -> Response:
@@ -86,6 +88,10 @@ def routes(door: Door) -> APIBlueprint:
         return _page("You are unsubscribed", text, leads=True)
 
     return api
+
+
+def _tagged(mailbox: Mailbox) -> Response:
+    return reply_tagged(MailOut.of(mailbox), mailbox_version(mailbox))
 
 
 def _read(door: Door, token: str) -> tuple[str, Sort]:

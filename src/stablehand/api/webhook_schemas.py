@@ -75,6 +75,7 @@ class RevivedOut(Out):
 
 class DispatchesQuery(PageQuery):
     webhook: str | None = Field(None, max_length=64, description="Only to this webhook.")
+    brought: bool = Field(False, description="Only to addresses that jobs brought along (`notify.webhook_url`).")
     job: str | None = Field(None, max_length=64, description="Only about this job.")
     state: Literal["waiting", "held", "arrived", "dead"] | None = Field(None, description="Only in this state.")
 

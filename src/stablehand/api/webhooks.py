@@ -136,7 +136,7 @@ def routes(door: Door) -> APIBlueprint:
         page = list_dispatches(
             door.services,
             door.account,
-            narrowed(query.webhook, query.job, query.state),
+            narrowed(query.webhook, query.job, query.state, brought=query.brought),
             limit=query.limit,
             cursor=query.cursor,
         )

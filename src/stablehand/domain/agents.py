@@ -53,6 +53,7 @@ class Agent:
     last_seen_at: datetime | None
     created_at: datetime
     version: str = ""  #: of its program
+    standing: Standing = Standing.WORKING  #: as it was decided; ``state`` says what comes of it
     reason: str = ""  #: why it is paused or drained
     since: datetime | None = None  #: when that began
     error: str = ""  #: why it could not get its device ready; empty once it could

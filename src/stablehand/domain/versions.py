@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from stablehand.domain.accounts import Account
+from stablehand.domain.agents import Agent
 from stablehand.domain.errors import ChangedMeanwhile
 from stablehand.domain.images import Image
+from stablehand.domain.mail_choices import Mailbox
 from stablehand.domain.webhooks import Webhook
 
 #: versions on which somebody is ready to act; None: on any
@@ -32,6 +34,16 @@ def account_version(account: Account, own_quotas: Mapping[str, Any]) -> str:
 def webhook_version(webhook: Webhook) -> str:
     """Of what its owner decides about it, and whether it is in use."""
     return version_of(webhook.url, webhook.description, webhook.types, webhook.paused_at, webhook.disabled_at)
+
+
+def agent_version(agent: Agent) -> str:
+    """Of whether it gets work, as administrators or its own record decide. That it comes and goes is no edit."""
+    return version_of(agent.pool, agent.standing, agent.reason, agent.since)
+
+
+def mailbox_version(mailbox: Mailbox) -> str:
+    """Of what the account has said, here or by a link in a letter."""
+    return version_of(dict(mailbox.chosen))
 
 
 def check_version(expected: Expected, version: str) -> None:

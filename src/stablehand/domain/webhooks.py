@@ -15,6 +15,9 @@ from stablehand.domain.dispatches import DispatchState
 #: name of the channel
 CHANNEL = "webhook"
 
+#: what addresses have and ids of webhooks have not
+ADDRESS_MARK = "://"
+
 #: kind of notice -> what it is called outside
 TYPES: Mapping[str, str] = {
     "job_submitted": "job.submitted",
@@ -133,7 +136,7 @@ def wish_seconds(retry_after: str) -> float:
 
 def is_address(destination: str) -> bool:
     """Whether a destination is an address that a job brought along, and no webhook's id."""
-    return "://" in destination
+    return ADDRESS_MARK in destination
 
 
 def _key_in(secret: str) -> bytes:

@@ -6,6 +6,7 @@ import re
 from stablehand.domain.agents import Agent, RunningShot
 from stablehand.domain.errors import InvalidFields
 from stablehand.domain.standings import Standing
+from stablehand.domain.versions import Expected
 from stablehand.services import Services
 from stablehand.services.announce import announce, work_topic
 from stablehand.services.identity import new_id
@@ -45,6 +46,11 @@ def list_agents(services: Services) -> tuple[Agent, ...]:
     return services.store.list_agents()
 
 
+def get_agent(services: Services, name: str) -> Agent:
+    """``name``: or id. Raises NotFound."""
+    return services.store.agent(name)
+
+
 def running_shots(services: Services) -> dict[str, list[RunningShot]]:
     """agent id -> what it holds, with progress where this process knows it."""
     return services.store.running_shots(progress=services.feed.progress_now())
@@ -52,30 +58,41 @@ def running_shots(services: Services) -> dict[str, list[RunningShot]]:
 
 def drain_agent(services: Services, name: str, reason: str = "") -> Agent:
     """It finishes what it holds and gets no more, until it is resumed. ``name``: or id. Raises NotFound."""
-    return _decide(services, name, Standing.DRAINING, reason)
+    return decide_agent(services, name, Standing.DRAINING, reason)
 
 
 def pause_agent(services: Services, name: str, reason: str = "") -> Agent:
     """It gets nothing, and what it holds goes back to the queue unharmed. ``name``: or id. Raises NotFound."""
-    return _decide(services, name, Standing.PAUSED, reason)
+    return decide_agent(services, name, Standing.PAUSED, reason)
 
 
 def resume_agent(services: Services, name: str) -> Agent:
     """It gets work again, however it came to get none. ``name``: or id. Raises NotFound."""
-    return _decide(services, name, Standing.WORKING, "")
+    return decide_agent(services, name, Standing.WORKING)
 
 
-def remove_agent(services: Services, name: str) -> Agent:
-    """Its token is void from now on, what it holds goes back to the queue. ``name``: or id. Raises NotFound."""
-    agent, changes = services.store.remove_agent(name)
+def remove_agent(services: Services, name: str, *, expected: Expected = None) -> Agent:
+    """Its token is void from now on, what it holds goes back to the queue. ``name``: or id.
+
+    Raises: NotFound, ChangedMeanwhile.
+    """
+    agent, changes = services.store.remove_agent(name, expected=expected)
     announce(services, changes)
     return agent
 
 
-def _decide(services: Services, name: str, standing: Standing, reason: str) -> Agent:
+def decide_agent(
+    services: Services, name: str, standing: Standing, reason: str = "", *, expected: Expected = None
+) -> Agent:
+    """Drain, pause or resume it, which needs no reason. ``name``: or id.
+
+    Raises: NotFound, InvalidFields, ChangedMeanwhile.
+    """
     if len(reason) > REASON_MAX_CHARACTERS:
         raise InvalidFields({"reason": f"at most {REASON_MAX_CHARACTERS} characters"})
-    agent, changes = services.store.decide(name, standing, reason)
+    agent, changes = services.store.decide(
+        name, standing, "" if standing is Standing.WORKING else reason, expected=expected
+    )
     announce(services, changes)
     services.doorbell.ring(work_topic(agent.pool))
     return agent

@@ -10,6 +10,7 @@ from stablehand.domain.jobs import Job
 from stablehand.domain.mail_choices import Mailbox, Sort, promised_by, sort_of
 from stablehand.domain.notices import Notice
 from stablehand.domain.notify import MailPromise, Notify
+from stablehand.domain.versions import Expected
 from stablehand.services import Services
 
 #: kinds of notices that letters are written about
@@ -21,10 +22,11 @@ def mailbox_of(services: Services, account: Account) -> Mailbox:
     return services.store.mailbox(account.id)
 
 
-def choose_mail(services: Services, account: Account, choices: Mapping[Sort, bool]) -> Mailbox:
-    """Say yes or no to letters of these sorts. Raises NotFound."""
-    services.store.choose_mail(account.id, choices)
-    return services.store.mailbox(account.id)
+def choose_mail(
+    services: Services, account: Account, choices: Mapping[Sort, bool], *, expected: Expected = None
+) -> Mailbox:
+    """Say yes or no to letters of these sorts. Raises NotFound, ChangedMeanwhile."""
+    return services.store.choose_mail(account.id, choices, expected=expected)
 
 
 def unsubscribe(services: Services, account_id: str, sort: Sort) -> None:

@@ -158,9 +158,12 @@ def list_dispatches(
     return services.store.dispatches(account.id, wanted, limit=limit, cursor=cursor)
 
 
-def narrowed(webhook_id: str | None = None, job_id: str | None = None, state: str | None = None) -> DispatchFilter:
-    """Which dispatches are wanted. ``state``: of ``DispatchState``."""
-    return DispatchFilter(webhook_id=webhook_id, job_id=job_id, state=None if state is None else DispatchState(state))
+def narrowed(
+    webhook_id: str | None = None, job_id: str | None = None, state: str | None = None, *, brought: bool = False
+) -> DispatchFilter:
+    """Which dispatches are wanted. ``state``: of ``DispatchState``; ``brought``: only to addresses of jobs' own."""
+    chosen = None if state is None else DispatchState(state)
+    return DispatchFilter(webhook_id=webhook_id, job_id=job_id, state=chosen, brought=brought)
 
 
 def get_dispatch(services: Services, account: Account, dispatch_id: str) -> tuple[LoggedDispatch, list[DispatchTry]]:

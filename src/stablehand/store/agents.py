@@ -8,6 +8,7 @@ from sqlalchemy import func, or_, select
 from stablehand.domain.agents import Agent, AgentDevice, AgentState, RunningShot
 from stablehand.domain.errors import NotFound, Unauthorized
 from stablehand.domain.standings import Conduct, Standing, decided
+from stablehand.domain.versions import Expected, agent_version, check_version
 from stablehand.store.breakers import agent_restarted
 from stablehand.store.changes import Changes
 from stablehand.store.conducts import set_conduct
@@ -60,6 +61,11 @@ class Agents(Transactions):
                 )
             return _agent(tx, row)
 
+    def agent(self, name: str) -> Agent:
+        """By name or id. Raises NotFound."""
+        with self.reading() as tx:
+            return _agent(tx, _known(tx, name))
+
     def list_agents(self) -> tuple[Agent, ...]:
         with self.reading() as tx:
             rows = tx.session.scalars(_PRESENT.order_by(AgentRow.name)).all()
@@ -97,15 +103,16 @@ class Agents(Transactions):
         return found
 
     @repeatable
-    def decide(self, name: str, standing: Standing, reason: str) -> tuple[Agent, Changes]:
+    def decide(self, name: str, standing: Standing, reason: str, *, expected: Expected = None) -> tuple[Agent, Changes]:
         """Let an agent (by name or id) work, drain or pause it; a paused one's shots go back to the queue unharmed.
 
         Raises:
-            NotFound.
+            NotFound, ChangedMeanwhile.
         """
         changes = Changes()
         with self.writing() as tx:
             row = _known(tx, name)
+            check_version(expected, agent_version(_agent(tx, row)))
             set_conduct(row, decided(standing, reason, tx.now))
             if standing is Standing.PAUSED:
                 release(tx, leases_of(tx, row), changes)
@@ -113,15 +120,16 @@ class Agents(Transactions):
             return _agent(tx, row), changes
 
     @repeatable
-    def remove_agent(self, name: str) -> tuple[Agent, Changes]:
+    def remove_agent(self, name: str, *, expected: Expected = None) -> tuple[Agent, Changes]:
         """Void its token and take its shots back unharmed; an agent may be added under its name again.
 
         Raises:
-            NotFound.
+            NotFound, ChangedMeanwhile.
         """
         changes = Changes()
         with self.writing() as tx:
             row = _known(tx, name)
+            check_version(expected, agent_version(_agent(tx, row)))
             release(tx, leases_of(tx, row), changes)
             forget_incarnation(row)
             set_conduct(row, Conduct())
@@ -163,7 +171,8 @@ class Agents(Transactions):
 
 
 def _known(tx: Transaction, name: str) -> AgentRow:
-    row = tx.session.scalar(_PRESENT.where(or_(AgentRow.name == name, AgentRow.id == name)).with_for_update(**ONLY_ROW))
+    query = _PRESENT.where(or_(AgentRow.name == name, AgentRow.id == name))
+    row = tx.session.scalar(query.with_for_update(**ONLY_ROW) if tx.writes else query)
     if row is None:
         raise NotFound("There is no such agent.", hint="`stablehand agents list` shows those that there are.")
     return row

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from stablehand.domain.dispatches import DispatchState, DispatchTry
 from stablehand.domain.errors import NotFound
 from stablehand.domain.pages import Page, decode_cursor, encode_cursor
-from stablehand.domain.webhooks import CHANNEL, LoggedDispatch
+from stablehand.domain.webhooks import ADDRESS_MARK, CHANNEL, LoggedDispatch
 from stablehand.store.dispatch_rows import IS_DEAD, DispatchRow, DispatchTryRow
 from stablehand.store.transactions import Transactions, repeatable
 
@@ -22,6 +22,7 @@ class DispatchFilter:
     webhook_id: str | None = None
     job_id: str | None = None
     state: DispatchState | None = None
+    brought: bool = False  #: only to addresses that jobs brought along
 
 
 class DispatchLog(Transactions):
@@ -32,6 +33,8 @@ class DispatchLog(Transactions):
         query = select(DispatchRow).where(DispatchRow.account_id == account_id)
         if wanted.webhook_id is not None:
             query = query.where(DispatchRow.channel == CHANNEL, DispatchRow.destination == wanted.webhook_id)
+        if wanted.brought:
+            query = query.where(DispatchRow.channel == CHANNEL, DispatchRow.destination.contains(ADDRESS_MARK))
         if wanted.job_id is not None:
             query = query.where(DispatchRow.job_id == wanted.job_id)
         if wanted.state is not None:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from stablehand.domain.accounts import account_state
 from stablehand.domain.errors import NotFound
 from stablehand.domain.mail_choices import SORTS, Mailbox, Sort
+from stablehand.domain.versions import Expected, check_version, mailbox_version
 from stablehand.store.credential_rows import CredentialRow
 from stablehand.store.mail_choice_row import MailChoiceRow
 from stablehand.store.models import AccountRow
@@ -22,40 +23,21 @@ TOLD_EVERY = timedelta(hours=24)
 class MailChoices(Transactions):
     def mailbox(self, account_id: str) -> Mailbox:
         """Where an account's mail goes, and what it wants there. Raises NotFound."""
-        query = (
-            select(AccountRow, CredentialRow, MailChoiceRow)
-            .outerjoin(CredentialRow, CredentialRow.account_id == AccountRow.id)
-            .outerjoin(MailChoiceRow, MailChoiceRow.account_id == AccountRow.id)
-            .where(AccountRow.id == account_id, AccountRow.deleted_at.is_(None))
-        )
         with self.reading() as tx:
-            found = tx.session.execute(query).one_or_none()
-            if found is None:
-                raise _no_account()
-            account, credentials, choices = found
-            state = account_state(
-                suspended=account.suspended_at is not None,
-                has_address=credentials is not None,
-                confirmed=credentials is not None and credentials.confirmed_at is not None,
-            )
-            best = tx.tiers.best
-            return Mailbox(
-                account_id=account_id,
-                address=credentials.address if credentials is not None and state == "active" else None,
-                served_at_once=len(tx.tiers) > 1 and tx.tiers.get(account.tier) is best,
-                chosen={} if choices is None else _chosen(choices),
-                stopped_at=None if choices is None else choices.stopped_at,
-            )
+            return _mailbox(tx, account_id)
 
     @repeatable
-    def choose_mail(self, account_id: str, choices: Mapping[Sort, bool]) -> None:
-        """The account says yes or no to letters of these sorts. Raises NotFound."""
+    def choose_mail(self, account_id: str, choices: Mapping[Sort, bool], *, expected: Expected = None) -> Mailbox:
+        """The account says yes or no to letters of these sorts. Raises NotFound, ChangedMeanwhile."""
         with self.writing() as tx:
             row = _locked(tx, account_id)
+            check_version(expected, mailbox_version(_mailbox(tx, account_id)))
             for sort, wanted in choices.items():
                 setattr(row, sort, wanted)
             if not all(choices.values()):
                 row.stopped_at = tx.now
+            tx.session.flush()
+            return _mailbox(tx, account_id)
 
     @repeatable
     def tell_of_limit(self, account_id: str, payload: dict[str, Any]) -> bool:
@@ -67,6 +49,32 @@ class MailChoices(Transactions):
             row.limit_told_at = tx.now
             tx.session.add(notice(tx, account_id, "", "quota_reached", payload))
             return True
+
+
+def _mailbox(tx: Transaction, account_id: str) -> Mailbox:
+    query = (
+        select(AccountRow, CredentialRow, MailChoiceRow)
+        .outerjoin(CredentialRow, CredentialRow.account_id == AccountRow.id)
+        .outerjoin(MailChoiceRow, MailChoiceRow.account_id == AccountRow.id)
+        .where(AccountRow.id == account_id, AccountRow.deleted_at.is_(None))
+    )
+    found = tx.session.execute(query).one_or_none()
+    if found is None:
+        raise _no_account()
+    account, credentials, choices = found
+    state = account_state(
+        suspended=account.suspended_at is not None,
+        has_address=credentials is not None,
+        confirmed=credentials is not None and credentials.confirmed_at is not None,
+    )
+    best = tx.tiers.best
+    return Mailbox(
+        account_id=account_id,
+        address=credentials.address if credentials is not None and state == "active" else None,
+        served_at_once=len(tx.tiers) > 1 and tx.tiers.get(account.tier) is best,
+        chosen={} if choices is None else _chosen(choices),
+        stopped_at=None if choices is None else choices.stopped_at,
+    )
 
 
 def _chosen(row: MailChoiceRow) -> dict[Sort, bool]:

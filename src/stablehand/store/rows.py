@@ -15,7 +15,7 @@ from stablehand.domain.jobs import Job, QueuePlace, Shot, ShotError, State
 from stablehand.domain.notes import Note, read_notes
 from stablehand.domain.notify import Notify
 from stablehand.domain.recipes import Format, Recipe
-from stablehand.domain.standings import standing_shown
+from stablehand.domain.standings import Standing, standing_shown
 from stablehand.domain.tiers import Tiers
 from stablehand.store.conducts import conduct_of
 from stablehand.store.models import AccountRow, AgentRow, CheckpointRow, ImageRow, JobRow, ShotRow
@@ -64,6 +64,7 @@ def agent_from(row: AgentRow, *, running: int, now: datetime) -> Agent:
         last_seen_at=row.last_seen_at,
         created_at=row.created_at,
         version=row.version,
+        standing=Standing(row.standing),
         reason=row.standing_reason,
         since=row.standing_since,
         error=row.error,

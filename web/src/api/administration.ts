@@ -4,7 +4,7 @@ import type {
 import type { Page } from '@/domain/pages'
 
 import { everything } from './catalogue'
-import { request, requestTagged, type Tagged } from './http'
+import { request, requestTagged, restingOn, type Tagged } from './http'
 
 export interface AccountFilter {
   search: string
@@ -49,10 +49,6 @@ export function revokeInvitation(id: string): Promise<unknown> {
 /** `action`: its beginning; empty: all. */
 export function listAudit(action: string, cursor?: string): Promise<Page<AuditLine>> {
   return request({ url: '/admin/audit', params: { limit: 50, ...(action && { action }), ...(cursor && { cursor }) } })
-}
-
-function restingOn(etag: string): Record<string, string> {
-  return etag ? { 'If-Match': etag } : {}
 }
 
 function pathOf(id: string): string {

@@ -29,6 +29,11 @@ export interface Tagged<T> {
   etag: string
 }
 
+/** The header by which an edit is made only on what was looked at; `etag` empty: whatever it is like now. */
+export function restingOn(etag: string): Record<string, string> {
+  return etag ? { 'If-Match': etag } : {}
+}
+
 /** Sends a request and returns its body; raises ApiFailure and nothing else. */
 export async function request<T>(config: AxiosRequestConfig): Promise<T> {
   return (await requestTagged<T>(config)).body

@@ -1,7 +1,7 @@
 import type { Page } from '@/domain/pages'
 import type { Dispatch, DispatchState, DispatchWhole, NewWebhook, Webhook, WebhookChange, WebhookPage } from '@/domain/webhooks'
 
-import { request } from './http'
+import { request, requestTagged, restingOn, type Tagged } from './http'
 
 export function listWebhooks(): Promise<WebhookPage> {
   return request({ url: '/webhooks', params: { limit: 200 } })
@@ -11,8 +11,13 @@ export function makeWebhook(webhook: Required<WebhookChange>): Promise<NewWebhoo
   return request({ method: 'POST', url: '/webhooks', data: webhook })
 }
 
-export function changeWebhook(id: string, change: WebhookChange): Promise<Webhook> {
-  return request({ method: 'PATCH', url: `/webhooks/${id}`, data: change })
+export function lookAtWebhook(id: string): Promise<Tagged<Webhook>> {
+  return requestTagged({ url: `/webhooks/${id}` })
+}
+
+/** `etag`: what it was like when it was looked at; empty: whatever it is like now. */
+export function changeWebhook(id: string, change: WebhookChange, etag: string): Promise<Webhook> {
+  return request({ method: 'PATCH', url: `/webhooks/${id}`, data: change, headers: restingOn(etag) })
 }
 
 export function deleteWebhook(id: string): Promise<unknown> {
@@ -40,8 +45,9 @@ export async function rotateOwnSecret(): Promise<string> {
   return (await request<{ secret: string }>({ method: 'POST', url: '/webhooks/secret/rotate', data: {} })).secret
 }
 
-export function listDispatches(webhook: string, state: DispatchState | undefined, cursor: string | undefined): Promise<Page<Dispatch>> {
-  return request({ url: '/dispatches', params: { webhook, state, cursor, limit: 20 } })
+/** `webhook`: its id; null: of the addresses that jobs brought along. */
+export function listDispatches(webhook: string | null, state: DispatchState | undefined, cursor: string | undefined): Promise<Page<Dispatch>> {
+  return request({ url: '/dispatches', params: { ...(webhook === null ? { brought: true } : { webhook }), state, cursor, limit: 20 } })
 }
 
 export function readDispatch(id: string): Promise<DispatchWhole> {

@@ -7,8 +7,8 @@ import { allItems } from '@/domain/pages'
 /** Somebody looks at it, mostly to see a test arrive. */
 const REFRESH_MS = 2_000
 
-/** What was sent to one webhook, newest first. */
-export function useDispatches(webhook: Ref<string>, failedOnly: Ref<boolean>) {
+/** What was sent to one webhook, newest first; null: to addresses that jobs brought along. */
+export function useDispatches(webhook: Ref<string | null>, failedOnly: Ref<boolean>) {
   const query = useInfiniteQuery({
     queryKey: computed(() => ['dispatches', webhook.value, failedOnly.value]),
     queryFn: ({ pageParam }) => listDispatches(webhook.value, failedOnly.value ? 'dead' : undefined, pageParam ?? undefined),

@@ -3,13 +3,14 @@ import { flushPromises, mount } from '@vue/test-utils'
 import { beforeEach, expect, it, vi } from 'vitest'
 import { createMemoryHistory, createRouter } from 'vue-router'
 
-import { changeWebhook, makeWebhook } from '@/api/webhooks'
+import { changeWebhook, lookAtWebhook, makeWebhook } from '@/api/webhooks'
 import { ApiFailure } from '@/domain/failures'
 import type { NewWebhook, Webhook } from '@/domain/webhooks'
 
 import WebhookDialog from './WebhookDialog.vue'
 
 vi.mock('@/api/webhooks')
+vi.mock('@nuxt/ui/composables', () => ({ useToast: () => ({ add: vi.fn() }) }))
 
 const webhook: Webhook = {
   id: 'w', url: 'https://example.org/hook', types: ['job.finished'], description: 'mine', state: 'active', reason: '',
@@ -27,12 +28,14 @@ async function open(known: Webhook | null) {
     },
   })
   await dialog.setProps({ modelValue: true })
+  await flushPromises()
   return dialog
 }
 
 beforeEach(() => {
   vi.mocked(makeWebhook).mockReset().mockResolvedValue(made)
   vi.mocked(changeWebhook).mockReset().mockResolvedValue(webhook)
+  vi.mocked(lookAtWebhook).mockReset().mockResolvedValue({ body: webhook, etag: '"1.2"' })
 })
 
 it('adds one that is told of ends, unless something else is chosen', async () => {
@@ -50,7 +53,7 @@ it('changes the one that it was opened for', async () => {
   await dialog.get('input[name="description"]').setValue('yours')
   await dialog.get('form').trigger('submit')
   await flushPromises()
-  expect(changeWebhook).toHaveBeenCalledWith('w', { url: webhook.url, description: 'yours', types: ['job.finished'] })
+  expect(changeWebhook).toHaveBeenCalledWith('w', { url: webhook.url, description: 'yours', types: ['job.finished'] }, '"1.2"')
   expect(makeWebhook).not.toHaveBeenCalled()
 })
 
@@ -63,4 +66,30 @@ it('stays open and says at the field what the server refuses', async () => {
   await flushPromises()
   expect(dialog.text()).toContain('begins with https://')
   expect(dialog.emitted('update:modelValue')).toBeUndefined()
+})
+
+it('begins with the webhook as it is now, not as the list had it', async () => {
+  vi.mocked(lookAtWebhook).mockResolvedValue({ body: { ...webhook, description: 'ours' }, etag: '"3.4"' })
+  const dialog = await open(webhook)
+  expect(dialog.get<HTMLInputElement>('input[name="description"]').element.value).toBe('ours')
+})
+
+it('offers to load again what was changed meanwhile, and goes on from there', async () => {
+  vi.mocked(changeWebhook).mockRejectedValueOnce(
+    new ApiFailure({ status: 412, code: 'changed_meanwhile', message: 'Somebody has changed this since you looked at it.', fields: {} }),
+  )
+  const dialog = await open(webhook)
+  await dialog.get('input[name="description"]').setValue('yours')
+  await dialog.get('form').trigger('submit')
+  await flushPromises()
+  expect(dialog.text()).toContain('Somebody has changed this')
+  expect(dialog.emitted('update:modelValue')).toBeUndefined()
+  vi.mocked(lookAtWebhook).mockResolvedValue({ body: { ...webhook, description: 'ours' }, etag: '"3.4"' })
+  await dialog.findAll('button').find((button) => button.text() === 'Load again')?.trigger('click')
+  await flushPromises()
+  expect(dialog.text()).not.toContain('Somebody has changed this')
+  expect(dialog.get<HTMLInputElement>('input[name="description"]').element.value).toBe('ours')
+  await dialog.get('form').trigger('submit')
+  await flushPromises()
+  expect(changeWebhook).toHaveBeenLastCalledWith('w', { url: webhook.url, description: 'ours', types: ['job.finished'] }, '"3.4"')
 })
