@@ -67,3 +67,23 @@ def test_a_webhook_is_added_tested_turned_off_and_resumed(service: RunningServic
         card.get_by_role("button", name="Delete it").click()
         expect(page.get_by_text("No webhooks yet")).to_be_visible()
         eventually(lambda: service.get("/api/v1/dispatches")["items"] == [], "its log goes with it")
+
+
+def test_what_went_to_an_address_of_a_job_is_shown_and_sent_again(service: RunningService, open_page: OpenPage) -> None:
+    with receiving() as receiver:
+        receiver.answers["/own"] = (410, {}, b"moved out")
+        service.submit(prompt="a red house", width=64, height=64, notify={"webhook_url": f"{receiver.url}/own"})
+        page = open_page(service.url, path="/account/webhooks", calm=True)
+        page.get_by_role("button", name="Log").click()
+        row = page.get_by_role("listitem", name="A job has ended")
+        expect(row.get_by_text("Given up (410)")).to_be_visible()
+        expect(row.get_by_text(f"{receiver.url}/own", exact=True)).to_be_visible()
+        row.get_by_role("button", name="1 try").click()
+        expect(row.get_by_text("moved out")).to_be_visible()
+        assert objections_light_and_dark(page) == []
+        page.set_viewport_size({"width": 390, "height": 844})
+        assert objections_light_and_dark(page) == []
+        del receiver.answers["/own"]
+        row.get_by_role("button", name="Send again").click()
+        expect(row.get_by_text("Arrived (200)")).to_be_visible()
+        assert [got.id for got in receiver.got] == [receiver.got[0].id] * 2, "it is the same event"
