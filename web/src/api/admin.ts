@@ -3,15 +3,19 @@ import type { DeadLetter, WholeDeadLetter } from '@/domain/deadLetters'
 import type { Job } from '@/domain/jobs'
 import type { Page } from '@/domain/pages'
 
-import { request } from './http'
+import { request, requestTagged, restingOn, type Tagged } from './http'
 
 export function listAgents(): Promise<Page<AdminAgent>> {
   return request({ url: '/admin/agents', params: { limit: 200 } })
 }
 
-/** `reason` is shown to those who wait. */
-export function decideAgent(id: string, standing: Standing, reason: string): Promise<AdminAgent> {
-  return request({ method: 'PATCH', url: `/admin/agents/${encodeURIComponent(id)}`, data: { standing, reason } })
+export function lookAtAgent(id: string): Promise<Tagged<AdminAgent>> {
+  return requestTagged({ url: agentPath(id) })
+}
+
+/** `reason` is shown to those who wait. `etag`: what it was like when it was looked at; empty: whatever it is like now. */
+export function decideAgent(id: string, standing: Standing, reason: string, etag: string): Promise<AdminAgent> {
+  return request({ method: 'PATCH', url: agentPath(id), data: { standing, reason }, headers: restingOn(etag) })
 }
 
 export function listDeadLetters(cursor?: string): Promise<Page<DeadLetter>> {
@@ -28,6 +32,10 @@ export function retryDeadLetter(id: string): Promise<Job> {
 
 export function discardDeadLetter(id: string): Promise<void> {
   return request({ method: 'DELETE', url: pathOf(id) })
+}
+
+function agentPath(id: string): string {
+  return `/admin/agents/${encodeURIComponent(id)}`
 }
 
 function pathOf(id: string): string {

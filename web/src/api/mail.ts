@@ -1,11 +1,12 @@
 import type { Mailbox, MailChoices } from '@/domain/mail'
 
-import { request } from './http'
+import { requestTagged, restingOn, type Tagged } from './http'
 
-export function readMail(): Promise<Mailbox> {
-  return request({ url: '/me/mail' })
+export function lookAtMail(): Promise<Tagged<Mailbox>> {
+  return requestTagged({ url: '/me/mail' })
 }
 
-export function chooseMail(choices: MailChoices): Promise<Mailbox> {
-  return request({ method: 'PATCH', url: '/me/mail', data: choices })
+/** `etag`: what was chosen when it was looked at; empty: whatever is chosen now. */
+export function chooseMail(choices: MailChoices, etag: string): Promise<Tagged<Mailbox>> {
+  return requestTagged({ method: 'PATCH', url: '/me/mail', data: choices, headers: restingOn(etag) })
 }

@@ -20,8 +20,8 @@ export function changeWebhook(id: string, change: WebhookChange, etag: string): 
   return request({ method: 'PATCH', url: `/webhooks/${id}`, data: change, headers: restingOn(etag) })
 }
 
-export function deleteWebhook(id: string): Promise<unknown> {
-  return request({ method: 'DELETE', url: `/webhooks/${id}` })
+export function deleteWebhook(id: string, etag: string): Promise<unknown> {
+  return request({ method: 'DELETE', url: `/webhooks/${id}`, headers: restingOn(etag) })
 }
 
 export function tellWebhook(id: string, verb: 'ping' | 'pause' | 'resume'): Promise<unknown> {

@@ -1,8 +1,9 @@
 import { useQuery, useQueryClient } from '@tanstack/vue-query'
 import { computed } from 'vue'
 
-import { decideAgent, listAgents } from '@/api/admin'
-import type { AdminAgent, Standing } from '@/domain/agents'
+import { decideAgent, listAgents, lookAtAgent } from '@/api/admin'
+import { standsAlike, type AdminAgent, type Standing } from '@/domain/agents'
+import { ApiFailure, OVERTAKEN } from '@/domain/failures'
 
 import { useNotice } from './useNotice'
 
@@ -14,13 +15,16 @@ export function useAgents() {
   const notice = useNotice()
   const query = useQuery({ queryKey: ['agents'], queryFn: listAgents, refetchInterval: REFRESH_MS })
 
-  async function decide(agent: AdminAgent, standing: Standing, reason: string): Promise<void> {
+  /** Rests on the agent as the list has shown it, which knows no ETags: so one is fetched, and what comes with it compared. */
+  async function decide(shown: AdminAgent, standing: Standing, reason: string): Promise<void> {
     try {
-      await decideAgent(agent.id, standing, reason)
-      await Promise.all([query.refetch(), client.invalidateQueries({ queryKey: ['status'] })])
+      const { body: agent, etag } = await lookAtAgent(shown.id)
+      if (!standsAlike(agent, shown)) throw new ApiFailure(OVERTAKEN)
+      await decideAgent(agent.id, standing, reason, etag)
     } catch (error) {
-      notice.fail(error)
+      if (!notice.refuse(error)) return
     }
+    await Promise.all([query.refetch(), client.invalidateQueries({ queryKey: ['status'] })])
   }
 
   return {

@@ -1,7 +1,6 @@
 import { ref } from 'vue'
 
 import type { Tagged } from '@/api/http'
-import type { ApiFailure } from '@/domain/failures'
 
 import { useNotice } from './useNotice'
 
@@ -26,9 +25,4 @@ export function useLook<T extends { id: string }>(known: () => T | null, look: (
   }
 
   return { etag, load }
-}
-
-/** Whether an edit was refused because somebody else has made one since. */
-export function isOvertaken(refusal: ApiFailure | null): boolean {
-  return refusal?.code === 'changed_meanwhile'
 }

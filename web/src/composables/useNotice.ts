@@ -1,6 +1,6 @@
 import { useToast } from '@nuxt/ui/composables'
 
-import { ApiFailure } from '@/domain/failures'
+import { ApiFailure, isOvertaken } from '@/domain/failures'
 
 /** Short notices that come and go. */
 export function useNotice() {
@@ -23,6 +23,14 @@ export function useNotice() {
     })
   }
 
+  /** The same for an edit without a form to stay open; true when it was overtaken, and what is shown should be loaded again. */
+  function refuse(error: unknown): boolean {
+    const overtaken = error instanceof ApiFailure && isOvertaken(error)
+    if (overtaken) warn(error.message, 'Nothing was done. Here it is as it stands now.')
+    else fail(error)
+    return overtaken
+  }
+
   /** Something went wrong that nobody here has just done. */
   function warn(title: string, description: string): void {
     toast.add({ title, description, icon: 'i-lucide-triangle-alert', color: 'warning', duration: 8_000 })
@@ -38,5 +46,5 @@ export function useNotice() {
     })
   }
 
-  return { say, fail, warn, offerUndo }
+  return { say, fail, refuse, warn, offerUndo }
 }

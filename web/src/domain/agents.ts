@@ -50,3 +50,8 @@ export function decisionsFor(agent: Pick<AdminAgent, 'state'>): Decision[] {
       return [DRAIN, PAUSE]
   }
 }
+
+/** Whether the same has been decided about an agent, as far as anybody can see: that it comes and goes is no decision. */
+export function standsAlike(one: AdminAgent, other: AdminAgent): boolean {
+  return one.pool === other.pool && one.reason === other.reason && one.since === other.since
+}

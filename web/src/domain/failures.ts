@@ -25,6 +25,14 @@ export const UNREACHABLE = {
   status: 0,
 }
 
+/** As the server says it. */
+export const OVERTAKEN = { code: 'changed_meanwhile', message: 'Somebody has changed this since you looked at it.', status: 412 }
+
+/** Whether an edit was refused because somebody else has made one since. */
+export function isOvertaken(refusal: ApiFailure | null): boolean {
+  return refusal?.code === OVERTAKEN.code
+}
+
 /** Reads an answer's body; anything but our error shape becomes a plain sentence with its status. */
 export function failureFrom(body: unknown, status: number): ApiFailure {
   const error = isRecord(body) && isRecord(body.error) ? body.error : null
