@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import pytest
+from sqlalchemy import event, insert, select, text
 
 from stablehand.domain.dispatches import (
     PAUSES_SECONDS,
@@ -25,6 +26,7 @@ from stablehand.services.dispatch import Carriage, DispatchSink
 from stablehand.services.retry import retry
 from stablehand.store import dispatches
 from stablehand.store.dispatch_log import DispatchFilter
+from stablehand.store.dispatch_rows import DispatchRow
 from tests.running import eventually
 from tests.store.house import House
 
@@ -235,3 +237,33 @@ def test_whom_a_job_tells_is_kept_with_it_and_goes_along_when_it_is_ordered_agai
     cancel(house.services, house.account, job.id)
     assert retry(house.services, house.account, job.id).notify == notify
     assert house.order().notify is None
+
+
+def test_what_went_to_addresses_of_jobs_is_found_by_its_own_index(house: House) -> None:
+    house.order()
+    expand(house, Van("https://example.org/of-a-job", name="webhook"))
+    engine = house.services.store.engine
+    asked: list[tuple[str, object]] = []
+
+    def note(*said: object) -> None:
+        _, _, statement, parameters, *_ = said
+        if "FROM dispatches" in str(statement):
+            asked.append((str(statement), parameters))
+
+    with engine.begin() as connection:
+        row = dict(connection.execute(select(DispatchRow.__table__)).mappings().one())
+        del row["number"]
+        others = [{**row, "id": f"d{n}", "destination": f"w{n % 3}", "notice_id": f"n{n}"} for n in range(2000)]
+        connection.execute(insert(DispatchRow), others)
+        connection.execute(text("ANALYZE dispatches"))
+    event.listen(engine, "before_cursor_execute", note)
+    brought = house.services.store.dispatches(house.account.id, DispatchFilter(brought=True), limit=5, cursor=None)
+    event.remove(engine, "before_cursor_execute", note)
+    assert [entry.destination for entry in brought.items] == ["https://example.org/of-a-job"]
+    [(statement, parameters)] = asked
+    explain = "EXPLAIN QUERY PLAN" if engine.dialect.name == "sqlite" else "EXPLAIN"
+    with engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"{explain} {statement}", parameters).all()  # type: ignore[arg-type]
+    steps = " / ".join(str(step[-1]) for step in plan)
+    assert "dispatches_brought" in steps, steps
+    assert "TEMP B-TREE" not in steps, steps

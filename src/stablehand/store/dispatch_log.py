@@ -10,8 +10,8 @@ from sqlalchemy import select, update
 from stablehand.domain.dispatches import DispatchState, DispatchTry
 from stablehand.domain.errors import NotFound
 from stablehand.domain.pages import Page, decode_cursor, encode_cursor
-from stablehand.domain.webhooks import ADDRESS_MARK, CHANNEL, LoggedDispatch
-from stablehand.store.dispatch_rows import IS_DEAD, DispatchRow, DispatchTryRow
+from stablehand.domain.webhooks import CHANNEL, LoggedDispatch
+from stablehand.store.dispatch_rows import IS_BROUGHT, IS_DEAD, DispatchRow, DispatchTryRow
 from stablehand.store.transactions import Transactions, repeatable
 
 
@@ -34,7 +34,7 @@ class DispatchLog(Transactions):
         if wanted.webhook_id is not None:
             query = query.where(DispatchRow.channel == CHANNEL, DispatchRow.destination == wanted.webhook_id)
         if wanted.brought:
-            query = query.where(DispatchRow.channel == CHANNEL, DispatchRow.destination.contains(ADDRESS_MARK))
+            query = query.where(IS_BROUGHT)
         if wanted.job_id is not None:
             query = query.where(DispatchRow.job_id == wanted.job_id)
         if wanted.state is not None:

@@ -12,6 +12,8 @@ from stablehand.store.columns import Number, Table
 _WAITING = text("state = 'waiting'")
 _DEAD = text("state = 'dead'")
 _OPEN = text("state <> 'arrived'")
+#: to addresses that jobs brought along: see domain.webhooks.ADDRESS_MARK
+IS_BROUGHT = text("channel = 'webhook' AND destination LIKE '%://%'")
 
 
 class DispatchRow(Table):
@@ -40,6 +42,7 @@ class DispatchRow(Table):
         ),
         Index("dispatches_of_road", "channel", "destination", "number"),
         Index("dispatches_of_account", "account_id", "number"),
+        Index("dispatches_brought", "account_id", "number", sqlite_where=IS_BROUGHT, postgresql_where=IS_BROUGHT),
         Index("dispatches_by_age", "ended_at"),
         {"sqlite_autoincrement": True},
     )
