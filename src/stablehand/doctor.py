@@ -23,6 +23,7 @@ from stablehand.services.catalogue import default_checkpoint, list_checkpoints
 from stablehand.settings import Settings, rows
 from stablehand.wiring import exposure, safety, serving
 from stablehand.wiring.lines import try_out_counts, try_out_redis
+from stablehand.wiring.mail import try_out_mail
 from stablehand.wiring.objects import open_objects, try_out
 from stablehand.wiring.provider import try_out_provider
 
@@ -55,6 +56,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _objects(settings)
     yield from _redis(settings)
     yield from _provider(settings)
+    yield from _mail(settings)
     yield from _port(settings)
     yield from _page()
     yield from _device(settings)
@@ -247,6 +249,17 @@ def _provider(settings: Settings) -> Iterator[Finding]:
         yield Finding("sign-in", "ok", try_out_provider(issuer))
     except StablehandError as error:
         yield Finding("sign-in", "problem", error.message, error.hint)
+
+
+def _mail(settings: Settings) -> Iterator[Finding]:
+    """As whoever carries letters would: up to the point where one would be handed over."""
+    try:
+        said = try_out_mail(settings)
+    except StablehandError as error:
+        yield Finding("mail", "problem", error.message, error.hint)
+        return
+    if said is not None:
+        yield Finding("mail", "ok", said)
 
 
 def _port(settings: Settings) -> Iterator[Finding]:

@@ -62,7 +62,11 @@ def test_there_is_a_canary_in_every_secret() -> None:
 @pytest.mark.usefixtures("table")
 def test_the_doctor_is_discreet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_device", lambda _: iter(()))  # torch takes seconds to say what no secret is in
+    monkeypatch.setenv("STABLEHAND_MAIL__SMTP_HOST", "127.0.0.1")
+    monkeypatch.setenv("STABLEHAND_MAIL__SMTP_USER", "me")
+    monkeypatch.setenv("STABLEHAND_MAIL__SMTP_PORT", "1")
     told = CliRunner().invoke(app, ["doctor"])
+    assert "mail: 127.0.0.1:1 cannot be reached" in told.output
     assert "storage.endpoint = http://me:***@127.0.0.1:1" in told.output
     assert "PROBLEM" in told.output, "the places are not there"
     assert "canary" not in told.output + str(told.exception)

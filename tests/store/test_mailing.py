@@ -13,11 +13,14 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
+from pydantic import SecretStr
 
+from stablehand import doctor, settings
 from stablehand.adapters.mailing import FolderMailer, SmtpMailer, compose
 from stablehand.domain.letters import Enclosure, Letter, one_line
 from stablehand.ports import LetterNotSent, LetterRefused, LetterTooLarge
 from stablehand.services.post import Post
+from stablehand.wiring import mail
 from tests.certificates import own_certificate
 from tests.running import free_port
 
@@ -114,6 +117,78 @@ def test_an_unknown_certificate_and_a_wrong_password_are_refused(served: tuple[B
         with pytest.raises(LetterNotSent):
             SmtpMailer(**{**fields, **changes}).send(LETTER)
     assert box.got == []
+
+
+def examined(mailer: SmtpMailer, folder: Path, **changes: Any) -> doctor.Finding:
+    """What the doctor says of a mail server."""
+    table = settings.load(data_dir=folder)
+    wanted = {
+        "smtp_host": mailer.host,
+        "smtp_port": mailer.port,
+        "smtp_security": mailer.security,
+        "smtp_user": mailer.user,
+        "smtp_password": SecretStr(mailer.password or ""),
+        **changes,
+    }
+    changed = table.model_copy(update={"mail": table.mail.model_copy(update=wanted)})
+    (finding,) = doctor._mail(changed)
+    return finding
+
+
+def test_the_doctor_signs_in_and_sends_nothing(
+    served: tuple[Box, SmtpMailer], certificate: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box, mailer = served
+    found = examined(mailer, tmp_path)
+    assert (found.level, found.mend != "") == ("problem", True)
+    assert "certificate that is not trusted: self-signed certificate" in found.text
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    found = examined(mailer, tmp_path)
+    way = "with STARTTLS" if mailer.security == "starttls" else "over TLS"
+    said = f"letters can leave by localhost:{mailer.port}, {way}, signed in as house"
+    assert found == doctor.Finding("mail", "ok", said)
+    found = examined(mailer, tmp_path, smtp_password=SecretStr("s"))
+    assert (found.topic, found.level) == ("mail", "problem")
+    assert f"localhost:{mailer.port} does not let house in: 535 5.7.8" in found.text
+    assert "mail.smtp_password" in found.mend
+    other = "tls" if mailer.security == "starttls" else "starttls"
+    monkeypatch.setattr(mail, "_TRY_SECONDS", 0.5)
+    found = examined(mailer, tmp_path, smtp_security=other)
+    assert "does not answer as a mail server does" in found.text
+    assert "mail.smtp_security" in found.mend
+    assert box.got == []
+
+
+def test_the_doctor_says_what_a_mail_server_cannot_do_and_no_password(tmp_path: Path) -> None:
+    class Parrot:
+        """Reads out what it does not understand."""
+
+        async def handle_AUTH(self, server: Any, session: Any, envelope: Any, args: list[str]) -> Any:  # noqa: N802
+            await server.push(f"535 no such words: {' '.join(args)}")
+            return None
+
+    controller = Controller(
+        Parrot(), hostname="localhost", port=free_port(), auth_require_tls=False, auth_exclude_mechanism=["LOGIN"]
+    )
+    controller.start()
+    mailer = SmtpMailer(
+        sender="house@example.org", host="localhost", port=controller.port, security="none", user="house", password="pw"
+    )
+    try:
+        read_out = examined(mailer, tmp_path)
+        assert "does not let house in: 535 no such words: PLAIN ***" in read_out.text
+        assert "plain ASCII" in examined(mailer, tmp_path, smtp_password=SecretStr("pässword")).mend
+        encrypted = examined(mailer, tmp_path, smtp_security="starttls")
+        assert "STARTTLS extension not supported" in encrypted.text
+        assert "mail.smtp_security" in encrypted.mend
+        stranger = examined(mailer, tmp_path, smtp_user=None)
+        assert (stranger.level, stranger.text.split(", ")[1:]) == ("ok", ["not encrypted", "without a password"])
+    finally:
+        controller.stop()
+    away = examined(mailer, tmp_path)
+    assert (away.level, "cannot be reached" in away.text, "mail.smtp_host" in away.mend) == ("problem", True, True)
+    assert "pw" not in away.text + away.mend
+    assert list(doctor._mail(settings.load(data_dir=tmp_path))) == [], "without a mail server there is nothing to say"
 
 
 def test_without_a_server_letters_are_files_and_a_line_on_the_console(

@@ -1,11 +1,14 @@
 """Two ways for letters to leave: a mail server, or files in a folder where there is none."""
 
+import base64
 import os
 import re
 import smtplib
 import ssl
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.headerregistry import Address
@@ -77,22 +80,44 @@ class SmtpMailer:
 
     def send(self, letter: Letter) -> None:
         message = compose(letter, self.sender, self.sender_name)
-        trust = self.trust or ssl.create_default_context()
         try:
-            with (
-                smtplib.SMTP_SSL(self.host, self.port, timeout=TIMEOUT_SECONDS, context=trust)
-                if self.security == "tls"
-                else smtplib.SMTP(self.host, self.port, timeout=TIMEOUT_SECONDS)
-            ) as server:
-                if self.security == "starttls":
-                    server.starttls(context=trust)
-                if self.user is not None:
-                    server.login(self.user, self.password or "")
+            with self.line(TIMEOUT_SECONDS) as server:
                 server.send_message(message)
         except (OSError, smtplib.SMTPException) as error:
             # The address is whose it is; logs need not know it.
-            said = f"{type(error).__name__}: {error}".replace(letter.to, "the mailbox")
+            said = f"{type(error).__name__}: {self.discreet(error)}".replace(letter.to, "the mailbox")
             raise _kind_of(error)(f"{self.host}:{self.port}: {said}") from error
+
+    @contextmanager
+    def line(self, timeout_seconds: float) -> Iterator[smtplib.SMTP]:
+        """A line to the server, encrypted and signed in as is set. Raises OSError, smtplib.SMTPException."""
+        trust = self.trust or ssl.create_default_context()
+        with (
+            smtplib.SMTP_SSL(self.host, self.port, timeout=timeout_seconds, context=trust)
+            if self.security == "tls"
+            else smtplib.SMTP(self.host, self.port, timeout=timeout_seconds)
+        ) as server:
+            if self.security == "starttls":
+                server.starttls(context=trust)
+            if self.user is not None:
+                server.login(self.user, self.password or "")
+            yield server
+
+    def discreet(self, error: Exception) -> str:
+        """What went wrong, without the password in any of the forms in which a server may have read it out again."""
+        said = str(error)
+        if isinstance(error, smtplib.SMTPResponseException):
+            answer = error.smtp_error
+            words = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
+            said = f"{error.smtp_code} {' '.join(words.split())}"
+        if self.password:
+            for secret in (self.password, _base64(f"\0{self.user}\0{self.password}"), _base64(self.password)):
+                said = said.replace(secret, "***")
+        return said
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
 
 
 def _kind_of(error: Exception) -> type[LetterNotSent]:
