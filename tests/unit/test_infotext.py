@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stablehand.domain.infotext import format_infotext, parse_infotext, write_infotext
-from stablehand.domain.recipes import Addon, Recipe
+from stablehand.domain.recipes import Addon, Recipe, Source
 
 RECIPE = Recipe(
     prompt="a photo of an (astronaut:1.2) riding a horse, masterpiece",
@@ -74,6 +74,22 @@ def test_what_is_unknown_or_empty_is_left_out() -> None:
     assert "Negative prompt" not in text
     assert "Model hash" not in text
     assert "Schedule type: Automatic" in text
+
+
+def test_an_upscale_says_what_was_done_and_nothing_of_steps_or_samplers() -> None:
+    larger = replace(
+        RECIPE, kind="upscale", prompt="a house", negative_prompt="", width=1536, height=768, upscaler="R-ESRGAN 4x+",
+        source=Source(input="a" * 64, width=1024, height=512), addons=(Addon(kind="upscaler", id="u", name="x"),),
+    )  # fmt: skip
+    text = write_infotext(larger, "6ce0161689", "0.1.0", {"u": "1" * 64})
+    done = "Postprocess upscale by: 1.5, Postprocess upscaler: R-ESRGAN 4x+, Version: Stablehand 0.1.0"
+    assert text == f"a house\nSize: 1536x768, {done}"
+    found = parse_infotext(text)
+    assert (found["Prompt"], found["Postprocess upscaler"]) == ("a house", "R-ESRGAN 4x+")
+    old = replace(larger, prompt="", upscaler="Lanczos", source=Source(input="a" * 64))
+    text = write_infotext(old, None, "0.1.0")
+    assert text == "Size: 1536x768, Postprocess upscaler: Lanczos, Version: Stablehand 0.1.0"
+    assert parse_infotext(text)["Prompt"] == ""
 
 
 def test_the_parsed_example() -> None:

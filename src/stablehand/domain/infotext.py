@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 
-from stablehand.domain.infotext_keys import Hashes, noise_parameters, part_parameters
+from stablehand.domain.infotext_keys import Hashes, enlargement_parameters, noise_parameters, part_parameters
 from stablehand.domain.recipes import Recipe
 from stablehand.domain.samplers import AUTOMATIC_SCHEDULES
 
@@ -55,7 +55,13 @@ def write_infotext(
 
     Automatic is written as the schedule it means where the sampler has a favourite, as A1111 does. The version is not
     a bare number, because readers would take a low one for an ancient A1111 and change the meaning of the rest.
+
+    A picture that was only made larger has the words it is found by, its size, and what made it larger.
     """
+    size, ours = f"{recipe.width}x{recipe.height}", f"Stablehand {version}"
+    if recipe.kind == "upscale":
+        done = enlargement_parameters(recipe)
+        return format_infotext(recipe.prompt, recipe.negative_prompt, {"Size": size, **done, "Version": ours})
     hashes = addon_hashes or {}
     schedule = recipe.schedule
     if schedule == "Automatic":
@@ -69,13 +75,13 @@ def write_infotext(
             "Schedule type": schedule,
             "CFG scale": float(recipe.cfg_scale),
             "Seed": recipe.seed,
-            "Size": f"{recipe.width}x{recipe.height}",
+            "Size": size,
             "Model hash": checkpoint_sha256[:10] if checkpoint_sha256 else None,
             "Model": recipe.checkpoint,
             **noise_parameters(recipe, hashes),
             "RNG": recipe.noise.source if recipe.noise.source != "GPU" else None,
             **part_parameters(recipe, hashes),
-            "Version": f"Stablehand {version}",
+            "Version": ours,
         },
     )
 

@@ -22,7 +22,7 @@ def noise_parameters(recipe: Recipe, hashes: Hashes) -> dict[str, object]:
         found["Seed resize from"] = f"{noise.seed_resize_from_w}x{noise.seed_resize_from_h}"
     if recipe.hires is not None:
         found["Denoising strength"] = recipe.hires.denoising_strength
-    elif recipe.source is not None and recipe.kind != "upscale":
+    elif recipe.source is not None:
         found["Denoising strength"] = recipe.source.denoising_strength
     if recipe.text.clip_skip > 1:
         found["Clip skip"] = recipe.text.clip_skip
@@ -36,10 +36,6 @@ def part_parameters(recipe: Recipe, hashes: Hashes) -> dict[str, object]:
     found: dict[str, object] = {}
     if recipe.source is not None and recipe.kind == "inpaint":
         found |= _mask(recipe.source)
-    if recipe.kind == "upscale" and recipe.source is not None:
-        found["Postprocess upscaler"] = recipe.upscaler
-        if recipe.source.width:
-            found["Postprocess upscale by"] = recipe.width / recipe.source.width
     if recipe.hires is not None:
         found |= _hires(recipe.hires)
     words = [addon for addon in recipe.addons if addon.kind == "embedding" and addon.id in hashes]
@@ -51,6 +47,15 @@ def part_parameters(recipe: Recipe, hashes: Hashes) -> dict[str, object]:
     if recipe.refiner is not None:
         found |= {"Refiner": recipe.refiner.checkpoint, "Refiner switch at": recipe.refiner.switch_at}
     return found
+
+
+def enlargement_parameters(recipe: Recipe) -> dict[str, object]:
+    """All that was done for kind upscale, without steps, sampler or checkpoint; as A1111 writes it of its extras."""
+    scale = recipe.width / recipe.source.width if recipe.source is not None and recipe.source.width else None
+    return {
+        "Postprocess upscale by": None if scale is None else f"{scale:.4g}",
+        "Postprocess upscaler": recipe.upscaler,
+    }
 
 
 def _mask(source: Source) -> dict[str, object]:
