@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from stablehand.domain.errors import BadSettings, CheckpointBroken, RecipeUnsupported
+from stablehand.domain.siblings import PARTS_FROM
 from stablehand.engine.batch import Batch
 from stablehand.engine.checkpoints import load_checkpoint, weight_bytes
 from stablehand.engine.devices import _allowed_cpus, choose
@@ -44,6 +45,31 @@ def test_half_precision_files_load(copy: Path) -> None:
         (copy / name).unlink()
         save_file(half, copy / name.replace(".safetensors", ".fp16.safetensors"), {"format": "pt"})
     assert next(load_checkpoint("tiny", copy, PLACEMENT).unet.parameters()).dtype == torch.float32
+
+
+def lend(folder: Path, lender: str) -> Path:
+    """A sibling of the folder that has its UNet alone and borrows the rest from ``lender``."""
+    sibling = folder.parent / "sibling"
+    shutil.copytree(folder / "unet", sibling / "unet")
+    index = json.loads((folder / "model_index.json").read_text())
+    (sibling / "model_index.json").write_text(json.dumps(index | {PARTS_FROM: lender}))
+    return sibling
+
+
+def test_a_folder_borrows_what_it_lacks_from_the_sibling_it_names(copy: Path) -> None:
+    own = load_file(copy / UNET)
+    sibling = lend(copy, "copy")
+    save_file({key: tensor * 2 for key, tensor in own.items()}, sibling / UNET)
+    lent, borrowing = (load_checkpoint(folder.name, folder, PLACEMENT) for folder in (copy, sibling))
+    assert torch.equal(borrowing.unet.conv_in.weight, lent.unet.conv_in.weight * 2)
+    words = [resident.text.encoders[0].network.state_dict() for resident in (lent, borrowing)]
+    assert all(torch.equal(words[0][name], words[1][name]) for name in words[0])
+
+
+@pytest.mark.parametrize("lender", ["gone", "../copy", "/", 7])
+def test_a_folder_whose_lender_is_not_beside_it_is_broken(copy: Path, lender: Any) -> None:
+    with pytest.raises(CheckpointBroken, match="sibling"):
+        load_checkpoint("sibling", lend(copy, lender), PLACEMENT)
 
 
 def truncate(file: Path) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from stablehand.adapters import weights
 from stablehand.domain.checkpoints import Checkpoint, find
+from stablehand.domain.siblings import PARTS_FROM
 from stablehand.services import Services
 from stablehand.services import catalogue as verbs
 from tests.store.house import House
@@ -81,6 +83,22 @@ def test_folders_files_and_what_the_package_ships_are_found(house: House, models
     default = verbs.default_checkpoint(house.services)
     assert default is not None
     assert default.name == "postcard"
+
+
+def test_a_folder_that_borrows_parts_is_measured_with_them(house: House, models: Path, tmp_path: Path) -> None:
+    write_folder(tmp_path / "builtin/postcard")
+    for name, lender in (("quick", "postcard"), ("stray", "nowhere"), ("sly", "../builtin/postcard")):
+        write_folder(tmp_path / "builtin" / name, side=16)
+        shutil.rmtree(tmp_path / "builtin" / name / "vae")
+        index = tmp_path / "builtin" / name / "model_index.json"
+        index.write_text(json.dumps(json.loads(index.read_text()) | {PARTS_FROM: lender}))
+    result = verbs.scan(house.services, models)
+    found = listed(house.services)
+    assert {name: (entry.native_size, entry.path) for name, entry in found.items()} == {
+        "postcard": (256, "builtin:postcard"),
+        "quick": (128, "builtin:quick"),
+    }
+    assert len(result.problems) == 2
 
 
 def test_nothing_that_lies_there_stops_the_scan(house: House, models: Path) -> None:

@@ -13,6 +13,7 @@ import yaml
 from stablehand.domain.errors import CheckpointBroken
 from stablehand.domain.families import Network, from_folder, from_single_file, is_of_another_kind, with_side_words
 from stablehand.domain.headers import LENGTH_BYTES, BadHeader, Header, header_length, parse_header
+from stablehand.domain.siblings import lender_of
 
 SUFFIX = ".safetensors"
 #: of a file beside a single file, which says what its header does not
@@ -188,21 +189,30 @@ def read_side_words(path: Path) -> Mapping[str, Any]:
 
 def _recognise_folder(path: Path) -> Network | None:
     index = _read_config(path / INDEX)
+    try:
+        lender = lender_of(index)
+    except ValueError as error:
+        raise CheckpointBroken(f"{path.name}/{INDEX}: {error}.", hint="Fetch it again.") from error
+
+    def place(part: str) -> Path:
+        own = path / part
+        return own if lender is None or own.is_dir() else path.parent / lender / part
+
     for part in ("unet", "transformer", "vae", "text_encoder", "text_encoder_2"):
         if _is_named(index, part):
-            weights = [file for file in candidates(path / part) if file.is_file()]
+            weights = [file for file in candidates(place(part)) if file.is_file()]
             if not weights:
                 raise CheckpointBroken(
                     f"{path.name}/{part} has no {SUFFIX} file.", hint="Save the pipeline with safe_serialization=True."
                 )
             for file in weights:
                 read_header(file)
-    unet = _read_config(path / ("unet" if "unet" in index else "transformer") / "config.json")
-    scheduler = path / "scheduler" / "scheduler_config.json"
+    unet = _read_config(place("unet" if "unet" in index else "transformer") / "config.json")
+    scheduler = place("scheduler") / "scheduler_config.json"
     return from_folder(
         str(index.get("_class_name", "")),
         unet,
-        _read_config(path / "vae" / "config.json"),
+        _read_config(place("vae") / "config.json"),
         second_text_encoder=_is_named(index, "text_encoder_2"),
         first_text_encoder=_is_named(index, "text_encoder"),
         scheduler=_read_config(scheduler) if scheduler.is_file() else None,

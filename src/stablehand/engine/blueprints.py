@@ -10,6 +10,7 @@ import yaml
 
 from stablehand.domain.errors import CheckpointBroken, RecipeUnsupported
 from stablehand.domain.families import Network, from_folder, from_single_file, is_of_another_kind, with_side_words
+from stablehand.domain.siblings import lender_of
 from stablehand.engine.architectures import Config, family_config, text_config, unet_config, vae_config
 from stablehand.engine.layouts import (
     Component,
@@ -122,10 +123,18 @@ def _config(component: Component, family: str, template: Config, origins: Origin
 
 
 def _from_folder(folder: Path) -> Blueprint:
+    """A part that is not in the folder comes from the sibling that the index names, if it names one."""
     index = read_json(folder / "model_index.json")
-    scheduler = read_json(folder / "scheduler" / "scheduler_config.json") if (folder / "scheduler").is_dir() else {}
-    unet = read_json(folder / "unet" / "config.json") if (folder / "unet").is_dir() else {}
-    vae = read_json(folder / "vae" / "config.json") if (folder / "vae").is_dir() else {}
+    with naming(folder / "model_index.json"):
+        lender = lender_of(index)
+
+    def place(name: str) -> Path:
+        own = folder / name
+        return own if lender is None or own.is_dir() else folder.parent / lender / name
+
+    scheduler = read_json(place("scheduler") / "scheduler_config.json") if place("scheduler").is_dir() else {}
+    unet = read_json(place("unet") / "config.json") if place("unet").is_dir() else {}
+    vae = read_json(place("vae") / "config.json") if place("vae").is_dir() else {}
     network = from_folder(
         str(index.get("_class_name", "")),
         unet,
@@ -143,17 +152,17 @@ def _from_folder(folder: Path) -> Blueprint:
     components = _PARTS_OF[network.family]
     tokenizers = {part: _TOKENIZER_FOLDERS[part] for part in components if part in _TOKENIZER_FOLDERS}
     # The big families' vocabulary is everybody's; a folder of a small one of its own must bring it.
-    missing = [name for name in (*components, "scheduler") if not (folder / name).is_dir()]
+    missing = [name for name in (*components, "scheduler") if not place(name).is_dir()]
     if missing:
         raise CheckpointBroken(f"{folder} lacks the folders {', '.join(missing)}.", hint=FETCH_AGAIN)
     parts = {}
     for component in components:
         stem, renaming = _FOLDER_PARTS[component]
-        config_file = folder / component / "config.json"
-        files = component_files(folder / component, stem)
+        config_file = place(component) / "config.json"
+        files = component_files(place(component), stem)
         parts[component] = Part(files, rename(files.shapes, "", renaming), read_json(config_file), config_file)
     _check_widths(folder, parts)
-    return Blueprint(folder, network, parts, scheduler, {part: folder / name for part, name in tokenizers.items()})
+    return Blueprint(folder, network, parts, scheduler, {part: place(name) for part, name in tokenizers.items()})
 
 
 def _check_widths(folder: Path, parts: Mapping[Component, Part]) -> None:
