@@ -15,13 +15,10 @@ from training.scenes import numbered
 HELD_OUT_SEED = 999_983
 """Series of scenes that only measurements use."""
 
-SCENES = 4_000
-"""How many scenes training draws. Captions are written anew each time one is used."""
 
-
-def render(index: int, seed: int, size: int) -> NDArray[np.uint8]:
-    """Scene `index` of a series, (size, size, 3)."""
-    return np.asarray(draw(numbered(seed, index), size))
+def render(index: int, seed: int, size: int, height: int | None = None) -> NDArray[np.uint8]:
+    """Scene `index` of a series, (size, size, 3), or (height, size, 3)."""
+    return np.asarray(draw(numbered(seed, index), size, height))
 
 
 def cached(state: Path, seed: int, size: int, count: int, processes: int) -> NDArray[np.uint8]:

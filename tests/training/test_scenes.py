@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from training.captions import ABSENT_IF_UNNAMED, describe
 from training.draw import draw
-from training.evaluate import held_out_orders
+from training.orders import held_out_orders, silent_orders
 from training.scenes import (
     COLOURED,
     COLOURS,
@@ -68,6 +69,13 @@ def test_evaluation_asks_only_for_held_out_mixtures() -> None:
         assert order.scene.setting in order.caption
 
 
+def test_orders_for_negative_prompts_name_no_subject_and_no_feature() -> None:
+    for order in silent_orders(40):
+        assert order.scene.subject is None
+        assert order.scene.setting in order.caption
+        assert not any(word in order.caption for word in (*KINDS, "cloud", "mountain"))
+
+
 def test_the_horizon_keeps_its_range() -> None:
     heights = [scene.horizon for scene in SCENES]
     assert min(heights) >= HORIZON[0] == 0.55
@@ -86,15 +94,37 @@ def test_drawing_is_a_function_of_scene_and_size() -> None:
     assert first.shape == (128, 128, 3)
     assert np.array_equal(first, second)
     assert np.asarray(draw(SCENES[5], 256)).shape == (256, 256, 3)
+    assert np.asarray(draw(SCENES[5], 96, 64)).shape == (64, 96, 3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_every_subject_is_drawn_everywhere_in_any_shape(kind: str, setting: str) -> None:
+    """At a wide picture's and a tall one's edges too, and it is seen."""
+    rng = random.Random(kind)
+    for sky, (width, height) in (("day", (96, 64)), ("night", (48, 80))):
+        subject = subject_at(kind, "red" if kind in COLOURED else None, rng.choice(PLACES), rng)
+        bare = Scene(sky, setting, 0.6, None, None, False, sky == "night", True, True, False, seed=2)
+        seen = np.asarray(draw(replace(bare, subject=subject), width, height)).astype(int)
+        changed = np.abs(seen - np.asarray(draw(bare, width, height))).sum(axis=2) > 40
+        assert changed.mean() > 0.01
+
+
+def test_what_is_added_leaves_the_rest_as_it_was() -> None:
+    """Each layer draws its chances from a series of its own: with clouds, the mountains are the same ones."""
+    bare = Scene("day", "meadow", 0.6, "blue", None, False, False, False, False, False, seed=5)
+    clear, cloudy = (np.asarray(draw(scene, 128)) for scene in (bare, replace(bare, clouds=True)))
+    assert np.array_equal(clear[70:], cloudy[70:])
+    assert not np.array_equal(clear[:60], cloudy[:60])
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_the_ground_begins_at_the_horizon(setting: str) -> None:
-    """The strongest change from row to row in a bare scene lies at the horizon it names."""
+    """The strongest change from row to row in a bare scene, down to a beach's shore, lies at the horizon it names."""
     for horizon in HORIZON:
         bare = Scene("day", setting, horizon, None, None, False, False, False, False, False, seed=1)
         rows = np.median(np.asarray(draw(bare, 256)).astype(float), axis=1)
-        steps = np.abs(np.diff(rows, axis=0)).sum(axis=1)[: round(256 * 0.72)]
+        steps = np.abs(np.diff(rows, axis=0)).sum(axis=1)[: round(256 * (horizon + 0.08))]
         assert abs(int(steps.argmax()) + 1 - 256 * horizon) <= 2
 
 
