@@ -1,182 +1,181 @@
-"""Measure a Postcard checkpoint: held-out captions drawn and judged on pixels. `python -m training.evaluate`.
+"""Measure a Postcard checkpoint: held-out captions drawn, and judged by a network that saw renders alone.
 
-Prints a table and one JSON object, and writes a contact sheet. The judge is measured on fresh renders first: its own
-error is part of the answer.
+`python -m training.evaluate` prints tables and one JSON object, and writes a contact sheet. The judge is measured on
+fresh renders first: its own error is part of the answer.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import random
-import textwrap
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline
-from PIL import Image, ImageDraw
-from tqdm import tqdm
+from PIL import Image
 
 from training.__main__ import FOLDER
 from training.autoencoder import psnr
-from training.captions import full
-from training.draw import draw
-from training.judge import judge
+from training.judge import NOTHING, Verdict, accuracy, judge_all, shipped, truth_of
+from training.orders import Order, held_out_orders, silent_orders
+from training.printing import QUICK, Manner, generate, load
 from training.renders import HELD_OUT_SEED, render
-from training.scenes import COLOURED, COLOURS, PLACES, SETTINGS, SKIES, Scene, held_out_mixtures, numbered, subject_at
+from training.sheet import contact_sheet
+
+BARS = {"sky": 0.90, "setting": 0.90, "object": 0.90, "colour": 0.85, "place": 0.80}
+"""The share of pictures that must be right."""
+
+ABSENT_BAR = 0.85
+"""The share of pictures from which a negative prompt must take what it names."""
+
+PSNR_BAR = 32.0
+JUDGE_BAR = 0.97
+
+OTHER_SHAPES = ((128, 128), (192, 192), (320, 320), (320, 224), (224, 320))
 
 
-@dataclass(frozen=True)
-class Manner:
-    """How pictures are drawn: pixels a side, DPM++ 2M steps, guidance."""
-
-    size: int = 256
-    steps: int = 20
-    guidance: float = 6.0
+def right(order: Order, seen: Verdict) -> dict[str, bool]:
+    """For each attribute the caption names, whether the picture shows it."""
+    true = truth_of(order.scene)
+    return {name: getattr(seen, name) == getattr(true, name) for name in BARS if getattr(true, name)}
 
 
-@dataclass(frozen=True)
-class Order:
-    """One held-out caption and what it asks for."""
-
-    caption: str
-    scene: Scene
+def shares(answers: Sequence[dict[str, bool]]) -> dict[str, float]:
+    """The share of right answers to each question, of the pictures that were asked it."""
+    asked = {name: [answer[name] for answer in answers if name in answer] for name in BARS}
+    return {name: float(np.mean(values)) for name, values in asked.items() if values}
 
 
-def held_out_orders(count: int, seed: int = 7) -> list[Order]:
-    """Captions whose mixture of sky, setting and subject no training picture had; the same ones every time."""
-    mixtures = held_out_mixtures()
-    random.Random(seed).shuffle(mixtures)
-    orders = []
-    for index in range(count):
-        rng = random.Random(f"order/{seed}/{index}")
-        sky, setting, kind = mixtures[index % len(mixtures)]
-        colour = rng.choice(COLOURS) if kind in COLOURED else None
-        subject = subject_at(kind, colour, rng.choice(PLACES), rng)
-        scene = Scene(sky, setting, 0.6, None, subject, False, False, False, False, False, index)
-        orders.append(Order(full(scene, rng), scene))
-    return orders
-
-
-def judge_accuracy(count: int, size: int = 256) -> dict[str, float]:
-    """Share of fresh renders whose sky and setting the judge names rightly."""
-    scenes = [numbered(HELD_OUT_SEED, index) for index in range(count)]
-    verdicts = [judge(draw(scene, size)) for scene in scenes]
-    return {
-        "sky": float(np.mean([v.sky == s.sky for v, s in zip(verdicts, scenes, strict=True)])),
-        "setting": float(np.mean([v.setting == s.setting for v, s in zip(verdicts, scenes, strict=True)])),
-    }
-
-
-def load(folder: Path, device: torch.device) -> Any:
-    """The checkpoint with DPM++ 2M and Karras noise levels, in float32."""
-    pipeline = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None, local_files_only=True)
-    pipeline.scheduler = DPMSolverMultistepScheduler.from_config(pipeline.scheduler.config, use_karras_sigmas=True)
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline.to(device)
-
-
-def generate(pipeline: Any, captions: list[str], manner: Manner, batch: int = 8) -> list[Image.Image]:
-    """One picture a caption; picture i has seed i."""
-    pictures: list[Image.Image] = []
-    for start in tqdm(range(0, len(captions), batch), "pictures", mininterval=5):
-        some = captions[start : start + batch]
-        seeds = [torch.Generator("cpu").manual_seed(start + offset) for offset in range(len(some))]
-        made = pipeline(
-            some,
-            height=manner.size,
-            width=manner.size,
-            num_inference_steps=manner.steps,
-            guidance_scale=manner.guidance,
-            generator=seeds,
-        )
-        pictures.extend(made.images)
-    return pictures
-
-
-def evaluate(folder: Path, count: int, manner: Manner, device: torch.device) -> dict[str, Any]:
-    """Everything measured, with the pictures under `pictures` and a line a picture under `rows`."""
+def obedience(
+    pipeline: Any, count: int, manner: Manner
+) -> tuple[list[Image.Image], list[Order], list[dict[str, bool]]]:
+    """Held-out captions drawn, with what each picture has right."""
     orders = held_out_orders(count)
-    pipeline = load(folder, device)
     pictures = generate(pipeline, [order.caption for order in orders], manner)
-    rows: list[dict[str, Any]] = []
-    for order, picture in zip(orders, pictures, strict=True):
-        seen = judge(picture)
-        rows.append(
-            {
-                "caption": order.caption,
-                "sky": [order.scene.sky, seen.sky],
-                "setting": [order.scene.setting, seen.setting],
-                "right": order.scene.sky == seen.sky and order.scene.setting == seen.setting,
-            }
-        )
-    fresh = np.stack([render(index, HELD_OUT_SEED, manner.size) for index in range(48)])
-    return {
+    return pictures, orders, [right(order, seen) for order, seen in zip(orders, judge_all(pictures), strict=True)]
+
+
+def refusals(pipeline: Any, count: int, manner: Manner) -> dict[str, dict[str, float]]:
+    """What negative prompts take away: pictures that show a thing by chance are drawn again, with it named as unwanted.
+
+    A picture that never showed the thing says nothing about negative prompts and does not count.
+    """
+    orders = silent_orders(count)
+    captions = [order.caption for order in orders]
+    before = judge_all(generate(pipeline, captions, manner))
+    figures = {}
+    for thing in ("clouds", "mountains", "object"):
+        chosen = [index for index, seen in enumerate(before) if _shows(seen, thing)]
+        if not chosen:
+            continue
+        names = [before[index].object if thing == "object" else thing for index in chosen]
+        again = generate(pipeline, [captions[index] for index in chosen], manner, negatives=names, seeds=chosen)
+        gone = [
+            seen.object != name if thing == "object" else thing not in seen.features
+            for seen, name in zip(judge_all(again), names, strict=True)
+        ]
+        figures[thing] = {"pictures": len(chosen), "absent": float(np.mean(gone))}
+    return figures
+
+
+def _shows(seen: Verdict, thing: str) -> bool:
+    return seen.object != NOTHING if thing == "object" else thing in seen.features
+
+
+def seconds_a_picture(pipeline: Any, manner: Manner, tries: int = 3) -> float:
+    """The fastest of several single pictures."""
+    taken = []
+    for _ in range(tries):
+        start = time.perf_counter()
+        generate(pipeline, ["a red house in a meadow at sunset, purple mountains"], manner)
+        taken.append(time.perf_counter() - start)
+    return round(min(taken), 2)
+
+
+def evaluate(folder: Path, count: int, manner: Manner, device: torch.device, *, thorough: bool) -> dict[str, Any]:
+    """Everything measured, with the pictures under `pictures`, their orders and answers beside them."""
+    pipeline = load(folder, device)
+    pictures, orders, answers = obedience(pipeline, count, manner)
+    fresh = np.stack([render(index, HELD_OUT_SEED, 256) for index in range(48)])
+    measured: dict[str, Any] = {
         "captions": count,
         **asdict(manner),
-        "sky": float(np.mean([row["sky"][0] == row["sky"][1] for row in rows])),
-        "setting": float(np.mean([row["setting"][0] == row["setting"][1] for row in rows])),
-        "both": float(np.mean([row["right"] for row in rows])),
-        "judge": judge_accuracy(200),
+        "right": shares(answers),
         "autoencoder_psnr_db": round(psnr(pipeline.vae, fresh, device), 2),
-        "rows": rows,
+        "judge": accuracy(shipped(), 500),
+        "seconds_a_picture": seconds_a_picture(pipeline, manner),
+        "threads": torch.get_num_threads(),
         "pictures": pictures,
+        "orders": orders,
+        "answers": answers,
     }
+    if thorough:
+        if manner.guidance > 1:
+            measured["negative"] = refusals(pipeline, max(count // 3, 8), manner)
+        measured["shapes"] = {
+            f"{width}x{height}": shares(
+                obedience(pipeline, max(count // 6, 8), replace(manner, width=width, height=height))[2]
+            )
+            for width, height in OTHER_SHAPES
+        }
+    return measured
 
 
-def contact_sheet(pictures: list[Image.Image], rows: list[dict[str, Any]], columns: int = 8) -> Image.Image:
-    """All pictures at 192 px with their captions; a red bar under those the judge found wrong."""
-    side, text = 192, 38
-    lines = -(-len(pictures) // columns)
-    sheet = Image.new("RGB", (columns * (side + 4), lines * (side + text + 6)), "white")
-    pen = ImageDraw.Draw(sheet)
-    for index, (picture, row) in enumerate(zip(pictures, rows, strict=True)):
-        x, y = index % columns * (side + 4), index // columns * (side + text + 6)
-        sheet.paste(picture.resize((side, side), Image.Resampling.LANCZOS), (x, y))
-        pen.text((x + 2, y + side + 3), textwrap.fill(row["caption"], 32), fill="black", font_size=10)
-        if not row["right"]:
-            pen.rectangle((x, y + side, x + side, y + side + 3), fill="red")
-    return sheet
-
-
-def table(measured: dict[str, Any]) -> str:
-    """The figures by sky and by setting, as Markdown."""
-    lines = ["| asked | pictures | sky right | setting right |", "|---|---|---|---|"]
-    for attribute, values in (("sky", SKIES), ("setting", SETTINGS)):
-        for value in values:
-            of = [row for row in measured["rows"] if row[attribute][0] == value]
-            sky = sum(row["sky"][0] == row["sky"][1] for row in of)
-            setting = sum(row["setting"][0] == row["setting"][1] for row in of)
-            lines.append(f"| {value} | {len(of)} | {sky} | {setting} |")
-    lines.append(
-        f"| **all** | {measured['captions']} | {measured['sky']:.0%} | {measured['setting']:.0%} |\n\n"
-        f"both right: {measured['both']:.0%}; judge on renders: sky {measured['judge']['sky']:.1%}, setting "
-        f"{measured['judge']['setting']:.1%}; autoencoder {measured['autoencoder_psnr_db']} dB"
-    )
+def tables(measured: dict[str, Any]) -> str:
+    """The figures as Markdown, each beside its bar."""
+    lines = ["| asked for | right | bar |", "|---|---|---|"]
+    lines += [f"| {name} | {_percent(share)} | {_percent(BARS[name])} |" for name, share in measured["right"].items()]
+    for thing, found in measured.get("negative", {}).items():
+        lines.append(
+            f"| no {thing} (negative prompt, {found['pictures']} pictures) | {_percent(found['absent'])} "
+            f"| {_percent(ABSENT_BAR)} |"
+        )
+    lines.append(f"| autoencoder, held-out renders | {measured['autoencoder_psnr_db']} dB | {PSNR_BAR:.0f} dB |")
+    worst = min((measured["judge"][name], name) for name in (*BARS, "clouds", "mountains"))
+    lines.append(f"| the judge on renders, worst answer ({worst[1]}) | {worst[0]:.1%} | {_percent(JUDGE_BAR)} |")
+    if "shapes" in measured:
+        lines += ["", f"| size | {' | '.join(BARS)} |", f"|---|{'---|' * len(BARS)}"]
+        lines += [
+            f"| {shape} | {' | '.join(_percent(found[name]) for name in BARS)} |"
+            for shape, found in measured["shapes"].items()
+        ]
     return "\n".join(lines)
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}"
 
 
 def main() -> None:
     """Parse the command line, measure, print, and write the contact sheet."""
     parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", default=FOLDER)
-    parser.add_argument("--captions", type=int, default=48)
-    parser.add_argument("--size", type=int, default=Manner.size)
-    parser.add_argument("--steps", type=int, default=Manner.steps)
-    parser.add_argument("--guidance", type=float, default=Manner.guidance)
+    parser.add_argument("--captions", type=int, default=300)
+    parser.add_argument("--width", type=int, default=Manner.width)
+    parser.add_argument("--height", type=int, default=Manner.height)
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--guidance", type=float)
+    parser.add_argument("--quick", action="store_true", help="as the distilled sibling is drawn: 4 steps, no guidance")
+    parser.add_argument("--brief", action="store_true", help="no negative prompts and no other sizes")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--sheet", type=Path, default=Path("contact-sheet.png"))
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    manner = Manner(options.size, options.steps, options.guidance)
-    measured = evaluate(options.folder, options.captions, manner, torch.device(options.device))
-    contact_sheet(measured["pictures"], measured["rows"]).save(options.sheet)
-    print(table(measured))
-    print(json.dumps({key: value for key, value in measured.items() if key not in ("rows", "pictures")}))
+    usual = QUICK if options.quick else Manner()
+    steps = usual.steps if options.steps is None else options.steps
+    guidance = usual.guidance if options.guidance is None else options.guidance
+    manner = Manner(options.width, options.height, steps, guidance)
+    device = torch.device(options.device)
+    measured = evaluate(options.folder, options.captions, manner, device, thorough=not options.brief)
+    pictures, orders, answers = (measured.pop(name) for name in ("pictures", "orders", "answers"))
+    contact_sheet(pictures, [order.caption for order in orders], [all(a.values()) for a in answers]).save(options.sheet)
+    print(tables(measured))
+    print(json.dumps(measured))
 
 
 if __name__ == "__main__":
