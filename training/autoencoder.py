@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +16,8 @@ from tqdm import tqdm
 
 from training import snapshots
 from training.muon import Optimiser
-from training.renders import HELD_OUT_SEED, SCENES, cached
+from training.pace import follow, share_of_rate
+from training.renders import HELD_OUT_SEED, cached
 from training.workshop import Workshop
 
 SIZES = (128, 256)
@@ -30,17 +31,19 @@ FINISHED = "autoencoder-finished.pt"
 class Plan:
     """How long and how hard to train. Sizes in pixels, counts in pictures."""
 
-    seed: int = 1
-    steps: int = 640
-    decoder_steps: int = 250
+    seed: int = 2
+    steps: int = 6_000
+    decoder_steps: int = 3_000
+    scenes: int = 2_000
     batch: int = 8
     crop: int = 64
-    rate: float = 2e-3
-    decoder_rate: float = 1e-3
+    rate: float = 1e-3
+    decoder_rate: float = 6e-4
     warmup: int = 30
     kl_weight: float = 1e-4
     edge_weight: float = 0.5
-    save_every: int = 100
+    ema: float = 0.995
+    save_every: int = 50
 
 
 def build() -> AutoencoderKL:
@@ -61,14 +64,6 @@ def build() -> AutoencoderKL:
 def to_tensor(pictures: NDArray[np.uint8], device: torch.device) -> Tensor:
     """(N, H, W, 3) bytes to (N, 3, H, W) floats from -1 to 1."""
     return torch.from_numpy(np.ascontiguousarray(pictures)).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
-
-
-def cosine(step: int, steps: int, warmup: int) -> float:
-    """Share of the full learning rate: a linear rise, then half a cosine down to one hundredth."""
-    if step < warmup:
-        return (step + 1) / warmup
-    share = min((step - warmup) / max(steps - warmup, 1), 1.0)
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share))
 
 
 def crops(sources: list[NDArray[np.uint8]], count: int, side: int, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -133,13 +128,14 @@ def whiten(autoencoder: AutoencoderKL, pictures: NDArray[np.uint8], device: torc
     out.weight *= deviation[None, :, None, None]
 
 
-def train(plan: Plan, workshop: Workshop) -> AutoencoderKL:
-    """Train both halves for `plan.steps`; from then on the encoder, and so every latent, is settled."""
+def train(plan: Plan, workshop: Workshop, start: AutoencoderKL | None = None) -> AutoencoderKL:
+    """Train both halves for `plan.steps`, from `start` or from nothing; from then on every latent is settled."""
     if (finished := restored(workshop.state)) is None:
         torch.manual_seed(plan.seed)
-        autoencoder = build().to(workshop.device, memory_format=torch.channels_last)
-        _fit("autoencoder", autoencoder, plan.steps, plan, workshop)
-        some = cached(workshop.state, plan.seed, SIZES[0], SCENES, workshop.processes)[:512]
+        autoencoder = copy.deepcopy(start or build()).to(workshop.device, memory_format=torch.channels_last)
+        autoencoder.train().requires_grad_(True)
+        autoencoder = _fit("autoencoder", autoencoder, plan.steps, plan, workshop)
+        some = cached(workshop.state, plan.seed, SIZES[0], plan.scenes, workshop.processes)[:512]
         whiten(autoencoder, some, workshop.device)
         snapshots.save(workshop.state / FINISHED, autoencoder.state_dict())
         finished = restored(workshop.state)
@@ -152,26 +148,29 @@ def polish(autoencoder: AutoencoderKL, plan: Plan, workshop: Workshop) -> Autoen
     autoencoder = autoencoder.to(workshop.device, memory_format=torch.channels_last)
     for half in (autoencoder.decoder, autoencoder.post_quant_conv):
         half.requires_grad_(True)
-    _fit("decoder", autoencoder, plan.decoder_steps, replace(plan, rate=plan.decoder_rate), workshop)
+    autoencoder = _fit("decoder", autoencoder, plan.decoder_steps, replace(plan, rate=plan.decoder_rate), workshop)
     snapshots.save(workshop.state / FINISHED, autoencoder.state_dict())
     return autoencoder.requires_grad_(False)
 
 
-def _fit(name: str, autoencoder: AutoencoderKL, steps: int, plan: Plan, workshop: Workshop) -> None:
-    """Train what requires gradients, from the state saved under `name` if there is one."""
+def _fit(name: str, autoencoder: AutoencoderKL, steps: int, plan: Plan, workshop: Workshop) -> AutoencoderKL:
+    """Train what requires gradients, from the state saved under `name` if there is one; the average of its weights."""
     state, device, processes = workshop.state, workshop.device, workshop.processes
-    sources = [cached(state, plan.seed, size, SCENES, processes) for size in SIZES]
-    fresh = [cached(state, HELD_OUT_SEED, size, 64, processes)[:24] for size in SIZES]
+    sources = [cached(state, plan.seed, size, plan.scenes, processes) for size in SIZES]
+    fresh = [cached(state, HELD_OUT_SEED, size, 16, processes) for size in SIZES]
+    average = copy.deepcopy(autoencoder).requires_grad_(False)
     optimiser = Optimiser(autoencoder, plan.rate)
     path, first = state / f"{name}.pt", 0
     if (saved := snapshots.load(path)) is not None:
         autoencoder.load_state_dict(saved["weights"])
+        average.load_state_dict(saved["average"])
         optimiser.load_state_dict(saved["optimiser"])
         first = saved["step"]
 
     def objective(target: Tensor) -> Tensor:
-        posterior = autoencoder.encode(target).latent_dist
-        drawn = autoencoder.decode(posterior.sample()).sample
+        with workshop.half():
+            posterior = autoencoder.encode(target).latent_dist
+            drawn = autoencoder.decode(posterior.sample()).sample.float()
         kl = posterior.kl().mean() / (4 * (plan.crop // 8) ** 2)
         loss: Tensor = loss_of(target, drawn, plan.edge_weight) + plan.kl_weight * kl
         return loss
@@ -183,12 +182,14 @@ def _fit(name: str, autoencoder: AutoencoderKL, steps: int, plan: Plan, workshop
         torch.manual_seed(plan.seed * 1_000_003 + step)
         pixels = to_tensor(crops(sources, plan.batch, plan.crop, rng), device)
         loss = measured(pixels.contiguous(memory_format=torch.channels_last))
-        optimiser.step(loss, cosine(step, steps, plan.warmup))
+        optimiser.step(loss, share_of_rate(step, steps, plan.warmup))
+        follow(average, autoencoder, min(plan.ema, (step + 1) / (step + 10)))
         if (step + 1) % plan.save_every == 0 or step + 1 == steps:
-            weights = autoencoder.state_dict()
-            snapshots.save(path, {"weights": weights, "optimiser": optimiser.state_dict(), "step": step + 1})
-            figures = [f"{psnr(autoencoder, pictures, device):.2f} dB at {pictures.shape[1]} px" for pictures in fresh]
+            weights = {"weights": autoencoder.state_dict(), "average": average.state_dict()}
+            snapshots.save(path, {**weights, "optimiser": optimiser.state_dict(), "step": step + 1})
+            figures = [f"{psnr(average, pictures, device):.2f} dB at {pictures.shape[1]} px" for pictures in fresh]
             bar.write(f"step {step + 1}: loss {loss.item():.4f}, held out {', '.join(figures)}")
+    return average
 
 
 def restored(state: Path) -> AutoencoderKL | None:

@@ -12,13 +12,13 @@ from diffusers import DDPMScheduler, UNet2DConditionModel
 from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextConfig, CLIPTextModel
 
 from training import snapshots
-from training.autoencoder import cosine
-from training.captions import describe
+from training.latents import Shape
+from training.lessons import Lessons
 from training.muon import Optimiser
-from training.scenes import numbered
+from training.pace import follow, share_of_rate
 from training.vocabulary import LENGTH
 from training.workshop import Workshop
 
@@ -36,29 +36,51 @@ NOISE: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Stage:
-    """One stretch of training at one size. `size` in pixels of the render, `rate` the peak learning rate."""
+    """One stretch of training. `shapes` in pixels of the render, one of which each batch has; `rate` the learning rate.
+
+    `batch` counts pictures of the first shape; of larger ones a batch has fewer, so that every step costs the same.
+    """
 
     name: str
-    size: int
+    shapes: tuple[Shape, ...]
     steps: int
     batch: int
     rate: float
     scenes: int
     warmup: int = 50
 
+    def shape_of(self, step: int) -> Shape:
+        """The shape of this step's batch."""
+        return self.shapes[step % len(self.shapes)]
+
+    def count_of(self, shape: Shape) -> int:
+        """How many pictures a batch of this shape has."""
+        first, own = (width * height for width, height in (self.shapes[0], shape))
+        return max(round(self.batch * first / own), 1)
+
+
+_SQUARE: Shape = (256, 256)
+
 
 @dataclass(frozen=True)
 class Plan:
     """Every stage in turn, small pictures first: what is learnt at 128 px costs a quarter of the time."""
 
-    seed: int = 1
+    seed: int = 2
     stages: tuple[Stage, ...] = (
-        Stage("small", 128, 800, 32, 2.0e-3, 4_000),
-        Stage("native", 256, 1_130, 16, 1.0e-3, 1_500),
+        Stage("small", ((128, 128),), 10_000, 32, 1.0e-3, 12_000),
+        Stage(
+            "native",
+            (_SQUARE, (320, 224), _SQUARE, (192, 192), _SQUARE, (224, 320), _SQUARE, (320, 320)),
+            10_000,
+            16,
+            6.0e-4,
+            8_000,
+        ),
     )
     snr_gamma: float = 5.0
     noise_offset: float = 0.08
-    ema: float = 0.998
+    ema: float = 0.999
     save_every: int = 100
 
 
@@ -108,38 +130,27 @@ def snr_weights(alphas_cumprod: Tensor, gamma: float) -> Tensor:
     return snr.clamp_max(gamma) / snr
 
 
-@torch.no_grad()
-def follow(average: nn.Module, current: nn.Module, decay: float) -> None:
-    """Move the running average of the weights a little towards the current ones."""
-    for slow, fast in zip(average.parameters(), current.parameters(), strict=True):
-        slow.lerp_(fast, 1 - decay)
-
-
-def batch_of(latents: Tensor, plan: Plan, stage: Stage, step: int, tokenizer: CLIPTokenizer) -> tuple[Tensor, Tensor]:
+def batch_of(lessons: Lessons, seed: int, stage: Stage, step: int) -> tuple[Tensor, Tensor]:
     """Latents (N, 4, h, w) and token ids (N, 77) of this step: a function of seed, stage and step alone."""
-    rng = random.Random(f"{plan.seed}/{stage.name}/{step}")
-    chosen = [rng.randrange(len(latents)) for _ in range(stage.batch)]
-    texts = [describe(numbered(plan.seed, index), rng) for index in chosen]
-    ids = tokenizer(texts, padding="max_length", max_length=LENGTH, truncation=True, return_tensors="pt").input_ids
-    return latents[chosen].float(), ids
+    shape = stage.shape_of(step)
+    return lessons.batch(shape, stage.count_of(shape), random.Random(f"{seed}/{stage.name}/{step}"))
 
 
 def run_stage(
     stage: Stage,
     plan: Plan,
-    latents: Tensor,
-    tokenizer: CLIPTokenizer,
+    lessons: Lessons,
     workshop: Workshop,
     *,
     start: dict[str, Tensor] | None,
 ) -> dict[str, Tensor]:
     """Train one stage from the averaged weights `start` (or from nothing) and return its averaged weights.
 
-    `latents` have mean 0 and variance 1. Goes on from the stage's own saved state if there is one.
+    The lessons' latents have mean 0 and variance 1. Goes on from the stage's own saved state if there is one.
     """
     device = workshop.device
     torch.manual_seed(plan.seed)
-    current = Denoiser(len(tokenizer)).to(device)
+    current = Denoiser(lessons.vocabulary).to(device)
     current.unet.to(memory_format=torch.channels_last)
     average = copy.deepcopy(current)
     if start is not None:
@@ -158,14 +169,16 @@ def run_stage(
 
     def objective(clean: Tensor, noise: Tensor, timesteps: Tensor, tokens: Tensor) -> Tensor:
         noisy = noise_schedule.add_noise(clean, noise, timesteps)
-        error = functional.mse_loss(current(noisy, timesteps, tokens), noise, reduction="none").mean(dim=(1, 2, 3))
+        with workshop.half():
+            predicted = current(noisy, timesteps, tokens).float()
+        error = functional.mse_loss(predicted, noise, reduction="none").mean(dim=(1, 2, 3))
         return (error * weights[timesteps]).mean()
 
     measured = torch.compile(objective) if workshop.compiled else objective
     smooth = 0.0
     bar = tqdm(range(first, stage.steps), f"denoiser, {stage.name}", stage.steps, initial=first, mininterval=5)
     for step in bar:
-        clean, tokens = (part.to(device) for part in batch_of(latents, plan, stage, step, tokenizer))
+        clean, tokens = batch_of(lessons, plan.seed, stage, step)
         torch.manual_seed(plan.seed * 1_000_003 + step)
         # The schedule ends short of pure noise: without an offset the network would read a picture's mean colour off
         # the last step and, starting from noise that has none, draw every night grey.
@@ -173,7 +186,7 @@ def run_stage(
         noise = torch.randn_like(clean) + offset
         timesteps = torch.randint(0, NOISE["num_train_timesteps"], (len(clean),), device=device)
         loss = measured(clean, noise, timesteps, tokens)
-        optimiser.step(loss, cosine(step, stage.steps, stage.warmup))
+        optimiser.step(loss, share_of_rate(step, stage.steps, stage.warmup))
         # Early on the average must forget the random start sooner than `ema` alone would.
         follow(average, current, min(plan.ema, (step + 1) / (step + 10)))
         smooth = loss.item() if step == first else 0.98 * smooth + 0.02 * loss.item()

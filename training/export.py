@@ -6,12 +6,14 @@ import json
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline
+from diffusers import AutoencoderKL, DDIMScheduler, LCMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from torch import Tensor
-from transformers import CLIPTokenizer
+from transformers import CLIPTextModel, CLIPTokenizer
 
+from stablehand.domain.siblings import PARTS_FROM
 from training import vocabulary
 from training.denoiser import NOISE, Denoiser
+from training.distil import LEVELS
 
 
 def tokenizer_of(folder: Path) -> CLIPTokenizer:
@@ -38,6 +40,31 @@ def export(autoencoder: AutoencoderKL, weights: dict[str, Tensor], folder: Path)
     ).to(dtype=torch.float16)
     pipeline.save_pretrained(folder, safe_serialization=True)
     _settle(folder)
+
+
+def export_quick(unet_weights: dict[str, Tensor], folder: Path, sibling: Path) -> None:
+    """Write the distilled sibling: its own UNet and scheduler; everything else is `sibling`'s, which lies beside it."""
+    config = UNet2DConditionModel.load_config(sibling / "unet")
+    unet = UNet2DConditionModel.from_config(config)
+    unet.load_state_dict(unet_weights)
+    unet.to(dtype=torch.float16).save_pretrained(folder / "unet", safe_serialization=True)
+    LCMScheduler(
+        **NOISE, clip_sample=False, set_alpha_to_one=False, steps_offset=1, original_inference_steps=LEVELS
+    ).save_pretrained(folder / "scheduler")
+    index = json.loads((sibling / "model_index.json").read_text())
+    index |= {"scheduler": ["diffusers", "LCMScheduler"], PARTS_FROM: sibling.name}
+    (folder / "model_index.json").write_text(json.dumps(index, indent=2, sort_keys=True) + "\n")
+    for file in folder.rglob("*.safetensors"):
+        file.chmod(0o644)
+
+
+def loaded(folder: Path) -> tuple[AutoencoderKL, dict[str, Tensor]]:
+    """Autoencoder and denoiser weights of an exported checkpoint, in float32: what training can go on from."""
+    autoencoder = AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=torch.float32)
+    unet = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32)
+    text = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32)
+    parts = {"unet": unet.state_dict(), "text": text.state_dict()}
+    return autoencoder, {f"{part}.{name}": tensor for part, found in parts.items() for name, tensor in found.items()}
 
 
 def _settle(folder: Path) -> None:

@@ -23,8 +23,8 @@ from tqdm import tqdm
 
 from stablehand.engine.srvgg import CompactNet
 from training import snapshots
-from training.autoencoder import cosine
 from training.muon import Optimiser
+from training.pace import share_of_rate
 from training.renders import HELD_OUT_SEED, cached
 
 CHECKPOINT = Path(__file__).parents[1] / "src/stablehand/builtin/checkpoints/postcard"
@@ -231,7 +231,7 @@ def train(plan: Plan, state: Path, processes: int) -> CompactNet:
         given, wanted = crops(large, small, plan, rng)
         drawn = network(given.contiguous(memory_format=torch.channels_last))
         loss = loss_of(wanted, drawn, plan.edge_weight)
-        optimiser.step(loss, cosine(step, plan.steps, plan.warmup))
+        optimiser.step(loss, share_of_rate(step, plan.steps, plan.warmup))
         kept = min(plan.average, (step + 1) / (step + 10))
         with torch.no_grad():
             for mean, now in zip(averaged.parameters(), network.parameters(), strict=True):
