@@ -71,11 +71,11 @@ class Plan:
         Stage("small", ((128, 128),), 10_000, 32, 1.0e-3, 12_000),
         Stage(
             "native",
-            (_SQUARE, (320, 224), _SQUARE, (192, 192), _SQUARE, (224, 320), _SQUARE, (320, 320)),
+            (_SQUARE, (320, 224), _SQUARE, (192, 192), _SQUARE, (224, 320), _SQUARE, (320, 320), _SQUARE, (128, 128)),
             10_000,
             16,
             6.0e-4,
-            8_000,
+            5_000,
         ),
     )
     snr_gamma: float = 5.0

@@ -49,8 +49,14 @@ def prepare(
     shapes: tuple[Shape, ...],
     scenes: int,
 ) -> Lessons:
-    """Draw, encode and describe the first `scenes` scenes of a series in every shape."""
-    latents = {shape: encoded(autoencoder, workshop, seed, shape, scenes) for shape in dict.fromkeys(shapes)}
+    """Draw, encode and describe the first `scenes` scenes of a series; in shapes after the first, a quarter as many.
+
+    What a postcard shows is learnt from the first shape; the others teach only how it fills another frame.
+    """
+    latents = {
+        shape: encoded(autoencoder, workshop, seed, shape, scenes if shape == shapes[0] else max(scenes // 4, 1))
+        for shape in dict.fromkeys(shapes)
+    }
     tokens = tokens_of(tokenizer, seed, scenes)
     there = {shape: found.to(workshop.device) for shape, found in latents.items()}
     return Lessons(there, tokens.to(workshop.device), len(tokenizer))

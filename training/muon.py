@@ -17,15 +17,37 @@ _MATRIX = 600  # below so many entries a tensor is left to AdamW
 
 
 def orthogonalised(matrix: Tensor) -> Tensor:
-    """The matrix with its singular values brought near 1 by Newton-Schulz iteration; (rows, columns) as given."""
-    a, b, c = _NEWTON_SCHULZ
+    """The matrix with its singular values brought near 1 by Newton-Schulz iteration; (rows, columns) as given.
+
+    Every round multiplies by a polynomial of the product x x^T. These polynomials commute, so a wide matrix needs two
+    products of its own length, at the start and at the end; the rounds themselves run on the small square alone.
+    """
     tall = matrix.size(0) > matrix.size(1)
     x: Tensor = matrix.T if tall else matrix
     x = x / (x.norm() + 1e-7)
+    x = by_squares(x) if x.size(1) >= 2 * x.size(0) else by_rounds(x)
+    return x.T if tall else x
+
+
+def by_rounds(x: Tensor) -> Tensor:
+    """Newton-Schulz as it is written: (rows, columns) of norm 1 at most, and every round at full length."""
+    a, b, c = _NEWTON_SCHULZ
     for _ in range(_ROUNDS):
         square = x @ x.T
         x = a * x + (b * square + c * square @ square) @ x
-    return x.T if tall else x
+    return x
+
+
+def by_squares(x: Tensor) -> Tensor:
+    """The same, with every round on the product (rows, rows)."""
+    a, b, c = _NEWTON_SCHULZ
+    square = x @ x.T
+    whole = one = torch.eye(len(square), dtype=x.dtype, device=x.device)
+    for _ in range(_ROUNDS):
+        factor = a * one + b * square + c * square @ square
+        whole = factor @ whole
+        square = factor @ square @ factor
+    return whole @ x
 
 
 class Muon(torch.optim.Optimizer):

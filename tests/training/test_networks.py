@@ -16,7 +16,7 @@ from training import latents as latents_of
 from training.autoencoder import build, to_tensor, whiten
 from training.latents import encoded
 from training.lessons import Lessons, tokens_of
-from training.muon import orthogonalised
+from training.muon import by_rounds, by_squares, orthogonalised
 from training.pace import share_of_rate
 from training.renders import render
 from training.workshop import Workshop
@@ -50,6 +50,13 @@ def test_an_update_is_made_nearly_orthogonal(shape: tuple[int, int]) -> None:
     singular = torch.linalg.svdvals(orthogonalised(torch.randn(shape)))
     assert singular.min() > 0.4
     assert singular.max() < 1.4
+
+
+def test_the_rounds_on_the_small_square_come_to_the_rounds_on_the_matrix() -> None:
+    torch.manual_seed(2)
+    matrix = torch.randn(24, 200)
+    matrix /= matrix.norm()
+    torch.testing.assert_close(by_squares(matrix), by_rounds(matrix), rtol=1e-4, atol=1e-5)
 
 
 def test_the_learning_rate_rises_stays_and_falls() -> None:
