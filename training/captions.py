@@ -10,7 +10,7 @@ ABSENT_IF_UNNAMED = {"rainbow": 0.88}
 """Chance that a feature the caption does not name is not in the picture. Half, but for the rare rainbow."""
 
 _HALF = 0.5
-_NAMED = {"sky": 0.85, "setting": 0.88, "colour": 0.8, "place": 0.55, "mountain colour": 0.75}
+_NAMED = {"sky": 0.85, "setting": 0.88, "colour": 0.8, "place": 0.8, "mountain colour": 0.75}
 _EMPTY = 0.1
 
 _SKY = {

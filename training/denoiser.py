@@ -79,6 +79,7 @@ class Plan:
         ),
     )
     snr_gamma: float = 5.0
+    coarse: float = 6.0
     noise_offset: float = 0.08
     ema: float = 0.999
     save_every: int = 100
@@ -124,10 +125,15 @@ class Denoiser(nn.Module):
         return prediction
 
 
-def snr_weights(alphas_cumprod: Tensor, gamma: float) -> Tensor:
-    """Min-SNR weights for noise prediction, min(SNR, gamma) / SNR per timestep (Hang et al. 2023, arXiv 2303.09556)."""
+def loss_weights(alphas_cumprod: Tensor, gamma: float, coarse: float) -> Tensor:
+    """Weights for noise prediction by timestep: what each noise level has to say should count about alike.
+
+    Where there is little noise, min(SNR, gamma) / SNR (Hang et al. 2023, arXiv 2303.09556). Where there is little
+    picture, its layout is settled (what stands where, and how many of it), of which a prediction of noise shows next to
+    nothing: errors count 1 / sqrt(SNR) times there, `coarse` times at most.
+    """
     snr = alphas_cumprod / (1 - alphas_cumprod)
-    return snr.clamp_max(gamma) / snr
+    return (snr.clamp_max(gamma) / snr) * snr.rsqrt().clamp(1.0, coarse)
 
 
 def batch_of(lessons: Lessons, seed: int, stage: Stage, step: int) -> tuple[Tensor, Tensor]:
@@ -165,7 +171,7 @@ def run_stage(
         first = saved["step"]
 
     noise_schedule = DDPMScheduler(**NOISE)
-    weights = snr_weights(noise_schedule.alphas_cumprod, plan.snr_gamma).to(device)
+    weights = loss_weights(noise_schedule.alphas_cumprod, plan.snr_gamma, plan.coarse).to(device)
 
     def objective(clean: Tensor, noise: Tensor, timesteps: Tensor, tokens: Tensor) -> Tensor:
         noisy = noise_schedule.add_noise(clean, noise, timesteps)

@@ -1,14 +1,14 @@
-/** Prompts for a first picture, in words that the bundled checkpoint knows. */
+import examples from './examples.json'
 
+/** A prompt for a first picture, in words that the bundled checkpoint knows, and the picture it drew from it. */
 export interface Example {
   prompt: string
-  /** Which little scene illustrates it. */
-  scene: 'house' | 'lighthouse' | 'boat' | 'balloon'
+  picture: string
 }
 
-export const EXAMPLES: readonly Example[] = [
-  { prompt: 'a red house in a meadow at sunset, purple mountains', scene: 'house' },
-  { prompt: 'a white lighthouse on the beach at night, moon and stars', scene: 'lighthouse' },
-  { prompt: 'a sailing boat with a yellow sail on the sea at dawn, clouds', scene: 'boat' },
-  { prompt: 'an orange hot air balloon over the desert, blue mountains, sun', scene: 'balloon' },
-]
+const PICTURES = import.meta.glob<string>('../assets/examples/*.webp', { eager: true, import: 'default', query: '?url' })
+
+export const EXAMPLES: readonly Example[] = examples.map(({ name, prompt }) => ({
+  prompt,
+  picture: PICTURES[`../assets/examples/${name}.webp`] ?? '',
+}))
