@@ -14,12 +14,13 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
+from transformers import CLIPTokenizer
 
 from training import autoencoder, denoiser, distil, export, snapshots
-from training.lessons import prepare
+from training.lessons import Lessons, prepare
 from training.workshop import Workshop
 
-GOALS = ("autoencoder", "decoder", "small", "native", "export", "distilled")
+GOALS = ("autoencoder", "decoder", "place", "small", "native", "export", "distilled")
 """The stretches of the way, in order; `--until` stops after one."""
 
 QUICK = "postcard-quick"
@@ -58,12 +59,12 @@ def main() -> None:
         codec = autoencoder.polish(codec, first_plan, workshop)
     tokenizer = export.tokenizer_of(options.state / "tokenizer")
     plan = denoiser.Plan()
-    steps = {"small": options.small_steps, "native": options.native_steps}
-    for index, planned in enumerate(plan.stages, start=GOALS.index("small")):
+    steps = {"place": options.place_steps, "small": options.small_steps, "native": options.native_steps}
+    for index, planned in enumerate(plan.stages, start=GOALS.index("place")):
         if goal < index or steps[planned.name] == 0:
             break
         stage = _sized(replace(planned, steps=steps[planned.name]), options)
-        lessons = prepare(codec, tokenizer, workshop, seed=plan.seed, shapes=stage.shapes, scenes=stage.scenes)
+        lessons = _lessons(stage, plan, codec, tokenizer, workshop)
         weights = denoiser.run_stage(stage, plan, lessons, workshop, start=weights)
     if goal < GOALS.index("export") or weights is None:
         return
@@ -71,11 +72,19 @@ def main() -> None:
     print(f"wrote {options.out}")
     if goal == GOALS.index("distilled") and options.distilled_steps:
         stage = _sized(plan.stages[-1], options)
-        lessons = prepare(codec, tokenizer, workshop, seed=plan.seed, shapes=stage.shapes, scenes=stage.scenes)
+        lessons = _lessons(stage, plan, codec, tokenizer, workshop)
         lesson = replace(distil.Plan(), steps=options.distilled_steps)
         student = distil.distil(weights, lesson, stage=stage, lessons=lessons, tokenizer=tokenizer, workshop=workshop)
         export.export_quick(student, options.out.with_name(QUICK), options.out)
         print(f"wrote {options.out.with_name(QUICK)}")
+
+
+def _lessons(
+    stage: denoiser.Stage, plan: denoiser.Plan, codec: AutoencoderKL, tokenizer: CLIPTokenizer, workshop: Workshop
+) -> Lessons:
+    return prepare(
+        codec, tokenizer, workshop, seed=plan.seed, shapes=stage.shapes, scenes=stage.scenes, worded=stage.worded
+    )
 
 
 def _sized(stage: denoiser.Stage, options: argparse.Namespace) -> denoiser.Stage:
@@ -115,7 +124,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--draft", action="store_true", help="only export what stands, finished or not")
     parser.add_argument("--autoencoder-steps", type=int, default=autoencoder.Plan.steps)
     parser.add_argument("--decoder-steps", type=int, default=autoencoder.Plan.decoder_steps)
-    small, native = denoiser.Plan().stages
+    place, small, native = denoiser.Plan().stages
+    parser.add_argument("--place-steps", type=int, default=place.steps)
     parser.add_argument("--small-steps", type=int, default=small.steps)
     parser.add_argument("--native-steps", type=int, default=native.steps)
     parser.add_argument("--distilled-steps", type=int, default=distil.Plan.steps)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 from training.scenes import COLOURS, PRESENT, Scene, Subject, features_of
+
+Wording = Callable[[Scene, random.Random], str]
+"""How a scene is put into words."""
 
 ABSENT_IF_UNNAMED = {"rainbow": 0.88}
 """Chance that a feature the caption does not name is not in the picture. Half, but for the rare rainbow."""
@@ -101,6 +105,11 @@ def full(scene: Scene, rng: random.Random) -> str:
     circumstances = [_SETTING[scene.setting][0], _SKY[scene.sky][0]]
     rng.shuffle(circumstances)
     return _assemble(head, circumstances, [], rng)
+
+
+def placed(scene: Scene, rng: random.Random) -> str:
+    """A caption that says what stands where and no more; empty where there is nothing."""
+    return f"{scene.subject.kind} {rng.choice(_PLACE[scene.subject.place])}" if scene.subject else ""
 
 
 def _subject(subject: Subject, rng: random.Random, everything: bool = False) -> str:

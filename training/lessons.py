@@ -11,7 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 from transformers import CLIPTokenizer
 
-from training.captions import describe
+from training.captions import Wording, describe
 from training.latents import Shape, encoded
 from training.scenes import numbered
 from training.vocabulary import LENGTH
@@ -48,6 +48,7 @@ def prepare(
     seed: int,
     shapes: tuple[Shape, ...],
     scenes: int,
+    worded: Wording = describe,
 ) -> Lessons:
     """Draw, encode and describe the first `scenes` scenes of a series; in shapes after the first, a quarter as many.
 
@@ -57,16 +58,18 @@ def prepare(
         shape: encoded(autoencoder, workshop, seed, shape, scenes if shape == shapes[0] else max(scenes // 4, 1))
         for shape in dict.fromkeys(shapes)
     }
-    tokens = tokens_of(tokenizer, seed, scenes)
+    tokens = tokens_of(tokenizer, seed, scenes, worded)
     there = {shape: found.to(workshop.device) for shape, found in latents.items()}
     return Lessons(there, tokens.to(workshop.device), len(tokenizer))
 
 
-def tokens_of(tokenizer: CLIPTokenizer, seed: int, scenes: int, wordings: int = WORDINGS) -> Tensor:
+def tokens_of(
+    tokenizer: CLIPTokenizer, seed: int, scenes: int, worded: Wording = describe, wordings: int = WORDINGS
+) -> Tensor:
     """Token ids of `wordings` captions for each of the first `scenes` scenes, (scenes, wordings, 77) in int16."""
     rows = []
     for index in tqdm(range(scenes), "captions", mininterval=5):
         scene, rng = numbered(seed, index), random.Random(f"captions/{seed}/{index}")
-        texts = [describe(scene, rng) for _ in range(wordings)]
+        texts = [worded(scene, rng) for _ in range(wordings)]
         rows.append(tokenizer(texts, padding="max_length", max_length=LENGTH, truncation=True).input_ids)
     return torch.tensor(rows, dtype=torch.int16)

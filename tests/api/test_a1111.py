@@ -173,7 +173,7 @@ def test_lists_of_what_there_is(quiet: Site) -> None:
         return quiet.client.get(f"/sdapi/v1/{path}").get_json()
 
     models = get("sd-models")
-    assert [entry["model_name"] for entry in models] == ["postcard", "tiny"]
+    assert [entry["model_name"] for entry in models] == ["postcard", "postcard-quick", "tiny"]
     assert set(models[0]) == {"title", "model_name", "hash", "sha256", "filename", "config"}
     assert get("options")["sd_model_checkpoint"] in [entry["title"] for entry in models]
     assert [entry["name"] for entry in get("upscalers")][:3] == ["None", "Lanczos", "Nearest"]

@@ -54,7 +54,7 @@ def mask() -> bytes:
 
 
 def test_models(client: openai.OpenAI) -> None:
-    assert {model.id for model in client.models.list()} == {"postcard", "tiny"}
+    assert {model.id for model in client.models.list()} == {"postcard", "postcard-quick", "tiny"}
     assert client.models.retrieve("tiny").owned_by == "stablehand"
     with pytest.raises(openai.NotFoundError) as missing:
         client.models.retrieve("gpt-4o")

@@ -118,10 +118,10 @@ def test_latents_that_were_cut_short_are_finished(tmp_path: Path, monkeypatch: p
 
 
 def test_clear_pictures_weigh_less_and_those_of_little_but_noise_more() -> None:
-    weights = denoiser.loss_weights(DDPMScheduler(**denoiser.NOISE).alphas_cumprod, 5.0, 6.0)
+    weights = denoiser.loss_weights(DDPMScheduler(**denoiser.NOISE).alphas_cumprod, 5.0, 12.0)
     assert weights.shape == (1000,)
     assert weights[0] < 0.01
-    assert weights[-1] == 6.0
+    assert weights[-1] == 12.0
     assert bool((weights.diff() >= 0).all())
 
 
