@@ -61,8 +61,10 @@ def main() -> None:
     plan = denoiser.Plan()
     steps = {"place": options.place_steps, "small": options.small_steps, "native": options.native_steps}
     for index, planned in enumerate(plan.stages, start=GOALS.index("place")):
-        if goal < index or steps[planned.name] == 0:
+        if goal < index:
             break
+        if steps[planned.name] == 0:
+            continue
         stage = _sized(replace(planned, steps=steps[planned.name]), options)
         lessons = _lessons(stage, plan, codec, tokenizer, workshop)
         weights = denoiser.run_stage(stage, plan, lessons, workshop, start=weights)
