@@ -40,7 +40,8 @@ class Stage:
     """One stretch of training. `shapes` in pixels of the render, one of which each batch has; `rate` the learning rate.
 
     `batch` counts pictures of the first shape; of larger ones a batch has fewer, so that every step costs the same.
-    Captions are `worded` so, and noise is that of `timesteps`, from the first one to before the last.
+    Captions are `worded` so, and noise is that of `timesteps`, from the first one to before the last, `coarse_share`
+    of it from their noisier half.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Stage:
     warmup: int = 50
     worded: Wording = describe
     timesteps: tuple[int, int] = (0, NOISE["num_train_timesteps"])
+    coarse_share: float = 0.6
 
     def shape_of(self, step: int) -> Shape:
         """The shape of this step's batch."""
@@ -86,11 +88,11 @@ class Plan:
             16,
             6.0e-4,
             4_000,
+            coarse_share=0.3,
         ),
     )
     snr_gamma: float = 5.0
     coarse: float = 12.0
-    coarse_share: float = 0.6
     noise_offset: float = 0.08
     ema: float = 0.999
     save_every: int = 100
@@ -209,7 +211,7 @@ def run_stage(
         # the last step and, starting from noise that has none, draw every night grey.
         offset = plan.noise_offset * torch.randn(len(clean), clean.shape[1], 1, 1, device=device)
         noise = torch.randn_like(clean) + offset
-        timesteps = _timesteps(len(clean), stage.timesteps, plan.coarse_share, device)
+        timesteps = _timesteps(len(clean), stage.timesteps, stage.coarse_share, device)
         loss = measured(clean, noise, timesteps, tokens)
         optimiser.step(loss, share_of_rate(step, stage.steps, stage.warmup))
         # Early on the average must forget the random start sooner than `ema` alone would.

@@ -24,7 +24,7 @@ from training.judge import NOTHING, Verdict, accuracy, judge_all, shipped, truth
 from training.orders import Order, held_out_orders, silent_orders
 from training.printing import QUICK, Manner, generate, load
 from training.renders import HELD_OUT_SEED, render
-from training.sheet import contact_sheet
+from training.sheet import contact_sheet, wall
 
 BARS = {"sky": 0.90, "setting": 0.90, "object": 0.90, "colour": 0.85, "place": 0.80}
 """The share of pictures that must be right."""
@@ -164,6 +164,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--sheet", type=Path, default=Path("contact-sheet.png"))
+    parser.add_argument("--wall", type=Path, help="the first 24 pictures without words")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     usual = QUICK if options.quick else Manner()
@@ -174,6 +175,8 @@ def main() -> None:
     measured = evaluate(options.folder, options.captions, manner, device, thorough=not options.brief)
     pictures, orders, answers = (measured.pop(name) for name in ("pictures", "orders", "answers"))
     contact_sheet(pictures, [order.caption for order in orders], [all(a.values()) for a in answers]).save(options.sheet)
+    if options.wall is not None:
+        wall(pictures[:24]).save(options.wall, quality=85)
     print(tables(measured))
     print(json.dumps(measured))
 

@@ -1,4 +1,4 @@
-"""A contact sheet: many small pictures with their captions."""
+"""Many small pictures on one sheet, with their captions or without."""
 
 from __future__ import annotations
 
@@ -25,3 +25,13 @@ def contact_sheet(
         if not is_right:
             pen.rectangle((x, y + side, x + side, y + side + 3), fill="red")
     return sheet
+
+
+def wall(pictures: list[Image.Image], columns: int = 8, side: int = 160, gap: int = 6) -> Image.Image:
+    """Pictures beside each other and nothing else, on transparent ground."""
+    lines = -(-len(pictures) // columns)
+    out = Image.new("RGBA", (columns * (side + gap) - gap, lines * (side + gap) - gap), (0, 0, 0, 0))
+    for index, picture in enumerate(pictures):
+        place = (index % columns * (side + gap), index // columns * (side + gap))
+        out.paste(picture.resize((side, side), Image.Resampling.LANCZOS), place)
+    return out
