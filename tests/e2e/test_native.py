@@ -66,6 +66,15 @@ def test_postcard_draws_what_it_is_asked(service: RunningService) -> None:
     assert "Seed: 7," in image["infotext"]
 
 
+def test_its_sibling_needs_four_steps(service: RunningService) -> None:
+    order = {"checkpoint": "postcard-quick", "sampler": "LCM", "steps": 4, "cfg_scale": 1.0, "seed": 7}
+    job = service.finished(service.submit(prompt="a blue hot air balloon on the left at sea at dawn", **order)["id"])
+    assert job["state"] == "succeeded", job
+    picture = service.http.get(f"/api/v1/images/{job['images'][0]['id']}/file").content
+    seen = judge(Pictures.open(io.BytesIO(picture)))
+    assert (seen.sky, seen.setting, seen.object, seen.colour) == ("dawn", "sea", "hot air balloon", "blue")
+
+
 def test_a_client_of_the_web_ui_draws_edits_and_enlarges_with_postcard(house: DialectHouse) -> None:
     port, key = house.service.port, house.keys["ada"]
     api = webuiapi.WebUIApi(host="127.0.0.1", port=port, sampler="Euler a", steps=4, username="me", password=key)
