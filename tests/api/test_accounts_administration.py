@@ -61,7 +61,11 @@ def test_what_is_changed_holds_at_once_and_stands_in_the_log(town: Town) -> None
     assert ada.get("me").get_json()["tiers"] == ["premium", "normal"]
     listed = {entry["name"]: entry["default"] for entry in ada.get("checkpoints").get_json()["items"]}
     assert listed == {"postcard": True, "postcard-quick": False}, "what it may not use is not offered"
-    assert {entry["name"] for entry in admin.get("checkpoints").get_json()["items"]} == {"postcard", "postcard-quick", "tiny"}
+    assert {entry["name"] for entry in admin.get("checkpoints").get_json()["items"]} == {
+        "postcard",
+        "postcard-quick",
+        "tiny",
+    }
     assert code(ada.send("POST", "/api/v1/jobs", ORDER)) == "not_allowed"
     assert code(ada.send("POST", "/api/v1/jobs", {"prompt": "a red house", "count": 3})) == "over_limit"
     limits = admin.get(f"admin/accounts/{ada_id}/limits").get_json()

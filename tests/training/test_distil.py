@@ -54,7 +54,7 @@ def test_the_consistency_function_is_the_samplers() -> None:
 def test_the_teachers_step_is_ddim_with_guidance() -> None:
     levels = Levels(CPU)
     noisy, asked, empty = torch.randn(3, 2, 4, 8, 8, generator=torch.Generator().manual_seed(2))
-    start, end = levels.timesteps[[30, 40]], levels.timesteps[[29, 39]]
+    start, end = levels.timesteps[[15, 20]], levels.timesteps[[14, 19]]
     ours = teacher_step(levels, Fixed(), noisy, start=start, end=end, contexts=torch.cat([asked, empty]), guidance=4.0)
     scheduler = DDIMScheduler(**NOISE, clip_sample=False, set_alpha_to_one=False)
     scheduler.set_timesteps(LEVELS)
