@@ -5,11 +5,13 @@ import multiprocessing
 import os
 import random
 import signal
+import socket
 import time
 from pathlib import Path
 from typing import Any
 
 from stablehand.bench import notices
+from stablehand.bench.receiver import Receiver
 from stablehand.domain.notices import KINDS, Notice
 from stablehand.services.accounts import owner
 from stablehand.services.cancel import cancel
@@ -116,6 +118,24 @@ def test_on_sqlite(tmp_path: Path) -> None:
 def test_on_postgresql(tmp_path: Path, cluster: Cluster) -> None:
     with cluster.database() as url:
         suffer(url, tmp_path)
+
+
+def test_what_a_dying_courier_leaves_unsaid_is_no_forgery() -> None:
+    receiver = Receiver(seed=7)
+    receiver.secrets["/good"] = "whsec_c2VjcmV0"
+    receiver.start()
+    host, port = receiver.url.removeprefix("http://").split(":")
+    head = "POST /good HTTP/1.1\r\nwebhook-id: a\r\nwebhook-timestamp: 1\r\nwebhook-signature: v1,x\r\n"
+    try:
+        for body in (b'{"type', b'{"type": 1}'):
+            with socket.create_connection((host, int(port))) as line:
+                line.sendall(f"{head}Content-Length: 11\r\n\r\n".encode() + body)
+                line.shutdown(socket.SHUT_WR)
+                while line.recv(4096):
+                    pass
+    finally:
+        receiver.end()
+    assert (receiver.ends, receiver.forged) == ({"cut off": 1, "taken": 1}, 1)
 
 
 def test_webhooks_of_killed_couriers_arrive_under_one_id(cluster: Cluster) -> None:

@@ -34,7 +34,12 @@ class Receiver:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                length = int(self.headers["Content-Length"])
+                body = self.rfile.read(length)
+                if len(body) < length:  # the courier was killed while it spoke: nothing was said yet
+                    receiver.ends["cut off"] += 1
+                    self.close_connection = True
+                    return
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 end = receiver._take(self.path, headers, body)
                 if end == "stalls":
