@@ -21,14 +21,14 @@ PATIENCE_MS = 600_000
 FORMING = re.compile(r"^[4-6]\d %")
 
 PROMPTS = (
-    "a tree in the desert by day, green mountains, clouds",
-    "a pine tree on the beach by day, purple mountains, clouds",
-    "a pine tree in the snow at night, moon and stars",
+    "a green hot air balloon on the left at sunset in the snow, mountains",
     "a pine tree on an island in the sea by day, blue mountains, clouds",
-    "a lighthouse on the beach at night, moon",
+    "a red castle on the right in the desert at sunset, sun",
+    "a sailing boat with a yellow sail on the sea at dawn, clouds",
+    "a red lighthouse in the middle of the sea at night",
     "a tree in a meadow at dawn, purple mountains, clouds",
-    "a pine tree in a meadow in a storm",
-    "a tree in the snow by day, sun, clouds",
+    "a pine tree on the right on the beach by day, sun",
+    "a blue hot air balloon on the left at sea at dawn, mountains",
 )
 LAST_PROMPT = "a pine tree in a meadow at sunset, purple mountains, clouds"
 
@@ -40,7 +40,9 @@ def order(page: Page, prompt: str, count: int) -> None:
     page.get_by_role("textbox", name="Prompt", exact=True).fill(prompt)
     page.get_by_label("Pictures", exact=True).fill(str(count))
     page.get_by_label("Pictures", exact=True).press("Control+Enter")
-    expect(page.get_by_role("region", name="Result").get_by_role("heading", name=prompt)).to_be_visible()
+    expect(page.get_by_role("region", name="Result").get_by_role("heading", name=prompt)).to_be_visible(
+        timeout=PATIENCE_MS
+    )
 
 
 def fill(page: Page) -> None:
