@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from stablehand.domain.errors import StorageFull, StoreUnavailable
 from stablehand.domain.jobs import State
@@ -61,14 +62,40 @@ def test_a_transaction_that_the_stop_hits_leaves_no_trace(own_cluster: Cluster, 
         house.services.store.close()
 
 
-def test_a_connection_that_was_ended_while_idle_is_not_noticed(house: House, database: str) -> None:
+@pytest.mark.parametrize("asked_after_seconds", [0.0, 60.0])
+def test_a_connection_that_was_ended_while_idle_is_not_noticed(
+    house: House, database: str, asked_after_seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither one that is asked before it is used nor one that spoke too lately to be asked."""
+    monkeypatch.setattr("stablehand.store.connections.ASKED_AFTER_SECONDS", asked_after_seconds)
     job = house.order()
     if house.services.store.is_postgresql:
         with psycopg.connect(database, autocommit=True) as other:
             other.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'stablehand'"
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'stablehand'"
             )
     assert house.job(job.id).state is State.QUEUED
+
+
+@pytest.mark.parametrize(("asked_after_seconds", "is_asked"), [(60.0, False), (0.0, True)])
+def test_only_a_connection_that_lay_idle_is_asked_whether_it_lives(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, asked_after_seconds: float, is_asked: bool
+) -> None:
+    asked = []
+
+    def ask(_: object, connection: object) -> bool:
+        asked.append(connection)
+        return True
+
+    monkeypatch.setattr("stablehand.store.connections.ASKED_AFTER_SECONDS", asked_after_seconds)
+    monkeypatch.setattr(PGDialect_psycopg, "do_ping", ask)
+    with cluster.database() as url:
+        store = Store(url)
+        for _ in range(2):
+            with store.reading() as tx:
+                tx.session.execute(text("SELECT 1"))
+        assert bool(asked) == is_asked
+        store.close()
 
 
 def test_what_postgresql_says_is_said_in_our_words(cluster: Cluster) -> None:

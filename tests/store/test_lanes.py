@@ -17,7 +17,7 @@ from stablehand.services.cancel import cancel
 from stablehand.services.expire import expire
 from stablehand.services.submit import submit
 from stablehand.services.told import told
-from stablehand.store.lanes import ACCOUNTS_COUNTED, fleet_of, lane_views
+from stablehand.store.lanes import ACCOUNTS_COUNTED, fleet_of, lane_views, waiting_lanes
 from stablehand.store.measures import note_loads
 from stablehand.store.models import AccountRow, AgentRow, ShotRow, TallyRow
 from stablehand.store.tags import virtual_time
@@ -346,7 +346,7 @@ def test_lanes_are_seen_as_the_shots_say(house: House) -> None:
     house.clock.turn(6)
     order(house, two, 2)
     with house.services.store.reading() as tx:
-        [view] = lane_views(tx, "default", "nobody", fleet_of(tx, "default"))
+        [view] = lane_views(tx, waiting_lanes(tx, "default", "nobody"), fleet_of(tx, "default"))
         seconds = {row.account_id: row.seconds for row in tx.session.scalars(select(TallyRow))}
     assert view.urgency == pytest.approx(6 / 15)
     assert view.queued_seconds == pytest.approx(seconds["one"] + seconds["two"])
@@ -361,7 +361,7 @@ def test_the_longest_wait_of_each_tier_is_seen_in_a_lane_with_many_accounts(hous
         order(house, account(house, f"hasty {number:02}"), 1, tier="premium")
     house.clock.turn(3)
     with house.services.store.reading() as tx:
-        [view] = lane_views(tx, "default", "nobody", fleet_of(tx, "default"))
+        [view] = lane_views(tx, waiting_lanes(tx, "default", "nobody"), fleet_of(tx, "default"))
     assert view.urgency == pytest.approx(1503 / 1800)
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from stablehand.domain.tiers import NORMAL, PREMIUM, SHIPPED, Tier, Tiers
 from stablehand.services.cancel import cancel
-from stablehand.store.lanes import fleet_of, lane_views
+from stablehand.store.lanes import fleet_of, lane_views, waiting_lanes
 from stablehand.store.models import AccountRow, ShotRow
 from tests.store.house import House
 from tests.store.laws import check_laws
@@ -65,7 +65,7 @@ def test_shots_follow_their_tiers_rank_and_keep_their_wait(house: House) -> None
     assert store.verify_tallies() == []
     check_laws(store)
     with store.reading() as tx:
-        (lane,) = lane_views(tx, "default", hand.agent.id, fleet_of(tx, "default"))
+        (lane,) = lane_views(tx, waiting_lanes(tx, "default", hand.agent.id), fleet_of(tx, "default"))
     assert lane.urgency == pytest.approx(90 / PREMIUM.deadline_seconds), "it has waited since it was ordered"
     assert Counter(lease.job_id for lease in hand.claim(3)) == {normal.id: 3}
     assert Counter(lease.job_id for lease in hand.claim(2)) == {premium.id: 2}
@@ -85,7 +85,7 @@ def test_shots_of_a_tier_that_is_gone_become_plain_ones(house: House) -> None:
     hand.release(running)
     with store.reading() as tx:
         ranks = set(tx.session.scalars(select(ShotRow.tier_rank)))
-        (lane,) = lane_views(tx, "default", hand.agent.id, fleet_of(tx, "default"))
+        (lane,) = lane_views(tx, waiting_lanes(tx, "default", hand.agent.id), fleet_of(tx, "default"))
     assert ranks == {NORMAL.rank}
     assert lane.urgency > 0
     assert len(hand.claim(4)) == 4

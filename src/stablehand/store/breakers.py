@@ -42,6 +42,10 @@ class Admissions:
     one: frozenset[str]
 
 
+#: what an agent may take where nothing is amiss
+ALL_OPEN = Admissions(frozenset(), frozenset())
+
+
 class Breakers(Transactions):
     def troubled_lanes(self) -> tuple[LaneTrouble, ...]:
         """Every lane with a breaker, by pool and checkpoint."""

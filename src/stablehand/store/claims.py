@@ -21,13 +21,21 @@ from stablehand.domain.lanes import choose_lane
 from stablehand.domain.recipes import Kind, Recipe
 from stablehand.domain.seats import PREMIUM_SEATS, Candidate, Seating, fill, seating
 from stablehand.domain.standings import seats_granted
-from stablehand.store.breakers import Admissions, admissions, note_probes
+from stablehand.store.breakers import ALL_OPEN, Admissions, admissions, note_probes
 from stablehand.store.changes import Changes
 from stablehand.store.columns import table_of
 from stablehand.store.conducts import conduct_of, drains
 from stablehand.store.endings import release
-from stablehand.store.holdings import Memory, agent_row, is_touch_due, leases_of, never_arrived, touch
-from stablehand.store.lanes import Fleet, fleet_of, has_queued, lane_views
+from stablehand.store.holdings import (
+    Memory,
+    agent_and_trouble,
+    agent_row,
+    is_touch_due,
+    leases_of,
+    never_arrived,
+    touch,
+)
+from stablehand.store.lanes import fleet_of, has_queued, lane_views, waiting_lanes
 from stablehand.store.models import AgentRow, CheckpointRow, JobRow, ParkedRow, ShotRow
 from stablehand.store.parking import Offer, offer_parked
 from stablehand.store.quotas import Caps, QuotaBook
@@ -93,23 +101,20 @@ class Claims(QuotaBook):
                     return [], drains(tx, agent), Changes()
         with self.writing() as tx:
             changes = Changes()
-            agent = agent_row(tx, agent_id, incarnation)
+            agent, trouble = agent_and_trouble(tx, agent_id, incarnation)
             held = leases_of(tx, agent)
-            admitted = admissions(tx, agent, memory.resident)
-            if self.is_postgresql and _has_nothing(tx, agent, held, admitted, memory, lease_seconds):
-                return [], drains(tx, agent), changes
+            if drains(tx, agent):
+                return [], True, changes
             lost = never_arrived(tx, held)
             if lost:
                 release(tx, lost, changes)
                 held = leases_of(tx, agent)
-                admitted = admissions(tx, agent, memory.resident)  # one of them may have been a probe
+            admitted = admissions(tx, agent, memory.resident) if trouble else ALL_OPEN  # one lost may have been a probe
             if is_touch_due(agent, tx, memory, lease_seconds):
                 touch(agent, tx, memory)  # written below, with what the claim itself changes of the agent
             # Finished pictures on their way here hold no seat there any more: as many again may be on the road.
             free = seats if agent.seats == 0 else min(seats, 2 * agent.seats - len(held))
             free = max(0, seats_granted(conduct_of(agent), tx.now, held=len(held), asked=free))
-            tx.session.flush()  # the agent counts as one that has just been heard
-            fleet = fleet_of(tx, agent.pool, without=agent.id, silent_seconds=lease_seconds * SILENT_SHARE)
             chosen = _Claim(
                 tx,
                 agent,
@@ -118,7 +123,7 @@ class Claims(QuotaBook):
                 limits=_limits(agent, held, free, premium_seats),
                 admitted=admitted,
                 caps=self.caps(tx),
-            ).fill(fleet, memory.resident)
+            ).fill(memory.resident, silent_seconds=lease_seconds * SILENT_SHARE)
             leased = _lease(tx, agent, chosen, lease_seconds, changes)
             note_probes(tx, agent.pool, admitted, [shot.id for shot in chosen])
             return leased, drains(tx, agent), changes
@@ -166,11 +171,15 @@ class _Claim:
         self._had_choice = False  #: the lane that the policy named had shots; from then on nothing more is loaded
         self._waits_alone = False  #: the next shot must run alone, and the agent is not empty yet
 
-    def fill(self, fleet: Fleet, resident: Sequence[str]) -> list[Row[Any]]:
+    def fill(self, resident: Sequence[str], *, silent_seconds: float) -> list[Row[Any]]:
         """The shots it gets: of the lane that the policy names, then of others whose checkpoint it has at hand."""
         if self._is_full():
             return []
-        lanes = lane_views(self._tx, self._agent.pool, self._agent.id, fleet, self._admitted.none)
+        waiting = waiting_lanes(self._tx, self._agent.pool, self._agent.id)
+        if not waiting:
+            return []
+        fleet = fleet_of(self._tx, self._agent.pool, claimant=self._agent, silent_seconds=silent_seconds)
+        lanes = lane_views(self._tx, waiting, fleet, self._admitted.none)
         # The checkpoint of the shots that it was given last, if that is not in memory yet: until it is, more shots of
         # another one would keep the loading waiting. Of what it was given before, it may have let go already.
         newest = max(self._held, key=lambda shot: shot.leased_at or self._tx.now, default=None)

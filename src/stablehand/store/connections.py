@@ -4,14 +4,17 @@ SQLite is a file that admits one writer; PostgreSQL is a server that may go away
 each other's way.
 """
 
+import select
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from sqlalchemy import URL, Connection, create_engine, event, make_url
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -25,6 +28,9 @@ BUSY_TIMEOUT_MS = 10_000
 #: an agent or a job holds none.
 CONNECTIONS, CONNECTIONS_KEPT = 64, 16
 POOL_TIMEOUT_SECONDS = 30.0
+#: A connection that lay idle for longer is asked whether it still lives before it is used. Of one that spoke a moment
+#: ago it is enough that the server has said nothing since: asking costs a round trip.
+ASKED_AFTER_SECONDS = 1.0
 
 #: One statement of ours takes milliseconds; what takes this long waits for something that does not come.
 TIMEOUT_SECONDS = 30.0
@@ -43,6 +49,8 @@ _KEEPALIVE = {
 
 #: execution option that marks a connection of SQLite as a writer's
 WRITES = "stablehand_writes"
+
+_LAID_DOWN = "stablehand_laid_down"
 
 _DISK_FULL = "53100"
 _CONTENDED = {"40001", "40P01"}  # serialization failure, deadlock
@@ -91,7 +99,6 @@ def make_engine(url: str, *, connections: int = CONNECTIONS, timeout_seconds: fl
         pool_size=kept,
         max_overflow=connections - kept,
         pool_timeout=POOL_TIMEOUT_SECONDS,
-        pool_pre_ping=True,  # a connection that died while it lay idle is replaced before anybody notices
         isolation_level="READ COMMITTED",
         connect_args={**_KEEPALIVE, "application_name": "stablehand", "options": options}
         | {name: value for name, value in parsed.query.items() if name in _KEEPALIVE or name == "application_name"},
@@ -102,7 +109,34 @@ def make_engine(url: str, *, connections: int = CONNECTIONS, timeout_seconds: fl
         # The server gives up first, where it can still be heard.
         return connect(1.2 * timeout_seconds + 1.0, *arguments, **options)
 
+    _replace_the_dead(engine)
     return engine
+
+
+def _replace_the_dead(engine: Engine) -> None:
+    """A connection that died while it lay idle is replaced before anybody notices, and with it all of its age."""
+
+    @event.listens_for(engine, "checkin")
+    def laid_down(_connection: object, entry: ConnectionPoolEntry) -> None:
+        entry.info[_LAID_DOWN] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def picked_up(connection: Any, entry: ConnectionPoolEntry, _proxy: object) -> None:
+        laid_down_at = entry.info.get(_LAID_DOWN)  # none: it has only just been opened
+        if laid_down_at is None:
+            return
+        try:
+            if time.monotonic() - laid_down_at > ASKED_AFTER_SECONDS or _has_been_told(connection):
+                engine.dialect.do_ping(connection)
+        except psycopg.Error as error:
+            raise InvalidatePoolError from error
+
+
+def _has_been_told(connection: Any) -> bool:
+    """True when something lies unread on a connection that asked for nothing: its end, as a rule."""
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _sqlite(url: URL, kept: int, more: int) -> Engine:

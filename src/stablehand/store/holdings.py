@@ -4,19 +4,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, bindparam, exists, func, or_, select
 
 from stablehand.domain.errors import Superseded, UnknownIncarnation
 from stablehand.domain.leases import is_stray
 from stablehand.store.measures import note_loads
-from stablehand.store.models import IS_RUNNING, AgentRow, JobRow, ShotRow
+from stablehand.store.models import IS_RUNNING, AgentRow, BreakerRow, JobRow, ShotRow
 from stablehand.store.transactions import ONLY_ROW, Transaction
 
 #: How many ended processes of an agent are remembered, to tell one that comes back from a new one.
 SUPERSEDED_KEPT = 16
 
 _LOCKED_AGENT = (
-    select(AgentRow, func.now()).where(AgentRow.id == bindparam("id")).with_for_update(key_share=True, of=AgentRow)
+    select(AgentRow, func.now(), exists(select(BreakerRow.pool)))
+    .where(AgentRow.id == bindparam("id"))
+    .with_for_update(key_share=True, of=AgentRow)
 )
 
 
@@ -39,23 +41,31 @@ def agent_row(tx: Transaction, agent_id: str, incarnation: str) -> AgentRow:
     Raises:
         UnknownIncarnation, Superseded.
     """
-    agent = _locked_agent(tx, agent_id) if tx.writes else tx.session.get(AgentRow, agent_id)
+    return agent_and_trouble(tx, agent_id, incarnation)[0]
+
+
+def agent_and_trouble(tx: Transaction, agent_id: str, incarnation: str) -> tuple[AgentRow, bool]:
+    """As ``agent_row``; False beside it when no lane at all has a breaker, which PostgreSQL says in passing.
+
+    Raises:
+        UnknownIncarnation, Superseded.
+    """
+    agent, trouble = _locked_agent(tx, agent_id) if tx.writes else (tx.session.get(AgentRow, agent_id), True)
     if agent is not None and agent.incarnation == incarnation:
-        return agent
+        return agent, trouble
     if agent is not None:
         check_not_superseded(agent, incarnation)
     raise UnknownIncarnation("The server does not know this process of the agent.", hint="Say hello first.")
 
 
-def _locked_agent(tx: Transaction, agent_id: str) -> AgentRow | None:
+def _locked_agent(tx: Transaction, agent_id: str) -> tuple[AgentRow | None, bool]:
     if not tx.is_postgresql:
-        return tx.session.get(AgentRow, agent_id, with_for_update=ONLY_ROW)
+        return tx.session.get(AgentRow, agent_id, with_for_update=ONLY_ROW), True
     found = tx.session.execute(_LOCKED_AGENT, {"id": agent_id}, execution_options={"populate_existing": True}).first()
     if found is None:
-        return None
-    agent: AgentRow = found[0]
+        return None, False
     tx.told_now(found[1])
-    return agent
+    return found[0], found[2]
 
 
 def check_not_superseded(agent: AgentRow, incarnation: str) -> None:

@@ -1,6 +1,6 @@
 """Lanes as an agent sees them: read from the tallies by hopping from lane to lane along their index."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -10,6 +10,7 @@ from sqlalchemy import (
     ColumnClause,
     Float,
     Integer,
+    Row,
     RowMapping,
     Text,
     TextualSelect,
@@ -84,11 +85,13 @@ class Fleet:
     busy_share: float | None  #: mean over those that have said; None when none has
 
 
-def fleet_of(tx: Transaction, pool: str, *, without: str | None = None, silent_seconds: float | None = None) -> Fleet:
+def fleet_of(
+    tx: Transaction, pool: str, *, claimant: AgentRow | None = None, silent_seconds: float | None = None
+) -> Fleet:
     """The agents of a pool that take work.
 
     Args:
-        without: id of an agent that does not count as a holder.
+        claimant: counts as it is about to be written down, and not as a holder.
         silent_seconds: one that has not been heard for so long does not count as a holder either: nothing may wait for
             an agent that has stopped, long before it is called gone.
     """
@@ -100,7 +103,9 @@ def fleet_of(tx: Transaction, pool: str, *, without: str | None = None, silent_s
     for row in rows:
         if row.drawn is not None:
             drawn[row.id].add(row.drawn)
-    for row in {row.id: row for row in rows}.values():
+    for found in {row.id: row for row in rows}.values():
+        is_own = claimant is not None and found.id == claimant.id
+        row: Any = claimant if is_own else found
         state = state_of(
             incarnation=row.incarnation,
             ready=row.ready,
@@ -114,7 +119,7 @@ def fleet_of(tx: Transaction, pool: str, *, without: str | None = None, silent_s
         if row.busy_share is not None:
             shares.append(row.busy_share * row.busy_weight)
         is_heard = silent_seconds is None or (tx.now - row.last_seen_at).total_seconds() <= silent_seconds
-        if row.id != without and is_heard:
+        if not is_own and is_heard:
             for checkpoint_id in {*row.resident, *drawn[row.id]}:
                 holders[checkpoint_id] = holders.get(checkpoint_id, 0) + 1
     return Fleet(ready, holders, sum(shares) / len(shares) if shares else None)
@@ -149,10 +154,16 @@ _AGENTS = (
 )
 
 
-def lane_views(tx: Transaction, pool: str, agent_id: str, fleet: Fleet, closed: Collection[str] = ()) -> list[LaneView]:
-    """Every lane of the pool in which shots wait. ``closed``: checkpoints whose lane has an open breaker."""
+def waiting_lanes(tx: Transaction, pool: str, agent_id: str) -> Sequence[Row[Any]]:
+    """Every lane of the pool in which shots wait, for ``lane_views``."""
     query = lanes_query(tx.tiers.ranks, is_postgresql=tx.is_postgresql)
-    rows = tx.core.execute(query, lane_parameters(pool, agent_id))
+    return tx.core.execute(query, lane_parameters(pool, agent_id)).all()
+
+
+def lane_views(
+    tx: Transaction, lanes: Sequence[Row[Any]], fleet: Fleet, closed: Collection[str] = ()
+) -> list[LaneView]:
+    """These lanes as the policy sees them. ``closed``: checkpoints whose lane has an open breaker."""
     return [
         LaneView(
             checkpoint_id=row.checkpoint_id,
@@ -165,7 +176,7 @@ def lane_views(tx: Transaction, pool: str, agent_id: str, fleet: Fleet, closed: 
             holders=fleet.holders.get(row.checkpoint_id, 0),
             is_open=row.checkpoint_id not in closed,
         )
-        for row in rows
+        for row in lanes
     ]
 
 
