@@ -16,6 +16,7 @@ ABSENT_IF_UNNAMED = {"rainbow": 0.88}
 _HALF = 0.5
 _NAMED = {"sky": 0.85, "setting": 0.88, "colour": 0.8, "place": 0.8, "mountain colour": 0.75}
 _EMPTY = 0.1
+_LONE = 0.08
 
 _SKY = {
     "day": ("by day", "on a bright day", "in daylight", "under a blue sky", "on a sunny day", "day"),
@@ -84,9 +85,19 @@ def words() -> list[str]:
 
 
 def describe(scene: Scene, rng: random.Random) -> str:
-    """A caption for the scene. One in ten is empty, which teaches the network to draw unguided."""
+    """A caption for the scene. One in ten is empty, which teaches the network to draw unguided.
+
+    Now and then one names a single thing of all that is there, as negative prompts do.
+    """
     if rng.random() < _EMPTY:
         return ""
+    if rng.random() < _LONE:
+        return _lone(scene, rng)
+    return at_length(scene, rng)
+
+
+def at_length(scene: Scene, rng: random.Random) -> str:
+    """A caption that says much of what there is, and of each feature that it does not name lets chance decide."""
     head = ""
     if scene.subject and rng.random() < named_chance("subject"):
         head = _subject(scene.subject, rng)
@@ -112,6 +123,13 @@ def placed(scene: Scene, rng: random.Random) -> str:
     return f"{scene.subject.kind} {rng.choice(_PLACE[scene.subject.place])}" if scene.subject else ""
 
 
+def _lone(scene: Scene, rng: random.Random) -> str:
+    things = [(name,) if name == "mountains" else _FEATURES[name] for name in _present(scene)]
+    if scene.subject:
+        things.append(_KIND[scene.subject.kind])
+    return rng.choice(rng.choice(things)) if things else ""
+
+
 def _subject(subject: Subject, rng: random.Random, everything: bool = False) -> str:
     noun = subject.kind if everything else rng.choice(_KIND[subject.kind])
     if subject.colour and (everything or rng.random() < _NAMED["colour"]):
@@ -126,9 +144,12 @@ def _subject(subject: Subject, rng: random.Random, everything: bool = False) -> 
     return phrase
 
 
+def _present(scene: Scene) -> list[str]:
+    return [name for name in features_of(scene.sky) if getattr(scene, name)]
+
+
 def _extras(scene: Scene, rng: random.Random) -> list[str]:
-    present = {name for name in features_of(scene.sky) if getattr(scene, name)}
-    said = [name for name in features_of(scene.sky) if name in present and rng.random() < named_chance(name)]
+    said = [name for name in _present(scene) if rng.random() < named_chance(name)]
     phrases = []
     for name in said:
         if name == "mountains":

@@ -30,7 +30,7 @@ BARS = {"sky": 0.90, "setting": 0.90, "object": 0.90, "colour": 0.85, "place": 0
 """The share of pictures that must be right."""
 
 ABSENT_BAR = 0.85
-"""The share of pictures from which a negative prompt must take what it names."""
+"""The share of pictures without a thing that a negative prompt names."""
 
 PSNR_BAR = 32.0
 JUDGE_BAR = 0.97
@@ -60,25 +60,36 @@ def obedience(
 
 
 def refusals(pipeline: Any, count: int, manner: Manner) -> dict[str, dict[str, float]]:
-    """What negative prompts take away: pictures that show a thing by chance are drawn again, with it named as unwanted.
+    """What negative prompts keep away: pictures drawn again from the same noise, with a thing named as unwanted.
 
-    A picture that never showed the thing says nothing about negative prompts and does not count.
+    * ``pictures``: how many were drawn again. All of them without clouds and without mountains; of objects, those
+      that show one, each without its own.
+    * ``shown``: how many of them show the thing when nobody forbids it.
+    * ``absent``: the share of ``pictures`` without it when it is unwanted.
+    * ``taken``: the share of ``shown`` that it was gone from. The others could not fail, unless the word itself brings
+      in what it forbids.
     """
     orders = silent_orders(count)
     captions = [order.caption for order in orders]
     before = judge_all(generate(pipeline, captions, manner))
     figures = {}
     for thing in ("clouds", "mountains", "object"):
-        chosen = [index for index, seen in enumerate(before) if _shows(seen, thing)]
-        if not chosen:
+        shown = [index for index, seen in enumerate(before) if _shows(seen, thing)]
+        chosen = shown if thing == "object" else list(range(count))
+        if not shown:
             continue
         names = [before[index].object if thing == "object" else thing for index in chosen]
         again = generate(pipeline, [captions[index] for index in chosen], manner, negatives=names, seeds=chosen)
-        gone = [
-            seen.object != name if thing == "object" else thing not in seen.features
-            for seen, name in zip(judge_all(again), names, strict=True)
-        ]
-        figures[thing] = {"pictures": len(chosen), "absent": float(np.mean(gone))}
+        gone = {
+            index: seen.object != name if thing == "object" else thing not in seen.features
+            for index, name, seen in zip(chosen, names, judge_all(again), strict=True)
+        }
+        figures[thing] = {
+            "pictures": len(chosen),
+            "shown": len(shown),
+            "absent": float(np.mean(list(gone.values()))),
+            "taken": float(np.mean([gone[index] for index in shown])),
+        }
     return figures
 
 
@@ -131,9 +142,11 @@ def tables(measured: dict[str, Any]) -> str:
     lines += [f"| {name} | {_percent(share)} | {_percent(BARS[name])} |" for name, share in measured["right"].items()]
     for thing, found in measured.get("negative", {}).items():
         lines.append(
-            f"| no {thing} (negative prompt, {found['pictures']} pictures) | {_percent(found['absent'])} "
-            f"| {_percent(ABSENT_BAR)} |"
+            f"| no {thing}, as a negative prompt wants; without it {found['shown']:.0f} of {found['pictures']:.0f} "
+            f"pictures show some | {_percent(found['absent'])} | {_percent(ABSENT_BAR)} |"
         )
+        if found["shown"] < found["pictures"]:
+            lines.append(f"| … gone from those {found['shown']:.0f} | {_percent(found['taken'])} | |")
     lines.append(f"| autoencoder, held-out renders | {measured['autoencoder_psnr_db']} dB | {PSNR_BAR:.0f} dB |")
     worst = min((measured["judge"][name], name) for name in (*BARS, "clouds", "mountains"))
     lines.append(f"| the judge on renders, worst answer ({worst[1]}) | {worst[0]:.1%} | {_percent(JUDGE_BAR)} |")

@@ -69,24 +69,32 @@ def test_a_painter_deaf_to_negative_prompts_is_found_out(monkeypatch: pytest.Mon
     paint_with(Painter(heeds=True), monkeypatch)
     heeding = refusals(None, COUNT, Manner())
     assert set(heeding) == {"clouds", "mountains", "object"}
-    assert heeding["clouds"]["pictures"] >= COUNT - 1
-    assert 0 < heeding["object"]["pictures"] < COUNT
-    assert all(found["absent"] >= 0.9 for found in heeding.values())
+    assert heeding["clouds"]["pictures"] == COUNT
+    assert heeding["clouds"]["shown"] >= COUNT - 1
+    assert 0 < heeding["object"]["shown"] == heeding["object"]["pictures"] < COUNT
+    assert all(min(found["absent"], found["taken"]) >= 0.9 for found in heeding.values())
     paint_with(Painter(heeds=False), monkeypatch)
-    assert all(found["absent"] == 0 for found in refusals(None, COUNT, Manner()).values())
+    deaf = refusals(None, COUNT, Manner())
+    assert all(found["taken"] == 0 for found in deaf.values())
+    assert all(found["absent"] == 1 - found["shown"] / found["pictures"] for found in deaf.values())
 
 
 def test_tables_show_every_figure_beside_its_bar() -> None:
     measured = {
         "right": dict.fromkeys(BARS, 0.5),
-        "negative": {"clouds": {"pictures": 9, "absent": 0.875}},
+        "negative": {
+            "clouds": {"pictures": 9, "shown": 4, "absent": 0.875, "taken": 0.75},
+            "object": {"pictures": 7, "shown": 7, "absent": 1.0, "taken": 1.0},
+        },
         "autoencoder_psnr_db": 33.33,
         "judge": {**dict.fromkeys((*BARS, "clouds"), 0.99), "mountains": 0.981},
         "shapes": {"128x128": dict.fromkeys(BARS, 0.25)},
     }
     text = tables(measured)
     assert "| sky | 50% | 90% |" in text
-    assert "| no clouds (negative prompt, 9 pictures) | 88% | 85% |" in text
+    assert "| no clouds, as a negative prompt wants; without it 4 of 9 pictures show some | 88% | 85% |" in text
+    assert "| … gone from those 4 | 75% | |" in text
+    assert "without it 7 of 7 pictures show some | 100% | 85% |\n| auto" in text
     assert "| autoencoder, held-out renders | 33.33 dB | 32 dB |" in text
     assert "worst answer (mountains) | 98.1% | 97% |" in text
     assert "| 128x128 | 25% | 25% | 25% | 25% | 25% |" in text

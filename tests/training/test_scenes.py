@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from training.captions import ABSENT_IF_UNNAMED, describe
+from training.captions import ABSENT_IF_UNNAMED, at_length, describe
 from training.draw import draw
 from training.orders import held_out_orders, silent_orders
 from training.scenes import (
@@ -145,6 +145,14 @@ def test_one_caption_in_ten_is_empty() -> None:
     assert 0.08 < empty < 0.12
 
 
+def test_some_captions_name_one_thing_alone() -> None:
+    """As negative prompts do."""
+    rng = random.Random(2)
+    captions = [describe(scene, rng) for scene in SCENES]
+    for words in (("mountains",), ("clouds", "white clouds"), ("a rainbow", "rainbow"), ("cottage", "house")):
+        assert any(caption in words for caption in captions)
+
+
 @pytest.mark.parametrize("feature", ["mountains", "clouds", "rainbow", "moon", "stars"])
 def test_what_is_not_named_is_absent_half_of_the_time(feature: str) -> None:
     """So that a caption without clouds leaves them to chance, and a negative prompt has something to take away."""
@@ -152,7 +160,7 @@ def test_what_is_not_named_is_absent_half_of_the_time(feature: str) -> None:
     words = SAID_OF.get(feature, (feature[:-1],))
     unnamed = []
     for scene in SCENES * 3:
-        caption = describe(scene, rng)
+        caption = at_length(scene, rng)
         if feature in features_of(scene.sky) and caption and not any(word in caption for word in words):
             unnamed.append(bool(getattr(scene, feature)))
     absent = 1 - sum(unnamed) / len(unnamed)
