@@ -16,7 +16,7 @@ EXAMPLES = _PAGE / "domain" / "examples.json"
 """Name, prompt and seed of each picture; the page reads the prompts from there too."""
 
 PICTURES = _PAGE / "assets" / "examples"
-MANNER = Manner(width=336, height=224)
+MANNER = Manner(width=320, height=224)
 _QUALITY = 88
 
 
