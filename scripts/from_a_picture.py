@@ -27,7 +27,7 @@ class Drawing:
 
     def order(self, **fields: Any) -> tuple[str, Image.Image]:
         """The id of the image that was drawn, and its pixels. Raises RuntimeError when there is none."""
-        job = self._sent(self._http.post("/jobs", json={"seed": SEED, **fields}))
+        job = self._sent(self._http.post("/jobs", json=fields))
         while not job["images"] and job["state"] in ("queued", "running"):
             job = self._sent(self._http.get(f"/jobs/{job['id']}", params={"wait": 60}))
         if not job["images"]:
@@ -51,12 +51,19 @@ class Drawing:
 
 def drawn(drawing: Drawing) -> list[tuple[str, Image.Image]]:
     """Label and picture of each place on the sheet."""
-    house, first = drawing.order(prompt=WORDS)
+    house, first = drawing.order(prompt=WORDS, seed=SEED)
     mask = Image.new("L", first.size)
     ImageDraw.Draw(mask).ellipse(MASK_BOX, fill=255)
     masked = drawing.bring(mask)
     seen = Image.composite(Image.blend(first, Image.new("RGB", first.size, "white"), 0.6), first, mask)
-    inpaint = {"kind": "inpaint", "input": house, "mask": masked, "prompt": SUN, "denoising_strength": 0.95}
+    inpaint = {
+        "kind": "inpaint",
+        "input": house,
+        "mask": masked,
+        "prompt": SUN,
+        "denoising_strength": 0.95,
+        "seed": SEED,
+    }
     again = {"prompt": "a sailing boat with a white sail on the left at sea at dawn, mountains", "seed": SEED}
     hires = {"enable_hr": True, "hr_scale": 1.5, "width": 256, "height": 256}
     return [
@@ -64,7 +71,7 @@ def drawn(drawing: Drawing) -> list[tuple[str, Image.Image]]:
         *(
             (
                 f"in winter, strength {strength:g}",
-                drawing.order(kind="image", input=house, prompt=WINTER, denoising_strength=strength)[1],
+                drawing.order(kind="image", input=house, prompt=WINTER, denoising_strength=strength, seed=SEED)[1],
             )
             for strength in (0.4, 0.7, 1)
         ),
