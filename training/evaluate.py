@@ -62,11 +62,10 @@ def obedience(
 def refusals(pipeline: Any, count: int, manner: Manner) -> dict[str, dict[str, float]]:
     """What negative prompts keep away: pictures drawn again from the same noise, with a thing named as unwanted.
 
-    * ``pictures``: how many were drawn again. All of them without clouds and without mountains; of objects, those
-      that show one, each without its own.
-    * ``shown``: how many of them show the thing when nobody forbids it.
-    * ``absent``: the share of ``pictures`` without it when it is unwanted.
-    * ``taken``: the share of ``shown`` that it was gone from. The others could not fail, unless the word itself brings
+    * ``pictures``: how many there are, and ``shown``: how many of them show the thing when nobody forbids it.
+    * ``absent``: the share without it when it is unwanted: of all pictures for clouds and mountains, of those that
+      showed one for objects, each of which is drawn again without its own.
+    * ``taken``: the share of ``shown`` that it is gone from. The others could not fail, unless the word itself brings
       in what it forbids.
     """
     orders = silent_orders(count)
@@ -85,7 +84,7 @@ def refusals(pipeline: Any, count: int, manner: Manner) -> dict[str, dict[str, f
             for index, name, seen in zip(chosen, names, judge_all(again), strict=True)
         }
         figures[thing] = {
-            "pictures": len(chosen),
+            "pictures": count,
             "shown": len(shown),
             "absent": float(np.mean(list(gone.values()))),
             "taken": float(np.mean([gone[index] for index in shown])),
@@ -142,10 +141,10 @@ def tables(measured: dict[str, Any]) -> str:
     lines += [f"| {name} | {_percent(share)} | {_percent(BARS[name])} |" for name, share in measured["right"].items()]
     for thing, found in measured.get("negative", {}).items():
         lines.append(
-            f"| no {thing}, as a negative prompt wants; without it {found['shown']:.0f} of {found['pictures']:.0f} "
-            f"pictures show some | {_percent(found['absent'])} | {_percent(ABSENT_BAR)} |"
+            f"| no {thing} (negative prompt; {found['shown']:.0f} of {found['pictures']:.0f} pictures show it unasked) "
+            f"| {_percent(found['absent'])} | {_percent(ABSENT_BAR)} |"
         )
-        if found["shown"] < found["pictures"]:
+        if thing != "object":
             lines.append(f"| … gone from those {found['shown']:.0f} | {_percent(found['taken'])} | |")
     lines.append(f"| autoencoder, held-out renders | {measured['autoencoder_psnr_db']} dB | {PSNR_BAR:.0f} dB |")
     worst = min((measured["judge"][name], name) for name in (*BARS, "clouds", "mountains"))
