@@ -103,24 +103,24 @@ def fleet_of(
     for row in rows:
         if row.drawn is not None:
             drawn[row.id].add(row.drawn)
-    for found in {row.id: row for row in rows}.values():
-        is_own = claimant is not None and found.id == claimant.id
-        row: Any = claimant if is_own else found
+    for row in {row.id: row for row in rows}.values():
+        is_own = claimant is not None and row.id == claimant.id
+        agent: Any = claimant if is_own else row
         state = state_of(
-            incarnation=row.incarnation,
-            ready=row.ready,
-            draining=row.draining,
-            last_seen_at=row.last_seen_at,
+            incarnation=agent.incarnation,
+            ready=agent.ready,
+            draining=agent.draining,
+            last_seen_at=agent.last_seen_at,
             now=tx.now,
         )
         if state is not AgentState.READY:
             continue
         ready += 1
-        if row.busy_share is not None:
-            shares.append(row.busy_share * row.busy_weight)
-        is_heard = silent_seconds is None or (tx.now - row.last_seen_at).total_seconds() <= silent_seconds
+        if agent.busy_share is not None:
+            shares.append(agent.busy_share * agent.busy_weight)
+        is_heard = silent_seconds is None or (tx.now - agent.last_seen_at).total_seconds() <= silent_seconds
         if not is_own and is_heard:
-            for checkpoint_id in {*row.resident, *drawn[row.id]}:
+            for checkpoint_id in {*agent.resident, *drawn[agent.id]}:
                 holders[checkpoint_id] = holders.get(checkpoint_id, 0) + 1
     return Fleet(ready, holders, sum(shares) / len(shares) if shares else None)
 
